@@ -1,0 +1,13 @@
+"""Watches workflow instances of the 8x8 Automation API and tells on-call what went wrong.
+
+Read in this order:
+
+1. `core/model.py`: the words of the house as values.
+2. `core/detect.py`, `core/lane.py`, `core/schedule.py`: what the program exists for, as pure rules.
+3. `poller.py`: one turn: observe, detect, commit. `scheduler.py`: whose turn it is. `deliverer.py`: send, then mark.
+4. `upstream/`, `store/`, `notify/`, `telemetry/`, `web/`: the edges.
+5. `app.py`: how it is put together, started and stopped. `settings/`, `cli.py`: how people reach it.
+6. `sim/`: the API as it behaves, for the demo and the tests.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,390 @@
+"""The words of the house as values: what is watched, what was seen, what is believed, what is told.
+
+Moments are aware `datetime`s in UTC. Durations are `float` seconds. Every value is frozen.
+"""
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+
+class Status(enum.StrEnum):
+    """What a target is believed to be: the API's four words, and two of ours."""
+
+    RUNNABLE = "Runnable"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    TERMINATED = "Terminated"
+    NOT_FOUND = "NotFound"
+    UNKNOWN = "Unknown"
+    """Never seen yet, or the API used a word that this version does not know."""
+
+    @property
+    def ended(self) -> bool:
+        return self is Status.COMPLETE or self is Status.TERMINATED
+
+
+class StepStatus(enum.StrEnum):
+    """The state of one execution of a step, in the API's words; `Unknown` stands for any other word."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    COMPLETE = "Complete"
+    SLEEPING = "Sleeping"
+    WAITING_FOR_EVENT = "WaitingForEvent"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+
+
+class Outcome(enum.StrEnum):
+    """How one request to the API ended; the `outcome` label of the metrics."""
+
+    OK = "ok"
+    NOT_FOUND = "not_found"
+    BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    MALFORMED = "malformed"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the API spoke about the target that was asked for: the account is not blind."""
+        return self in (Outcome.OK, Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
+
+
+class Endpoint(enum.StrEnum):
+    """The resources that the monitor reads; the `endpoint` label of the metrics."""
+
+    STATUS = "status"
+    LIST = "list"
+    ERRORS = "errors"
+    DEFINITIONS = "definitions"
+
+
+class Severity(enum.StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return ("info", "warning", "critical").index(self.value)
+
+
+class Cause(enum.StrEnum):
+    """Why a workflow is Terminated."""
+
+    FAULT = "fault"
+    MANUAL = "manual"
+    UNKNOWN = "unknown"
+
+
+class Kind(enum.Enum):
+    """How an event relates to an alert."""
+
+    EVENT = "event"
+    """Opens an alert that stays until its hold ends or somebody closes it."""
+    CONDITION = "condition"
+    """Opens an alert that closes when the condition ends."""
+    NOTICE = "notice"
+    """A fact; opens nothing. It may close a condition."""
+
+
+class EventType(enum.StrEnum):
+    """Every type of event, as receivers see it."""
+
+    TERMINATED = "workflow.terminated"
+    COMPLETED = "workflow.completed"
+    SUSPENDED = "workflow.suspended"
+    RESUMED = "workflow.resumed"
+    STEP_FAILED = "workflow.step_failed"
+    STEP_CANCELLED = "workflow.step_cancelled"
+    NOT_FOUND = "workflow.not_found"
+    FOUND = "workflow.found"
+    BLIND = "monitor.blind"
+    SIGHTED = "monitor.sighted"
+    SCHEMA_DRIFT = "monitor.schema_drift"
+
+    @property
+    def kind(self) -> Kind:
+        return _KINDS.get(self, Kind.NOTICE)
+
+    @property
+    def severity(self) -> Severity:
+        """The default; a deliberate termination is a `warning`, whatever this says."""
+        return _SEVERITIES[self]
+
+
+_KINDS: Mapping[EventType, Kind] = {
+    EventType.TERMINATED: Kind.EVENT,
+    EventType.STEP_FAILED: Kind.EVENT,
+    EventType.STEP_CANCELLED: Kind.EVENT,
+    EventType.SCHEMA_DRIFT: Kind.EVENT,
+    EventType.SUSPENDED: Kind.CONDITION,
+    EventType.NOT_FOUND: Kind.CONDITION,
+    EventType.BLIND: Kind.CONDITION,
+}
+
+_SEVERITIES: Mapping[EventType, Severity] = {
+    EventType.TERMINATED: Severity.CRITICAL,
+    EventType.COMPLETED: Severity.INFO,
+    EventType.SUSPENDED: Severity.WARNING,
+    EventType.RESUMED: Severity.INFO,
+    EventType.STEP_FAILED: Severity.WARNING,
+    EventType.STEP_CANCELLED: Severity.INFO,
+    EventType.NOT_FOUND: Severity.WARNING,
+    EventType.FOUND: Severity.INFO,
+    EventType.BLIND: Severity.CRITICAL,
+    EventType.SIGHTED: Severity.INFO,
+    EventType.SCHEMA_DRIFT: Severity.WARNING,
+}
+
+
+class TargetKey(NamedTuple):
+    """The identity of a target. Ids are opaque; they are compared, never parsed."""
+
+    account: str
+    definition: str
+    workflow: str
+
+
+# --- what is asked for ------------------------------------------------------------------------------------
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One workflow instance that is watched, as the configuration asks for it."""
+
+    key: TargetKey
+    interval: float
+    name: str | None = None
+    """Shown instead of the ids."""
+    definition_name: str | None = None
+    """Alias of the definition in metrics and alerts."""
+    labels: Mapping[str, str] = {}
+    severities: Mapping[EventType, Severity] = {}
+    place: str = ""
+    """Where the configuration asks for it, e.g. `watchlist.yaml: targets[3]`; for error messages only."""
+
+    @property
+    def definition_label(self) -> str:
+        """The `definition` label of the metrics."""
+        return self.definition_name or self.key.definition
+
+
+# --- what was seen ----------------------------------------------------------------------------------------
+
+
+class StepExecution(msgspec.Struct, frozen=True, gc=False):
+    """One execution of a step: an entry of the API's step log."""
+
+    id: str
+    step: str
+    status: StepStatus
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class WorkflowError(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `/errors`; `message` is already cut to a bounded length and free of control characters."""
+
+    step: str
+    message: str
+    time: datetime | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the status resource said about an instance, without the customers' data."""
+
+    status: Status
+    version: int | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    steps: tuple[StepExecution, ...] = ()
+    """In the order of the API's log."""
+    drifts: tuple[str, ...] = ()
+    """Kinds of drift in this answer, sorted, e.g. `status:Paused`, `step_status:Skipped`, `missing:startedAt`."""
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """A poll that got an answer about the instance."""
+
+    snapshot: Snapshot
+    errors: tuple[WorkflowError, ...] | None = None
+    """The answer of `/errors`; None where it was not asked for, or did not come."""
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """A request that did not say what was asked, with its reason. `outcome` is never `OK`."""
+
+    outcome: Outcome
+    detail: str = ""
+    """For people; cut, and free of secrets and of the customers' data."""
+    retry_after: float | None = None
+    """Seconds that the API asked to wait, from `Retry-After`; None where it did not, or said nonsense."""
+
+
+Observation = Seen | Failed
+
+
+# --- what is believed -------------------------------------------------------------------------------------
+
+
+class Episode(msgspec.Struct, frozen=True, gc=False):
+    """One stretch of a condition, named by what happened, so that its id is the same wherever it is seen.
+
+    `anchor` is the newest step execution known when the condition began (or ""), `ordinal` counts the
+    episodes of that condition at that anchor from 1.
+    """
+
+    anchor: str
+    ordinal: int
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """Whether a condition holds, and the last episode of it that was told."""
+
+    open: bool = False
+    last: Episode | None = None
+
+
+class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What we believe of a target, with when and why. Changes only by a commit."""
+
+    key: TargetKey
+    status: Status = Status.UNKNOWN
+    since: datetime | None = None
+    """When we first observed this status."""
+    first_seen_at: datetime | None = None
+    """The first answer of the API about it (200); None: never seen."""
+    version: int | None = None
+    """Version of the definition."""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    cause: Cause | None = None
+    """Of a Terminated target."""
+    steps: tuple[StepExecution, ...] = ()
+    told: frozenset[str] = frozenset()
+    """Step executions whose failure or cancellation was told, so that it is told once."""
+    misses: int = 0
+    """Consecutive 404s."""
+    suspended: Condition = Condition()
+    not_found: Condition = Condition()
+    revision: int = 0
+    """Counts commits; compare-and-set. 0: never committed."""
+
+
+class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What we believe of an account's API. Changes only by a commit."""
+
+    account: str
+    last_answer_at: datetime | None = None
+    """As of the last commit of this row; it is not written on every poll."""
+    blind: Condition = Condition()
+    closed_until: datetime | None = None
+    """`Retry-After` holds the lane shut until then, also across a restart."""
+    revision: int = 0
+
+
+# --- what is told -----------------------------------------------------------------------------------------
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A fact with an id. `id` is derived from what happened only; see `core/identity.py`."""
+
+    id: str
+    type: EventType
+    severity: Severity
+    summary: str
+    """One line for people."""
+    account: str
+    observed_at: datetime
+    occurred_at: datetime | None = None
+    """Where the API tells it."""
+    last_seen_at: datetime | None = None
+    """When the monitor had last looked before, successfully."""
+    definition: str | None = None
+    workflow: str | None = None
+    name: str | None = None
+    definition_name: str | None = None
+    version: int | None = None
+    from_status: Status | None = None
+    to_status: Status | None = None
+    cause: Cause | None = None
+    step: StepExecution | None = None
+    errors: tuple[WorkflowError, ...] = ()
+    reason: str | None = None
+    """Of `monitor.blind`: an `Outcome`; of `monitor.schema_drift`: the kind of drift."""
+    labels: Mapping[str, str] = {}
+    closes: tuple[str, ...] = ()
+    """Ids of the events whose alerts this one closes."""
+
+    @property
+    def subject(self) -> str:
+        """What the event is about, in the words of the contract; deliveries keep their order per subject."""
+        return f"{self.definition}/{self.workflow}" if self.workflow else self.account
+
+    @property
+    def time(self) -> datetime:
+        return self.occurred_at or self.observed_at
+
+    @property
+    def definition_label(self) -> str:
+        return self.definition_name or self.definition or ""
+
+    @property
+    def opens_alert(self) -> bool:
+        """An alert needs a person: a notice and what is only `info` does not."""
+        return self.type.kind is not Kind.NOTICE and self.severity is not Severity.INFO
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way into the store: its final text, and the receivers that it belongs to."""
+
+    event: Event
+    body: bytes
+    """The CloudEvents JSON that every receiver gets; made once, so that a twin is equal to the letter."""
+    receivers: tuple[str, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one turn wants to commit. A state carries the revision that it is based on."""
+
+    target: TargetState | None = None
+    account: AccountState | None = None
+    outgoing: tuple[Outgoing, ...] = ()
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One event for one receiver, pending until acknowledged."""
+
+    seq: int
+    """The event's place in the order of commits; the cursor of `/api/v1/events`."""
+    receiver: str
+    event_id: str
+    type: EventType
+    severity: Severity
+    subject: str
+    """`account` and the event's subject: deliveries of one subject keep their order."""
+    body: bytes
+    observed_at: datetime
+    attempts: int = 0
+    not_before: datetime | None = None
+    """The next try, after a failed one."""
+
+
+class Committed(msgspec.Struct, frozen=True, gc=False):
+    """What became of a Change."""
+
+    stale: bool = False
+    """Somebody else wrote since: nothing of the Change was stored. Load the state again."""
+    deliveries: tuple[Delivery, ...] = ()
+    """Those that this commit made pending."""
+    told: frozenset[str] = frozenset()
+    """Ids of the events that this commit stored; an id that was there already is not among them."""
