@@ -18,6 +18,6 @@ class Watched:
         self.last_seen_at = last_seen_at
         """The last answer (200); kept in memory, written to the store within a minute."""
         self.traces: deque[PollTrace] | None = None
-        """The last five polls that were worth a note: the newest, and those that changed something or failed."""
+        """The last few polls worth a note: the newest, and those that changed something or failed."""
         self.ended_at: datetime | None = None
         """When we learned that it had ended."""

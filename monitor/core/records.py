@@ -1,4 +1,4 @@
-"""What happened inside the monitor, one frozen record per unit of work; `telemetry` turns them into metrics and logs."""
+"""What happened inside the monitor: one frozen record per unit of work, for metrics and logs."""
 
 import enum
 from datetime import datetime
