@@ -1,0 +1,16 @@
+"""What is believed and what is told, kept on disk.
+
+The law of this folder: SQL and nothing else. Decisions are made elsewhere and come in as values of `core/model.py`.
+Nothing assumes that there is one writer: beliefs change by compare-and-set, events take their place in the order of
+commits from a row that is locked until the commit. One implementation for SQLite and PostgreSQL.
+
+Read `schema.py`, then `transaction.py` (what one commit does), `writer.py` (who commits when), `reading.py`,
+`pruning.py`; `store.py` is the face of them all.
+"""
+
+from monitor.store.errors import StoreNewer, StoreUnavailable
+from monitor.store.store import Store
+from monitor.store.values import Alert, DeliveryMark, Pruned, StoredEvent
+from monitor.store.writer import Writer
+
+__all__ = ["Alert", "DeliveryMark", "Pruned", "Store", "StoreNewer", "StoreUnavailable", "StoredEvent", "Writer"]
