@@ -1,8 +1,8 @@
 """What can be wrong with the store, in words that say what to do; foreign exceptions are translated here, at one edge.
 
-    Exception
-    ├── StoreUnavailable    it cannot be read or written now; trying again may help
-    └── StoreNewer          a newer version of this program wrote it; trying again does not help
+Exception
+├── StoreUnavailable    it cannot be read or written now; trying again may help
+└── StoreNewer          a newer version of this program wrote it; trying again does not help
 """
 
 from collections.abc import Iterator
@@ -49,12 +49,13 @@ def translated(url: URL) -> Iterator[None]:
     except _FAULTS_OF_A_STATEMENT:
         raise
     except DBAPIError as error:
-        raise StoreUnavailable(f"{_name(url)}: {_reason(error)}") from error
+        raise StoreUnavailable(f"{name_of(url)}: {_reason(error)}") from error
     except PoolTimeout as error:
-        raise StoreUnavailable(f"{_name(url)}: every connection is busy") from error
+        raise StoreUnavailable(f"{name_of(url)}: every connection is busy") from error
 
 
-def _name(url: URL) -> str:
+def name_of(url: URL) -> str:
+    """The database, as a message may name it."""
     return url.render_as_string(hide_password=True)
 
 

@@ -5,70 +5,97 @@ virtual time. All calls raise StoreUnavailable where the database cannot be used
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-from monitor.core.model import AccountState, Delivery, TargetKey, TargetState
+from sqlalchemy import Engine
+
+from monitor.core.model import AccountState, Delivery, TargetKey
+from monitor.store import pruning, reading, transaction
+from monitor.store.engine import connect, migrate
+from monitor.store.errors import translated
+from monitor.store.reading import Loaded
 from monitor.store.values import Alert, Pruned, StoredEvent
 
+P = ParamSpec("P")
 T = TypeVar("T")
-
-Loaded = tuple[TargetState, datetime | None]
-"""A belief, and when the API last answered about it (to within a minute)."""
 
 
 class Store:
     """One database. `open` before anything else, `close` at the end."""
 
     def __init__(self, url: str, *, writer: Executor, reader: Executor) -> None:
-        """`url` is SQLAlchemy's. `writer` has one thread: transactions follow each other."""
+        """`url` is SQLAlchemy's. `writer` has one thread: transactions follow each other.
+
+        Raises ValueError for a database in memory.
+        """
+        self._writer = writer
+        self._reader = reader
+        self._writing = connect(url, writing=True)
+        self._reading = connect(url, writing=False)
 
     async def open(self) -> None:
         """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer where this version is too old."""
-        raise NotImplementedError
+        await self.write(_open)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        await self._read(Engine.dispose)
+        await self.write(Engine.dispose)
+
+    def write(
+        self, call: Callable[Concatenate[Engine, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """Queue a call for the writing thread. Cancelling the future does not end a call that has begun."""
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._writer, lambda: call(self._writing, *args, **kwargs))
+
+    def _read(
+        self, call: Callable[Concatenate[Engine, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._reader, lambda: call(self._reading, *args, **kwargs))
 
     async def load_targets(self, chunk: int = 2000) -> AsyncIterator[list[Loaded]]:
-        """Every belief, in chunks, so that nothing else waits for long."""
-        raise NotImplementedError
-        yield []
+        """Every belief with its last sighting, in chunks, so that nothing else waits for long."""
+        after: TargetKey | None = None
+        while found := await self._read(reading.load_targets, after, chunk):
+            after = found[-1][0].key
+            yield found
 
     async def load_target(self, key: TargetKey) -> Loaded | None:
-        raise NotImplementedError
+        return await self._read(reading.load_target, key)
 
     async def load_accounts(self) -> list[AccountState]:
-        raise NotImplementedError
+        return await self._read(reading.load_accounts)
 
     async def load_account(self, account: str) -> AccountState | None:
-        raise NotImplementedError
+        return await self._read(reading.load_account, account)
 
     async def known_drifts(self) -> dict[str, frozenset[str]]:
         """Per account the kinds of drift that were told, ever."""
-        raise NotImplementedError
+        return await self._read(reading.known_drifts)
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
         """Deliveries that `receiver` has not had, in the order of `seq`."""
-        raise NotImplementedError
+        return await self._read(reading.pending, receiver, after_seq, limit)
 
     async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
         """Per receiver that has any: how many are pending, and when the oldest was observed."""
-        raise NotImplementedError
+        return await self._read(reading.pending_counts)
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         """Events after the cursor, oldest first, and the cursor to go on with."""
-        raise NotImplementedError
+        return await self._read(reading.events_after, after, type, limit)
 
     async def target_events(self, key: TargetKey, limit: int) -> list[StoredEvent]:
         """The newest `limit` events of one target, oldest first."""
-        raise NotImplementedError
+        return await self._read(reading.target_events, key, limit)
 
     async def alerts(self, now: datetime, hold: float = 4 * 3600.0) -> list[Alert]:
         """What is open, newest first: conditions that hold, and event alerts observed within `hold` seconds."""
-        raise NotImplementedError
+        return await self._read(reading.open_alerts, now, hold)
 
     async def prune(
         self,
@@ -85,14 +112,37 @@ class Store:
         waits for; targets that ended before `targets_before` and are not `watched` (called on the loop). What says
         that a kind of drift was told stays for ever.
         """
-        raise NotImplementedError
+        return Pruned(
+            events=await self._repeat(batch, pruning.forget_events, events_before, tuple(receivers), batch),
+            targets=await self._forget_targets(targets_before, watched, batch),
+            alerts=await self._repeat(batch, pruning.forget_alerts, events_before, batch),
+        )
+
+    async def _repeat(
+        self, full: int, call: Callable[Concatenate[Engine, P], int], /, *args: P.args, **kwargs: P.kwargs
+    ) -> int:
+        """Until a batch is not full; commits take their turns between batches."""
+        total = 0
+        while True:
+            done = await self.write(call, *args, **kwargs)
+            total += done
+            if done < full:
+                return total
+
+    async def _forget_targets(self, before: datetime, watched: Callable[[TargetKey], bool], batch: int) -> int:
+        total, after = 0, None
+        while found := await self._read(pruning.ended_targets, before, after, batch):
+            after = found[-1][0], found[-1][1][0]
+            unwatched = [ended for _, ended in found if not watched(ended[0])]
+            if unwatched:
+                total += await self.write(pruning.forget_targets, unwatched)
+        return total
 
     async def probe(self) -> None:
         """A tiny durable write; raises StoreUnavailable where it does not succeed."""
-        raise NotImplementedError
-
-    async def _in(self, executor: Executor, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(executor, call)
+        await self.write(transaction.probe)
 
 
-_ = Sequence
+def _open(engine: Engine) -> None:
+    with translated(engine.url):
+        migrate(engine)

@@ -5,13 +5,36 @@ the disk has it. While the disk fails the group is kept and tried again; nobody'
 otherwise.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable
 from datetime import datetime
+from typing import NamedTuple
 
 from monitor.core.model import Change, Committed, TargetKey
 from monitor.core.records import StoreRecord
+from monitor.core.units import format_duration
+from monitor.store import transaction
+from monitor.store.errors import StoreUnavailable
 from monitor.store.store import Store
+from monitor.store.transaction import Work
 from monitor.store.values import DeliveryMark
+
+_TOUCHES = 500
+"""Of one transaction: few enough that commits wait only milliseconds for it."""
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+"""Seconds between two tries while the disk fails, doubled each time; half of it is left to chance."""
+
+
+class _Waiting(NamedTuple):
+    work: Work
+    answer: asyncio.Future[Committed]
+
+    def beliefs(self) -> set[Hashable]:
+        change = self.work.change
+        return {belief for belief in (change.target and change.target.key, change.account and change.account.account)
+                if belief is not None}  # fmt: skip
 
 
 class Writer:
@@ -27,34 +50,191 @@ class Writer:
         touch_every: float = 30.0,
     ) -> None:
         """`jitter` gives numbers in [0, 1). `touch_every`: seconds between two flushes of `touch`."""
+        self._store = store
+        self._report = report
+        self._jitter = jitter
+        self._max_group = max_group
+        self._touch_every = touch_every
+        self._queue: deque[_Waiting] = deque()
+        self._group: list[_Waiting] = []
+        self._touched: dict[TargetKey, datetime] = {}
+        self._flushing: dict[TargetKey, datetime] = {}
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._wake = asyncio.Event()
+        self._flushed = asyncio.Event()
+        self._flushed.set()
+        self._usable = asyncio.Event()
+        self._usable.set()
+        self._failing_since: float | None = None
+        self._ended = False
 
     @property
     def available(self) -> bool:
         """False from the first failed write until one succeeds."""
-        raise NotImplementedError
+        return self._usable.is_set()
 
     async def wait_available(self) -> None:
-        raise NotImplementedError
-
-    async def run(self) -> None:
-        """The loop. Never ends by itself; cancelled, it awaits the transaction under way."""
-        raise NotImplementedError
+        await self._usable.wait()
 
     async def commit(self, change: Change) -> Committed:
         """Durable when it returns. A caller that is cancelled meanwhile cancels nothing.
 
         Raises StoreUnavailable only where `run` has ended; while the disk fails it waits.
         """
-        raise NotImplementedError
+        return await self._enqueue(Work(change))
 
     async def mark(self, mark: DeliveryMark) -> None:
         """Durable when it returns; otherwise like `commit`."""
-        raise NotImplementedError
+        await self._enqueue(Work(Change(), mark))
 
     def touch(self, key: TargetKey, seen_at: datetime) -> None:
         """The API answered about this target. Written with many others, within `touch_every` seconds."""
-        raise NotImplementedError
+        self._touched[key] = seen_at
+        if self._flush_timer is None:
+            loop = asyncio.get_running_loop()
+            self._flush_timer = loop.call_later(self._touch_every, self._begin_flush)
 
-    async def drain(self, timeout: float) -> bool:
+    async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - False is an answer, not an error
         """Wait until everything given so far is durable, touches included; False where `timeout` seconds passed."""
-        raise NotImplementedError
+        answers = [waiting.answer for waiting in (*self._group, *self._queue)]
+        try:
+            async with asyncio.timeout(timeout):
+                self._begin_flush()
+                await self._flushed.wait()
+                if answers:
+                    await asyncio.wait(answers)
+        except TimeoutError:
+            return False
+        return True
+
+    def _enqueue(self, work: Work) -> asyncio.Future[Committed]:
+        if self._ended:
+            raise StoreUnavailable("the store is closed: start the monitor again")
+        answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(work, answer))
+        self._wake.set()
+        return asyncio.shield(answer)
+
+    def _begin_flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        if self._flushing:
+            self._touched = self._flushing | self._touched
+        self._flushing, self._touched = self._touched, {}
+        if self._flushing:
+            self._flushed.clear()
+            self._wake.set()
+
+    # --- the loop -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """The loop. Never ends by itself; cancelled, it awaits the transaction under way."""
+        try:
+            while True:
+                await self._rest()
+                await self._commit_group()
+                await self._write_touches()
+        finally:
+            self._end()
+
+    async def _rest(self) -> None:
+        if self._queue or self._flushing:
+            return
+        self._wake.clear()
+        await self._wake.wait()
+
+    async def _commit_group(self) -> None:
+        self._group = self._next_group()
+        works = [waiting.work for waiting in self._group]
+        if works:
+            await self._insist(lambda: self._store.write(transaction.carry_out, works))
+            self._group = []
+
+    async def _write_touches(self) -> None:
+        """One small transaction; the next group comes before the next one."""
+        some = [self._flushing.popitem() for _ in range(min(_TOUCHES, len(self._flushing)))]
+        if some:
+            await self._insist(lambda: self._store.write(transaction.touch, some))
+        if not self._flushing:
+            self._flushed.set()
+
+    def _next_group(self) -> list[_Waiting]:
+        """First come, first served, except that a belief is written at most once in a group."""
+        group: list[_Waiting] = []
+        later: list[_Waiting] = []
+        taken: set[Hashable] = set()
+        while self._queue and len(group) < self._max_group:
+            waiting = self._queue.popleft()
+            beliefs = waiting.beliefs()
+            (group if taken.isdisjoint(beliefs) else later).append(waiting)
+            taken |= beliefs
+        self._queue.extendleft(reversed(later))
+        return group
+
+    async def _insist(self, write: Callable[[], asyncio.Future[None]]) -> None:
+        """Try until it succeeds, and answer those whose work is durable after every try."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await _outcome(write())
+            except StoreUnavailable as error:
+                self._failed(error)
+            else:
+                self._succeeded()
+                return
+            finally:
+                self._answer()
+            await asyncio.sleep(pause * (1 + self._jitter()) / 2)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _answer(self) -> None:
+        for waiting in self._group:
+            outcome = waiting.work.outcome
+            if outcome is None or waiting.answer.done():
+                continue
+            if isinstance(outcome, Exception):
+                _fail(waiting.answer, outcome)
+            else:
+                waiting.answer.set_result(outcome)
+
+    def _failed(self, error: StoreUnavailable) -> None:
+        if self._failing_since is None:
+            self._failing_since = asyncio.get_running_loop().time()
+            self._usable.clear()
+            self._report(StoreRecord(available=False, detail=str(error)))
+
+    def _succeeded(self) -> None:
+        if self._failing_since is not None:
+            lasted = asyncio.get_running_loop().time() - self._failing_since
+            self._failing_since = None
+            self._usable.set()
+            self._report(StoreRecord(available=True, detail=f"after {format_duration(lasted)}"))
+
+    def _end(self) -> None:
+        """Nobody waits for what will not come."""
+        self._ended = True
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        for waiting in (*self._group, *self._queue):
+            if not waiting.answer.done():
+                _fail(waiting.answer, StoreUnavailable("the store was closed before this was written"))
+
+
+def _fail(answer: asyncio.Future[Committed], error: Exception) -> None:
+    answer.set_exception(error)
+    answer.exception()  # its caller may be gone, and need not hear of it
+
+
+async def _outcome(write: asyncio.Future[None]) -> None:
+    """Await a transaction to its end, also when cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not write.done():
+        try:
+            await asyncio.wait([write])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        write.exception()
+        raise cancelled
+    write.result()

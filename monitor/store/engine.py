@@ -1,0 +1,91 @@
+"""Connections: what SQLite needs to be durable and shared, and the schema brought up to date."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from monitor.store.errors import StoreNewer, name_of
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 5000",  # before journal_mode, which takes a lock
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+_ONE_MIGRATION_AT_A_TIME = threading.Lock()
+"""Alembic keeps the connection of a migration in a global of its own."""
+
+
+def connect(url: str, *, writing: bool) -> Engine:
+    """An engine that reads, or the one that writes, with its single connection. Connects on first use."""
+    parsed = make_url(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and parsed.database in (None, "", ":memory:"):
+        raise ValueError("expected the path of a file, as in sqlite:///monitor.db: memory forgets at every restart")
+    limits = {"pool_size": 1, "max_overflow": 0} if writing else {"pool_pre_ping": True}
+    engine = create_engine(parsed, hide_parameters=True, **limits)
+    if sqlite:
+        _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writing else "BEGIN")
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, begin: str) -> None:
+    """Transactions begin where we say so: DDL is part of them, and a writer waits for its lock at the start."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest version. Raises StoreNewer where the database is ahead of this program.
+
+    Two processes may do so at once: one transaction goes through, the other one fails and finds the work done.
+    """
+    script = ScriptDirectory.from_config(_alembic())
+    try:
+        _upgrade(engine, script)
+    except DBAPIError:
+        with engine.begin() as connection:
+            if _version(connection) != script.get_current_head():
+                raise
+
+
+def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
+    with _ONE_MIGRATION_AT_A_TIME, engine.begin() as connection:
+        found, newest = _version(connection), script.get_current_head()
+        if found == newest:
+            return
+        if found is not None and found not in {step.revision for step in script.walk_revisions()}:
+            raise StoreNewer(
+                f"{name_of(engine.url)} has schema {found[:40]}, this version knows schemas up to {newest}: "
+                "run the version that wrote it or a newer one, or put an older copy of the database in its place"
+            )
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _alembic() -> Config:
+    config = Config()
+    folder = str(Path(__file__).with_name("migrations"))
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,75 @@
+"""What is forgotten, a batch at a time: each call is one short transaction of at most `limit` rows of its table."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select, tuple_
+
+from monitor.core.model import EventType, TargetKey
+from monitor.store import rows
+from monitor.store.errors import translated
+from monitor.store.schema import alerts, deliveries, events, sightings, targets
+
+Ended = tuple[TargetKey, int]
+"""A target that has ended, and the revision of what is believed of it."""
+
+
+def forget_events(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
+    """Events observed before, with their deliveries; how many. Those that a receiver still waits for stay.
+
+    What says that a kind of drift was told stays too: it is told once, ever.
+    """
+    awaited = exists().where(
+        deliveries.c.seq == events.c.seq, deliveries.c.done_at.is_(None), deliveries.c.receiver.in_(receivers)
+    )
+    old = (
+        select(events.c.seq)
+        .where(events.c.observed_at < before, events.c.type != EventType.SCHEMA_DRIFT.value, ~awaited)
+        .order_by(events.c.observed_at)
+        .limit(limit)
+    )
+    with translated(engine.url), engine.begin() as connection:
+        seqs = list(connection.execute(old).scalars())
+        if seqs:
+            connection.execute(delete(deliveries).where(deliveries.c.seq.in_(seqs)))
+            connection.execute(delete(events).where(events.c.seq.in_(seqs)))
+    return len(seqs)
+
+
+def forget_alerts(engine: Engine, before: datetime, limit: int) -> int:
+    """Alerts that closed before, and event alerts that opened before. A condition that holds stays."""
+    over = or_(alerts.c.closed_at < before, and_(alerts.c.kind == rows.EVENT, alerts.c.opened_at < before))
+    with translated(engine.url), engine.begin() as connection:
+        ids = list(connection.execute(select(alerts.c.id).where(over).limit(limit)).scalars())
+        if ids:
+            connection.execute(delete(alerts).where(alerts.c.id.in_(ids)))
+    return len(ids)
+
+
+def ended_targets(
+    engine: Engine, before: datetime, after: tuple[datetime, TargetKey] | None, limit: int
+) -> list[tuple[datetime, Ended]]:
+    """The next targets that ended before, in the order of their ends."""
+    key = (targets.c.account, targets.c.definition, targets.c.workflow)
+    statement = select(targets.c.ended_at, *key, targets.c.revision).where(targets.c.ended_at < before)
+    if after is not None:
+        statement = statement.where(tuple_(targets.c.ended_at, *key) > (after[0], *after[1]))
+    with translated(engine.url), engine.connect() as connection:
+        found = connection.execute(statement.order_by(targets.c.ended_at, *key).limit(limit)).all()
+    return [(row.ended_at, (TargetKey(row.account, row.definition, row.workflow), row.revision)) for row in found]
+
+
+def forget_targets(engine: Engine, ended: Sequence[Ended]) -> int:
+    """These targets and when they were seen, unless somebody has written them since; how many."""
+    forgotten = 0
+    with translated(engine.url), engine.begin() as connection:
+        for key, revision in ended:
+            there = delete(targets).where(*_is(targets, key), targets.c.revision == revision)
+            if connection.execute(there).rowcount:
+                connection.execute(delete(sightings).where(*_is(sightings, key)))
+                forgotten += 1
+    return forgotten
+
+
+def _is(table: Table, key: TargetKey) -> list[ColumnElement[bool]]:
+    return [table.c[name] == part for name, part in key._asdict().items()]

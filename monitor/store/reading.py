@@ -1,0 +1,121 @@
+"""What is read: each call one short transaction, so that nothing holds the database's past alive."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Row, Select, and_, func, or_, select, tuple_
+
+from monitor.core.model import AccountState, Delivery, EventType, TargetKey, TargetState
+from monitor.store import rows
+from monitor.store.errors import translated
+from monitor.store.schema import accounts, alerts, deliveries, events, sightings, targets
+from monitor.store.values import Alert, StoredEvent
+
+Loaded = tuple[TargetState, datetime | None]
+"""A belief, and when the API last answered about it."""
+
+_target_key = tuple_(targets.c.account, targets.c.definition, targets.c.workflow)
+_LOADED = select(
+    targets.c.account, targets.c.definition, targets.c.workflow, targets.c.state, sightings.c.last_seen_at
+).outerjoin_from(
+    targets,
+    sightings,
+    and_(*(targets.c[name] == sightings.c[name] for name in ("account", "definition", "workflow"))),
+)
+_PENDING = select(
+    deliveries.c.seq,
+    deliveries.c.receiver,
+    deliveries.c.attempts,
+    deliveries.c.not_before,
+    *(
+        events.c[name]
+        for name in ("id", "type", "severity", "account", "definition", "workflow", "body", "observed_at")
+    ),
+).join_from(deliveries, events)
+_STORED = select(events.c.seq, events.c.body)
+
+
+def _all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
+    with translated(engine.url), engine.connect() as connection:
+        return list(connection.execute(statement).all())
+
+
+def load_targets(engine: Engine, after: TargetKey | None, limit: int) -> list[Loaded]:
+    """The next beliefs in the order of their keys."""
+    statement = _LOADED.order_by(*targets.primary_key).limit(limit)
+    if after is not None:
+        statement = statement.where(_target_key > tuple(after))
+    return [_loaded(row) for row in _all(engine, statement)]
+
+
+def load_target(engine: Engine, key: TargetKey) -> Loaded | None:
+    found = _all(engine, _LOADED.where(*(targets.c[name] == part for name, part in key._asdict().items())))
+    return _loaded(found[0]) if found else None
+
+
+def _loaded(row: Row[Any]) -> Loaded:
+    return rows.target_state(row), row.last_seen_at
+
+
+def load_accounts(engine: Engine) -> list[AccountState]:
+    return [rows.account_state(row) for row in _all(engine, select(accounts).order_by(accounts.c.account))]
+
+
+def load_account(engine: Engine, account: str) -> AccountState | None:
+    found = _all(engine, select(accounts).where(accounts.c.account == account))
+    return rows.account_state(found[0]) if found else None
+
+
+def known_drifts(engine: Engine) -> dict[str, frozenset[str]]:
+    statement = select(events.c.account, events.c.reason).where(events.c.type == EventType.SCHEMA_DRIFT.value)
+    found: dict[str, set[str]] = {}
+    for row in _all(engine, statement):
+        found.setdefault(row.account, set()).add(row.reason or "")
+    return {account: frozenset(kinds) for account, kinds in found.items()}
+
+
+def pending(engine: Engine, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
+    statement = (
+        _PENDING.where(deliveries.c.receiver == receiver, deliveries.c.done_at.is_(None))
+        .where(deliveries.c.seq > after_seq)
+        .order_by(deliveries.c.seq)
+        .limit(limit)
+    )
+    return [rows.delivery(row) for row in _all(engine, statement)]
+
+
+def pending_counts(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
+    statement = (
+        select(deliveries.c.receiver, func.count().label("number"), func.min(events.c.observed_at).label("oldest"))
+        .join_from(deliveries, events)
+        .where(deliveries.c.done_at.is_(None))
+        .group_by(deliveries.c.receiver)
+    )
+    return {row.receiver: (row.number, row.oldest) for row in _all(engine, statement)}
+
+
+def events_after(engine: Engine, after: int, type_: str | None, limit: int) -> tuple[list[StoredEvent], int]:
+    statement = _STORED.where(events.c.seq > after).order_by(events.c.seq).limit(limit)
+    if type_ is not None:
+        statement = statement.where(events.c.type == type_)
+    found = [_stored(row) for row in _all(engine, statement)]
+    return found, found[-1].seq if found else after
+
+
+def target_events(engine: Engine, key: TargetKey, limit: int) -> list[StoredEvent]:
+    statement = (
+        _STORED.where(*(events.c[name] == part for name, part in key._asdict().items()))
+        .order_by(events.c.seq.desc())
+        .limit(limit)
+    )
+    return [_stored(row) for row in reversed(_all(engine, statement))]
+
+
+def _stored(row: Row[Any]) -> StoredEvent:
+    return StoredEvent(row.seq, row.body.encode())
+
+
+def open_alerts(engine: Engine, now: datetime, hold: float) -> list[Alert]:
+    still = or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold))
+    statement = select(alerts).where(alerts.c.closed_at.is_(None), still)
+    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.opened_at.desc(), alerts.c.id))]

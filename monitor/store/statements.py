@@ -1,0 +1,67 @@
+"""What is written, as statements; the one place where SQLite and PostgreSQL are told apart, by their INSERT."""
+
+from typing import Any
+
+from sqlalchemy import Engine, Table, Update, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitor.store.schema import alerts, counters, deliveries, events, sightings
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_new(engine: Engine, table: Table) -> Any:
+    """INSERT that leaves alone what is there already; its rowcount tells how many were new."""
+    insert = _INSERTS[engine.dialect.name](table).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)
+
+
+def upsert_sighting(engine: Engine) -> Any:
+    """A later sighting takes the place of an earlier one, never the other way round."""
+    insert = _INSERTS[engine.dialect.name](sightings)
+    return insert.on_conflict_do_update(
+        index_elements=list(sightings.primary_key),
+        set_={"last_seen_at": insert.excluded.last_seen_at},
+        where=insert.excluded.last_seen_at > sightings.c.last_seen_at,
+    )
+
+
+def swap(table: Table) -> Update:
+    """UPDATE of a belief that is still at revision `based_on`; the key comes as `of_` and the column's name."""
+    key = {column.name for column in table.primary_key}
+    statement = update(table).where(
+        *(table.c[name] == bindparam(f"of_{name}") for name in key), table.c.revision == bindparam("based_on")
+    )
+    return statement.values({c.name: bindparam(c.name) for c in table.columns if c.name not in key})
+
+
+MARK = (
+    update(deliveries)
+    .where(deliveries.c.seq == bindparam("of_seq"), deliveries.c.receiver == bindparam("of_receiver"))
+    .where(deliveries.c.done_at.is_(None))
+    .values(
+        status=bindparam("new_status"),
+        attempts=bindparam("new_attempts"),
+        not_before=bindparam("new_not_before"),
+        last_error=bindparam("new_last_error"),
+        done_at=bindparam("new_done_at"),
+    )
+)
+
+CLOSE_ALERT = (
+    update(alerts)
+    .where(alerts.c.id == bindparam("of_id"), alerts.c.closed_at.is_(None))
+    .values(closed_at=bindparam("at"), closed_by=bindparam("by"))
+)
+
+TAKE_NUMBERS = (
+    update(counters)
+    .where(counters.c.name == "events")
+    .values(value=counters.c.value + bindparam("count"))
+    .returning(counters.c.value)
+)
+
+PROBE = update(counters).where(counters.c.name == "probe").values(value=counters.c.value + 1)
+
+SEQS_OF = select(events.c.id, events.c.seq).where(events.c.id.in_(bindparam("ids", expanding=True)))
+SEQ_OF = select(events.c.seq).where(events.c.id == bindparam("id"))

@@ -1,0 +1,221 @@
+"""What one commit does: beliefs by compare-and-set, events in the order of commits, deliveries, alerts, marks.
+
+The law: all of it in one transaction, or nothing. A group whose transaction does not go through because of a member
+(somebody else wrote its belief, or the database refuses a value of it) is halved until that member is alone.
+
+A COMMIT whose answer is an error may have succeeded. Before a member is tried again it is looked up whether its first
+try has landed; then its outcome is that of the first try.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, select
+
+from monitor.core.model import Change, Committed, Outgoing, TargetKey
+from monitor.store import rows, statements
+from monitor.store.errors import StoreUnavailable, translated
+from monitor.store.rows import Values
+from monitor.store.schema import accounts, alerts, deliveries, events, targets
+from monitor.store.values import DeliveryMark
+
+_IDS = 500
+"""Of one SELECT; both databases take more."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a member becomes if its transaction is committed."""
+
+    committed: Committed
+    witness: tuple[str, int] | None = None
+    """Id and seq of an event that the transaction stores: proof, for ever, that it was this one."""
+
+
+class Work:
+    """One caller's wish, and what became of it. Belongs to the writing thread until its outcome is there."""
+
+    __slots__ = ("change", "mark", "outcome", "plan")
+
+    def __init__(self, change: Change, mark: DeliveryMark | None = None) -> None:
+        self.change = change
+        self.mark = mark
+        self.outcome: Committed | Exception | None = None
+        self.plan: Plan | None = None
+        """Of a try whose COMMIT was sent; whether it succeeded is unknown while there is no outcome."""
+
+
+class _Conflict(Exception):  # noqa: N818 - an answer, not a mistake
+    """Somebody else wrote one of the beliefs since it was read."""
+
+
+def carry_out(engine: Engine, works: Sequence[Work]) -> None:
+    """Give every work an outcome that is durable.
+
+    Raises StoreUnavailable where that is not possible now; works that have an outcome by then keep it, the rest are
+    given again.
+    """
+    doubtful = [work for work in works if work.outcome is None and work.plan is not None]
+    if doubtful:
+        _recognise(engine, doubtful)
+    _settle(engine, [work for work in works if work.outcome is None])
+
+
+def _settle(engine: Engine, works: Sequence[Work]) -> None:
+    if not works:
+        return
+    try:
+        _attempt(engine, works)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - it goes to the caller whose work it is
+        if len(works) == 1:
+            _settle_odd_one(engine, works[0], error)
+            return
+        half = len(works) // 2
+        _settle(engine, works[:half])
+        _settle(engine, works[half:])
+
+
+def _settle_odd_one(engine: Engine, work: Work, error: Exception) -> None:
+    if not isinstance(error, _Conflict):
+        work.outcome = error
+        return
+    _recognise(engine, [work])  # its first try may have been under way until now
+    if work.outcome is None:
+        work.outcome = Committed(stale=True)
+
+
+def _attempt(engine: Engine, works: Sequence[Work]) -> None:
+    with translated(engine.url), engine.connect() as connection:
+        try:
+            transaction = connection.begin()
+            plans = _write(connection, works)
+            for work, plan in zip(works, plans, strict=True):
+                work.plan = plan
+            transaction.commit()
+        except _Conflict:
+            raise
+        except Exception:
+            connection.invalidate()  # whatever state it is in, the next try begins with a new one
+            raise
+    for work, plan in zip(works, plans, strict=True):
+        work.outcome = plan.committed
+
+
+def _write(connection: Connection, works: Sequence[Work]) -> list[Plan]:
+    _swap(connection, targets, [rows.target_values(t) for work in works if (t := work.change.target)])
+    _swap(connection, accounts, [rows.account_values(a) for work in works if (a := work.change.account)])
+    outgoing = [out for work in works for out in work.change.outgoing]
+    stored = _append(connection, outgoing) if outgoing else {}
+    _execute(connection, statements.MARK, [rows.mark_values(work.mark) for work in works if work.mark])
+    return [_plan(work.change.outgoing, stored) for work in works]
+
+
+def _plan(outgoing: Sequence[Outgoing], stored: dict[str, int]) -> Plan:
+    """Takes what is this member's from `stored`, so that of twins within a group the first one tells it."""
+    mine = [(out, seq) for out in outgoing if (seq := stored.pop(out.event.id, None)) is not None]
+    committed = Committed(
+        deliveries=tuple(delivery for out, seq in mine for delivery in rows.new_deliveries(out, seq)),
+        told=frozenset(out.event.id for out, _ in mine),
+    )
+    return Plan(committed, (mine[0][0].event.id, mine[0][1]) if mine else None)
+
+
+def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
+    """Write beliefs, each where the revision before it is what is there. Raises _Conflict unless all of them are."""
+    key = [column.name for column in table.primary_key]
+    beliefs.sort(key=lambda values: [values[name] for name in key])  # writers that lock in one order never deadlock
+    new = [values for values in beliefs if values["revision"] == 1]
+    old = [
+        {**{f"of_{name}": values.pop(name) for name in key}, "based_on": values["revision"] - 1, **values}
+        for values in beliefs
+        if values["revision"] > 1
+    ]
+    written = _execute(connection, statements.insert_new(connection.engine, table), new)
+    written += _execute(connection, statements.swap(table), old)
+    if written != len(beliefs):
+        raise _Conflict
+
+
+def _append(connection: Connection, outgoing: Sequence[Outgoing]) -> dict[str, int]:
+    """Store events with their deliveries and alerts; the ids that were not there before, with their `seq`."""
+    last = connection.execute(statements.TAKE_NUMBERS, {"count": len(outgoing)}).scalar_one()
+    numbered = list(zip(outgoing, range(last - len(outgoing) + 1, last + 1), strict=True))
+    insert = statements.insert_new(connection.engine, events)
+    inserted = _execute(connection, insert, [rows.event_values(out, seq) for out, seq in numbered])
+    if inserted != len(outgoing):
+        there = _seqs(connection, [out.event.id for out in outgoing])
+        numbered = [(out, seq) for out, seq in numbered if there.get(out.event.id) == seq]
+    _follow_up(connection, numbered)
+    return {out.event.id: seq for out, seq in numbered}
+
+
+def _follow_up(connection: Connection, numbered: Sequence[tuple[Outgoing, int]]) -> None:
+    pending = [rows.delivery_values(d) for out, seq in numbered for d in rows.new_deliveries(out, seq)]
+    _execute(connection, deliveries.insert(), pending)
+    told = [out.event for out, _ in numbered]
+    opened = [rows.alert_values(event) for event in told if event.opens_alert]
+    _execute(connection, statements.insert_new(connection.engine, alerts), opened)
+    _execute(connection, statements.CLOSE_ALERT, [values for event in told for values in rows.closing_values(event)])
+
+
+def _seqs(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), _IDS):
+        result = connection.execute(statements.SEQS_OF, {"ids": ids[start : start + _IDS]})
+        found.update((row.id, row.seq) for row in result)
+    return found
+
+
+def _execute(connection: Connection, statement: Any, values: Sequence[Mapping[str, Any]]) -> int:
+    """Rows touched."""
+    return connection.execute(statement, values).rowcount if values else 0
+
+
+# --- after a COMMIT whose answer was an error -----------------------------------------------------------------
+
+
+def _recognise(engine: Engine, works: Iterable[Work]) -> None:
+    """Give the outcome of their first try to those works whose first try has landed."""
+    with translated(engine.url), engine.begin() as connection:
+        # every commit with events holds this row: one that is still under way on a server ends before we look
+        connection.execute(statements.TAKE_NUMBERS, {"count": 0})
+        landed = [work for work in works if work.plan is not None and _landed(connection, work.change, work.plan)]
+    for work in landed:
+        work.outcome = work.plan.committed if work.plan else None
+
+
+def _landed(connection: Connection, change: Change, plan: Plan) -> bool:
+    if plan.witness is not None:
+        id_, seq = plan.witness
+        return connection.execute(statements.SEQ_OF, {"id": id_}).scalar() == seq
+    beliefs: list[tuple[Table, Values]] = []
+    if change.target is not None:
+        beliefs.append((targets, rows.target_values(change.target)))
+    if change.account is not None:
+        beliefs.append((accounts, rows.account_values(change.account)))
+    return bool(beliefs) and all(_is_there(connection, table, values) for table, values in beliefs)
+
+
+def _is_there(connection: Connection, table: Table, values: Values) -> bool:
+    row = connection.execute(
+        select(table.c.state).where(*(column == values[column.name] for column in table.primary_key))
+    ).scalar()
+    return bool(row == values["state"])
+
+
+# --- beside the groups ------------------------------------------------------------------------------------------
+
+
+def touch(engine: Engine, seen: Sequence[tuple[TargetKey, datetime]]) -> None:
+    """Write when the API last answered about each of these targets."""
+    values = [{**key._asdict(), "last_seen_at": at} for key, at in sorted(seen)]
+    with translated(engine.url), engine.begin() as connection:
+        connection.execute(statements.upsert_sighting(engine), values)
+
+
+def probe(engine: Engine) -> None:
+    with translated(engine.url), engine.begin() as connection:
+        connection.execute(statements.PROBE)
