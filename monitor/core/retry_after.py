@@ -1,0 +1,37 @@
+"""How long the other side asks to wait: `Retry-After` (RFC 9110, 10.2.3), and the moments of HTTP (5.6.7)."""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_LONGEST = 86_400.0
+_LONGEST_DATE = 64
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """The moment in UTC of a `Date` or `Retry-After` header, in any of the three formats; None where it is none."""
+    if len(text) > _LONGEST_DATE:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
+    """Seconds to wait, at most a day; None where there is no answer in it.
+
+    `text` is whole or fractional seconds, or a date. A date is taken relative to `now`, which should be the answer's
+    own `Date`, so that clocks that differ do not matter; without one a date says nothing. Negative numbers, dates that
+    have passed and anything else are nonsense, which is not an answer.
+    """
+    stripped = (text or "").strip()
+    if _SECONDS.fullmatch(stripped):
+        return min(float(stripped), _LONGEST)
+    moment = parse_http_date(stripped)
+    if moment is None or now is None:
+        return None
+    seconds = (moment - now).total_seconds()
+    return min(seconds, _LONGEST) if seconds >= 0 else None
