@@ -57,7 +57,7 @@ class Store:
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._reader, lambda: call(self._reading, *args, **kwargs))
 
-    async def load_targets(self, chunk: int = 2000) -> AsyncIterator[list[Loaded]]:
+    async def load_targets(self, chunk: int = 500) -> AsyncIterator[list[Loaded]]:
         """Every belief with its last sighting, in chunks, so that nothing else waits for long."""
         after: TargetKey | None = None
         while found := await self._read(reading.load_targets, after, chunk):
