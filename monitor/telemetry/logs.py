@@ -1,0 +1,122 @@
+"""The form of a log line, JSON or for people, and the way of foreign loggers into the same stream."""
+
+import logging
+from collections.abc import Callable, MutableMapping
+from datetime import datetime
+from typing import Any, Final, Literal, TextIO
+
+import msgspec
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import format_exc_info
+from structlog.typing import FilteringBoundLogger, Processor
+
+from monitor.core.moments import format_moment
+from monitor.core.text import clean
+from monitor.telemetry.outlet import Outlet
+
+Level = Literal["debug", "info", "warning", "error"]
+Form = Literal["json", "console"]
+_Line = MutableMapping[str, Any]
+
+_LEVEL_OF: Final = {"warn": "warning", "exception": "error", "fatal": "critical"}
+_LONGEST = 4000
+"""Characters of a foreign message; a traceback is not cut."""
+_LAST_FLUSH = 0.5
+"""Seconds that a reader is waited for when the log is closed."""
+_FOR_PROGRAMS: Final = frozenset(
+    {"definition", "definition_name", "workflow", "name", "severity", "version", "event_id", "from_status", "to_status"}
+    | {"step", "errors", "time", "occurred_at", "observed_at", "last_seen_at", "labels"}
+)
+"""What the summary of an event says already, or nobody reads on a terminal."""
+
+
+class Logs:
+    """A configured log, open until `close`."""
+
+    def __init__(self, log: FilteringBoundLogger, outlet: Outlet) -> None:
+        self.log = log
+        self._outlet = outlet
+        self._foreign = _Foreign(log)
+        root = logging.getLogger()
+        self._root_level = root.level
+        root.addHandler(self._foreign)
+        root.setLevel(logging.WARNING)
+
+    def flush(self) -> None:
+        """Write what waited for a stalled reader, as far as it reads again."""
+        self._outlet.flush()
+
+    def close(self) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self._foreign)
+        root.setLevel(self._root_level)
+        self._outlet.flush(_LAST_FLUSH)
+
+
+def configure(level: Level, form: Form, stream: TextIO, *, now: Callable[[], datetime]) -> Logs:
+    """A log of lines from `level` upwards in `stream`; warnings of libraries come out in the same form."""
+    outlet = Outlet(stream)
+    render = _people(stream) if form == "console" else _json()
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        outlet,
+        processors=[_stamp(now, outlet), *render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        context_class=dict,
+    ).bind()
+    return Logs(log, outlet)
+
+
+def _stamp(now: Callable[[], datetime], outlet: Outlet) -> Processor:
+    def stamp(_logger: object, method: str, line: _Line) -> _Line:
+        stamped = {
+            "timestamp": format_moment(now()),
+            "level": _LEVEL_OF.get(method, method),
+            "event": line.pop("event"),
+        }
+        stamped.update(line)
+        if dropped := outlet.take_dropped():
+            stamped["lines_dropped_before"] = dropped
+        return stamped
+
+    return stamp
+
+
+def _json() -> list[Processor]:
+    encode = msgspec.json.Encoder(enc_hook=str).encode
+
+    def render(_logger: object, _method: str, line: _Line) -> str:
+        return encode(line).decode()
+
+    return [format_exc_info, render]
+
+
+def _people(stream: TextIO) -> list[Processor]:
+    # Not the default formatter of tracebacks: with rich installed it shows local variables, and so secrets.
+    renderer = ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=plain_traceback, sort_keys=False, pad_event_to=0
+    )
+    return [_simplify, renderer]
+
+
+def _simplify(_logger: object, _method: str, line: _Line) -> _Line:
+    """An event becomes its summary; no value moves the cursor or fakes a line."""
+    if "event_id" in line:
+        line = {key: value for key, value in line.items() if key not in _FOR_PROGRAMS}
+        line["event"] = f"{line['event']}: {line.pop('summary')}"
+    return {key: clean(value, _LONGEST) if isinstance(value, str) else value for key, value in line.items()}
+
+
+class _Foreign(logging.Handler):
+    """What libraries log, in our form."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            facts = {"exc_info": record.exc_info} if record.exc_info else {}
+            self._log.log(record.levelno, clean(record.getMessage(), _LONGEST), logger=record.name, **facts)
+        except Exception:  # noqa: BLE001 - a log line that cannot be made must not end what it speaks of
+            self.handleError(record)

@@ -1,0 +1,210 @@
+"""Records to numbers. The children of every account are looked up once and kept: a poll is a few dict reads."""
+
+import platform
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from monitor import __version__
+from monitor.core.clock import detection_delay
+from monitor.core.model import (
+    Endpoint,
+    Event,
+    EventType,
+    Outcome,
+    Severity,
+    Status,
+    Target,
+    TargetKey,
+    TargetState,
+)
+from monitor.core.records import (
+    AccountRecord,
+    DeliveryOutcome,
+    DeliveryRecord,
+    LaneRecord,
+    PollRecord,
+    ReloadRecord,
+    RequestRecord,
+)
+from monitor.telemetry.families import Families
+from monitor.telemetry.series import Census, NamedTargets, Pending, PendingDeliveries
+
+_MOST_STEPS = 200
+"""Steps per definition that get a series; their names come from outside, and must not fill the memory."""
+_OTHER_STEPS = "(other)"
+
+_OF_ACCOUNTS = (EventType.BLIND, EventType.SIGHTED, EventType.SCHEMA_DRIFT)
+_OF_WORKFLOWS = tuple(type_ for type_ in EventType if type_ not in _OF_ACCOUNTS)
+_TRANSITIONS = tuple(
+    (before, after) for before in Status if not before.ended for after in Status if before is not after
+)
+"""What has ended is not polled again, so it never changes."""
+
+
+class _Account:
+    """The children of one account."""
+
+    def __init__(self, families: Families, account: str) -> None:
+        self.requests: Mapping[Endpoint, Mapping[Outcome, Counter]] = {
+            endpoint: {outcome: families.requests.labels(account, endpoint.value, outcome.value) for outcome in Outcome}
+            for endpoint in Endpoint
+        }
+        self.durations: Mapping[Endpoint, Histogram] = {
+            endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
+        }
+        self.schedule_delay = families.schedule_delay.labels(account)
+        self.detection_delay = families.detection_delay.labels(account)
+        self.last_success: Gauge = families.last_success.labels(account)
+        self.clock_skew: Gauge = families.clock_skew.labels(account)
+        self.lane_open: Gauge = families.lane_open.labels(account)
+        self.lane_open.set(1)
+        for type_ in _OF_ACCOUNTS:
+            families.events.labels(account, "", type_.value, type_.severity.value)
+
+
+class Metrics:
+    """The numbers of one daemon in one registry."""
+
+    def __init__(self, registry: CollectorRegistry, pending: Pending) -> None:
+        self._families = Families(registry)
+        self._families.build.info({"version": __version__, "python": platform.python_version()})
+        self._census = Census()
+        self._named = NamedTargets()
+        self._pending = PendingDeliveries(pending)
+        for collector in (self._census, self._named, self._pending):
+            registry.register(collector)
+        self._accounts: dict[str, _Account] = {}
+        self._definitions: set[tuple[str, str]] = set()
+        self._steps: dict[tuple[str, str], set[str]] = {}
+
+    # --- what is there with 0 before anything happens ---
+
+    def watch(self, account: str) -> None:
+        self._account(account)
+
+    def unwatch(self, account: str) -> None:
+        """Its counters stay, so that they never vanish under a query; what it is now, it is no more."""
+        families = self._families
+        if self._accounts.pop(account, None) is not None:
+            for gauge in (families.lane_open, families.lane_rate, families.last_success, families.clock_skew):
+                gauge.remove(account)
+
+    def receiver(self, receiver: str) -> None:
+        for outcome in DeliveryOutcome:
+            self._families.deliveries.labels(receiver, outcome.value)
+        self._families.delivery_delay.labels(receiver)
+        self._pending.watch(receiver)
+
+    def _account(self, account: str) -> _Account:
+        known = self._accounts.get(account)
+        if known is None:
+            known = self._accounts[account] = _Account(self._families, account)
+        return known
+
+    def _definition(self, account: str, definition: str) -> None:
+        if (account, definition) in self._definitions:
+            return
+        self._definitions.add((account, definition))
+        families = self._families
+        for before, after in _TRANSITIONS:
+            families.transitions.labels(account, definition, before.value, after.value)
+        for type_ in _OF_WORKFLOWS:
+            families.events.labels(account, definition, type_.value, type_.severity.value)
+        # A deliberate termination is a warning; see `EventType.severity`.
+        families.events.labels(account, definition, EventType.TERMINATED.value, Severity.WARNING.value)
+        for status in (Status.COMPLETE, Status.TERMINATED):
+            families.run_duration.labels(account, definition, status.value)
+
+    # --- what is watched ---
+
+    def target_added(self, target: Target, status: Status) -> None:
+        account, definition = target.key.account, target.definition_label
+        self._definition(account, definition)
+        for type_, severity in target.severities.items():
+            self._families.events.labels(account, definition, type_.value, severity.value)
+        self._census.place(target, status)
+        self._named.place(target, status)
+
+    def target_removed(self, key: TargetKey) -> None:
+        self._census.remove(key)
+        self._named.remove(key)
+
+    def totals(self) -> Mapping[Status, int]:
+        return self._census.totals()
+
+    # --- what happens ---
+
+    def request(self, record: RequestRecord) -> None:
+        account = self._accounts.get(record.account) or self._account(record.account)
+        outcome = record.outcome
+        account.requests[record.endpoint][outcome].inc()
+        account.durations[record.endpoint].observe(record.duration)
+        if outcome is Outcome.OK:
+            account.last_success.set(record.ended_at.timestamp())
+        if record.skew is not None:
+            account.clock_skew.set(record.skew)
+
+    def poll(self, record: PollRecord) -> None:
+        name = record.target.key.account
+        account = self._accounts.get(name) or self._account(name)
+        account.schedule_delay.observe(record.delay)
+        if record.before is not record.state.status:
+            self._transition(record)
+        for event in record.events:
+            self._event(event)
+            if event.occurred_at is not None and event.last_seen_at is not None:
+                delay = detection_delay(event.occurred_at, event.observed_at, record.skew)
+                account.detection_delay.observe(delay)
+
+    def _transition(self, record: PollRecord) -> None:
+        key, definition, state = record.target.key, record.target.definition_label, record.state
+        self._census.move(key, state.status)
+        self._named.move(key, state.status)
+        self._families.transitions.labels(key.account, definition, record.before.value, state.status.value).inc()
+        if state.status.ended:
+            self._ended(key.account, definition, state)
+
+    def _ended(self, account: str, definition: str, state: TargetState) -> None:
+        if state.started_at is not None and state.completed_at is not None:
+            seconds = (state.completed_at - state.started_at).total_seconds()
+            self._families.run_duration.labels(account, definition, state.status.value).observe(max(seconds, 0.0))
+
+    def _event(self, event: Event) -> None:
+        definition = "" if event.type in _OF_ACCOUNTS else event.definition_label
+        self._families.events.labels(event.account, definition, event.type.value, event.severity.value).inc()
+        if event.type is EventType.STEP_FAILED and event.step is not None:
+            step = self._step(event.account, definition, event.step.step)
+            self._families.step_failures.labels(event.account, definition, step).inc()
+
+    def _step(self, account: str, definition: str, step: str) -> str:
+        known = self._steps.setdefault((account, definition), set())
+        if step not in known:
+            if len(known) >= _MOST_STEPS:
+                return _OTHER_STEPS
+            known.add(step)
+        return step
+
+    def events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._event(event)
+
+    def account(self, record: AccountRecord) -> None:
+        self.events(record.events)
+
+    def lane(self, record: LaneRecord) -> None:
+        self._account(record.account).lane_open.set(record.open)
+        self._families.lane_rate.labels(record.account).set(record.requests_per_second)
+
+    def delivery(self, record: DeliveryRecord) -> None:
+        self._families.deliveries.labels(record.receiver, record.outcome.value).inc()
+        if record.outcome is DeliveryOutcome.DELIVERED:
+            self._families.delivery_delay.labels(record.receiver).observe(record.delay)
+
+    def reload(self, record: ReloadRecord) -> None:
+        self._families.reload_successful.set(record.successful)
+        if record.successful:
+            self._families.reload_success_at.set(record.at.timestamp())
+
+    def fault(self, loop: str) -> None:
+        self._families.faults.labels(loop).inc()

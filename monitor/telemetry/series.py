@@ -1,0 +1,169 @@
+"""Gauges that follow what happens one change at a time, so that a scrape of 100,000 targets counts none of them.
+
+A scrape runs in another thread than the loop that changes these. Every read of a dict here is one copy, which the
+interpreter does not interrupt; what it copies are objects whose fields are replaced, never dicts that grow.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from monitor.core.model import Status, Target, TargetKey
+
+Pending = Callable[[], Mapping[str, tuple[int, datetime | None]]]
+"""Per receiver how many deliveries are pending, and when the oldest of them was observed."""
+
+_MOST_SERIES = 1000
+
+
+class _Cell:
+    """The targets of one account and definition that are in one status."""
+
+    __slots__ = ("count", "group", "status")
+
+    def __init__(self, group: "_Group", status: Status) -> None:
+        self.group = group
+        self.status = status
+        self.count = 0
+
+
+class _Group:
+    """The targets of one account and definition."""
+
+    __slots__ = ("cells",)
+
+    def __init__(self) -> None:
+        self.cells = {status: _Cell(self, status) for status in Status}
+
+
+class Census(Collector):
+    """`workflow_targets`: how many targets there are in each status."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._cells: dict[TargetKey, _Cell] = {}
+
+    def place(self, target: Target, status: Status) -> None:
+        """Count the target here, and nowhere else any more."""
+        self.remove(target.key)
+        label = (target.key.account, target.definition_label)
+        group = self._groups.get(label) or self._groups.setdefault(label, _Group())
+        self._enter(target.key, group.cells[status])
+
+    def move(self, key: TargetKey, status: Status) -> None:
+        """The target's status changed. One that is not counted is none of ours: it was removed while a poll was out."""
+        cell = self._cells.get(key)
+        if cell is not None:
+            cell.count -= 1
+            self._enter(key, cell.group.cells[status])
+
+    def remove(self, key: TargetKey) -> None:
+        cell = self._cells.pop(key, None)
+        if cell is not None:
+            cell.count -= 1
+
+    def _enter(self, key: TargetKey, cell: _Cell) -> None:
+        cell.count += 1
+        self._cells[key] = cell
+
+    def totals(self) -> dict[Status, int]:
+        """All targets by status."""
+        groups = list(self._groups.values())
+        return {status: sum(group.cells[status].count for group in groups) for status in Status}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "workflow_targets",
+            "Targets by what is believed of them; those that ended count until their retention is over.",
+            labels=("account", "definition", "status"),
+        )
+        for (account, definition), group in list(self._groups.items()):
+            for status, cell in group.cells.items():
+                family.add_metric((account, definition, status.value), cell.count)
+        yield family
+
+
+class _Named:
+    """A target with a name, as its series show it."""
+
+    __slots__ = ("labels", "status")
+
+    def __init__(self, labels: tuple[str, str, str, str], status: Status) -> None:
+        self.labels = labels
+        self.status = status
+
+
+class NamedTargets(Collector):
+    """`workflow_target_status`: the first thousand targets with a name; the next takes the place of one that goes."""
+
+    def __init__(self, most: int = _MOST_SERIES) -> None:
+        self._most = most
+        self._shown: dict[TargetKey, _Named] = {}
+        self._waiting: dict[TargetKey, _Named] = {}
+
+    def place(self, target: Target, status: Status) -> None:
+        key = target.key
+        if target.name is None:
+            self.remove(key)
+            return
+        named = _Named((key.account, target.definition_label, key.workflow, target.name), status)
+        place = self._shown if key in self._shown or len(self._shown) < self._most else self._waiting
+        place[key] = named
+
+    def move(self, key: TargetKey, status: Status) -> None:
+        named = self._shown.get(key) or self._waiting.get(key)
+        if named is not None:
+            named.status = status
+
+    def remove(self, key: TargetKey) -> None:
+        if self._waiting.pop(key, None) is None and self._shown.pop(key, None) is not None and self._waiting:
+            first = next(iter(self._waiting))
+            self._shown[first] = self._waiting.pop(first)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "workflow_target_status",
+            "1 for the status that a named target is believed to be in, 0 for the others.",
+            labels=("account", "definition", "workflow", "name", "status"),
+        )
+        for named in list(self._shown.values()):
+            believed = named.status
+            for status in Status:
+                family.add_metric((*named.labels, status.value), status is believed)
+        yield family
+        yield GaugeMetricFamily(
+            "workflow_monitor_target_series_dropped",
+            "Named targets without series of their own, because there are too many.",
+            value=len(self._waiting),
+        )
+
+
+class PendingDeliveries(Collector):
+    """What waits for each receiver, asked at the scrape; `pending` is called on the scraping thread."""
+
+    def __init__(self, pending: Pending) -> None:
+        self._pending = pending
+        self._receivers: dict[str, None] = {}
+
+    def watch(self, receiver: str) -> None:
+        self._receivers[receiver] = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        number = GaugeMetricFamily(
+            "workflow_monitor_deliveries_pending", "Deliveries that are not acknowledged yet.", labels=("receiver",)
+        )
+        oldest = GaugeMetricFamily(
+            "workflow_monitor_oldest_pending_delivery_timestamp_seconds",
+            "When the oldest pending event was observed, in seconds since the epoch; absent while nothing is pending.",
+            labels=("receiver",),
+        )
+        pending = dict(self._pending())
+        for receiver in list(self._receivers):
+            count, since = pending.get(receiver, (0, None))
+            number.add_metric((receiver,), count)
+            if since is not None:
+                oldest.add_metric((receiver,), since.timestamp())
+        yield number
+        yield oldest

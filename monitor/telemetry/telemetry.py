@@ -1,0 +1,95 @@
+"""The face of telemetry: one method per record, each a line or a number or both."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from monitor.core.model import Status, Target, TargetState
+from monitor.core.records import (
+    AccountRecord,
+    DeliveryRecord,
+    LaneRecord,
+    PollRecord,
+    ReloadRecord,
+    RequestRecord,
+    StoreRecord,
+)
+from monitor.telemetry.journal import Journal
+from monitor.telemetry.metrics import Metrics
+from monitor.telemetry.series import Pending
+
+
+class Telemetry:
+    """Everything that happens inside the monitor is told here, on the loop's thread."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        log: FilteringBoundLogger,
+        *,
+        external_url: str,
+        deliveries: Pending,
+        accounts: Iterable[str] = (),
+        receivers: Iterable[str] = (),
+    ) -> None:
+        """`deliveries` is called at every scrape, on the scraping thread: it hands out what is known, asks nobody."""
+        self._metrics = Metrics(registry, deliveries)
+        self._journal = Journal(log, external_url=external_url)
+        for account in accounts:
+            self.watch(account)
+        for receiver in receivers:
+            self._metrics.receiver(receiver)
+
+    def watch(self, account: str) -> None:
+        """Its counters are there from now on."""
+        self._metrics.watch(account)
+
+    def unwatch(self, account: str) -> None:
+        """Its gauges vanish, its counters stay. Its targets are removed one by one, before."""
+        self._metrics.unwatch(account)
+
+    def target_added(self, target: Target, state: TargetState) -> None:
+        """It is watched and counted from now on; again, where its name, alias or severities changed."""
+        self._metrics.target_added(target, state.status)
+
+    def target_removed(self, target: Target, state: TargetState) -> None:  # noqa: ARG002 - the census knows better
+        """It is counted no more, whatever it was counted as; polls that are still out change nothing."""
+        self._metrics.target_removed(target.key)
+        self._journal.forget(target.key)
+
+    def totals(self) -> Mapping[Status, int]:
+        """How many targets there are in each status."""
+        return self._metrics.totals()
+
+    def request(self, record: RequestRecord) -> None:
+        self._metrics.request(record)
+        self._journal.request(record)
+
+    def poll(self, record: PollRecord) -> None:
+        self._metrics.poll(record)
+        self._journal.poll(record)
+
+    def account(self, record: AccountRecord) -> None:
+        self._metrics.account(record)
+        self._journal.account(record)
+
+    def lane(self, record: LaneRecord) -> None:
+        self._metrics.lane(record)
+        self._journal.lane(record)
+
+    def delivery(self, record: DeliveryRecord) -> None:
+        self._metrics.delivery(record)
+        self._journal.delivery(record)
+
+    def reload(self, record: ReloadRecord) -> None:
+        self._metrics.reload(record)
+        self._journal.reload(record)
+
+    def store(self, record: StoreRecord) -> None:
+        self._journal.store(record)
+
+    def fault(self, loop: str, error: Exception) -> None:
+        """A fault of ours that `loop` survived."""
+        self._metrics.fault(loop)
+        self._journal.fault(loop, error)
