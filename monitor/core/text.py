@@ -1,0 +1,123 @@
+"""What people read: foreign text made harmless, and one line per event for somebody woken at night."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from monitor.core.model import Cause, Event, EventType, WorkflowError
+
+SUMMARY_LIMIT: Final = 300
+"""Characters."""
+
+_FOLDED = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f"  # white space and control characters
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls: text that reads otherwise than it is
+    r"\u200b\u2060\ufeff\U000e0000-\U000e007f"  # characters nobody can see
+    r"\ud800-\udfff]+"  # lone surrogates, which no encoder takes
+)
+_SHOWN_OF_AN_ID = 8
+
+
+def clean(text: str, limit: int) -> str:
+    """One line of at most `limit` characters: what would break or forge a line becomes one space; cut with `…`."""
+    # Folding costs time per character; of a text of megabytes only the beginning can be shown.
+    head = text[: limit * 8]
+    line = _FOLDED.sub(" ", head).strip()
+    if len(line) <= limit and len(head) == len(text):
+        return line
+    return line[: max(limit - 1, 0)].rstrip() + "…" if limit > 0 else ""
+
+
+def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int = 0, where: str = "") -> str:
+    """One line: who, what, why. `event.summary` is not read.
+
+    `headline`: the error that explains best, where it is not the first of the event's. `hidden`: how many errors there
+    are beyond the event's. `where`: the target whose answer showed a drift.
+    """
+    if event.type in _OF_ACCOUNTS:
+        line = _OF_ACCOUNTS[event.type](event, where)
+    else:
+        shown = headline or next(iter(event.errors), None)
+        line = f"{label(event)}{_OF_TARGETS[event.type](event, shown)}{_more(event, hidden)}"
+    return clean(line, SUMMARY_LIMIT)
+
+
+def label(event: Event) -> str:
+    """What people call the target: its name, or its ids, shortened."""
+    return target_label(event.name, event.definition_name, event.definition or "", event.workflow or "")
+
+
+def target_label(name: str | None, definition_name: str | None, definition: str, workflow: str) -> str:
+    return name or f"{definition_name or _short(definition)}/{_short(workflow)}"
+
+
+def _short(id: str) -> str:
+    return id if len(id) <= _SHOWN_OF_AN_ID + 4 else id[:_SHOWN_OF_AN_ID] + "…"
+
+
+def _more(event: Event, hidden: int) -> str:
+    more = len(event.errors) - 1 + hidden
+    return f" (and {more} more)" if more > 0 else ""
+
+
+def _terminated(event: Event, error: WorkflowError | None) -> str:
+    if error is not None:
+        return f" terminated: {_said(error)}"
+    if event.step is not None:
+        return f" terminated: {event.step.step} failed"
+    if event.cause is Cause.MANUAL:
+        return " was terminated on purpose: no errors, no failed step"
+    return " terminated; why is not known, its errors could not be read"
+
+
+def _said(error: WorkflowError) -> str:
+    return f"{error.step}: {error.message}" if error.step else error.message
+
+
+def _step_failed(event: Event, error: WorkflowError | None) -> str:
+    said = f": {error.message}" if error is not None else ""
+    return f": step {_step_name(event)} failed{said}"
+
+
+def _step_name(event: Event) -> str:
+    return event.step.step if event.step is not None else "?"
+
+
+def _not_found(event: Event) -> str:
+    if event.from_status is None:
+        return " is not found: the API does not know these ids"
+    return f" is not found any more; it was {event.from_status.value}"
+
+
+def _found(event: Event) -> str:
+    return f" is found again: {event.to_status.value}" if event.to_status is not None else " is found again"
+
+
+_OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = {
+    EventType.TERMINATED: _terminated,
+    EventType.COMPLETED: lambda _event, _error: " completed",
+    EventType.SUSPENDED: lambda _event, _error: " is suspended",
+    EventType.RESUMED: lambda _event, _error: " is running again",
+    EventType.STEP_FAILED: _step_failed,
+    EventType.STEP_CANCELLED: lambda event, _error: f": step {_step_name(event)} was cancelled",
+    EventType.NOT_FOUND: lambda event, _error: _not_found(event),
+    EventType.FOUND: lambda event, _error: _found(event),
+}
+
+
+def _blind(event: Event, _where: str) -> str:
+    since = event.last_seen_at
+    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since is not None else ""
+    return f"No answer about account {event.account}{when} ({event.reason}): its workflows are not being watched"
+
+
+def _schema_drift(event: Event, where: str) -> str:
+    seen = f", seen at {where}" if where else ""
+    return f"An answer about account {event.account} is not as this version knows it: {event.reason}{seen}"
+
+
+_OF_ACCOUNTS: Mapping[EventType, Callable[[Event, str], str]] = {
+    EventType.BLIND: _blind,
+    EventType.SIGHTED: lambda event, _where: f"Account {event.account} answers again",
+    EventType.SCHEMA_DRIFT: _schema_drift,
+}
