@@ -1,0 +1,91 @@
+"""Beliefs and events to write."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from monitor.core.model import (
+    AccountState,
+    Change,
+    Committed,
+    Condition,
+    Episode,
+    Event,
+    EventType,
+    Outgoing,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    TargetKey,
+    TargetState,
+)
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+STALE = Committed(stale=True)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def key(workflow: object = "w") -> TargetKey:
+    return TargetKey("acme", "orders", str(workflow))
+
+
+def belief(
+    workflow: object = "w", revision: int = 0, status: Status = Status.RUNNABLE, since: datetime = NOON
+) -> TargetState:
+    """One with something in every field."""
+    step = StepExecution("e1", "step1", StepStatus.FAILED, NOON, at(0.000001))
+    return TargetState(
+        key=key(workflow),
+        status=status,
+        since=since,
+        first_seen_at=NOON,
+        version=3,
+        started_at=NOON,
+        steps=(step,),
+        told=frozenset({"e1", "e0"}),
+        misses=1,
+        suspended=Condition(open=True, last=Episode("e1", 2)),
+        revision=revision,
+    )
+
+
+def account(revision: int = 0, closed_until: datetime | None = None) -> AccountState:
+    return AccountState(account="acme", last_answer_at=NOON, closed_until=closed_until, revision=revision)
+
+
+def event(
+    id_: str,
+    type_: EventType = EventType.STEP_FAILED,
+    *,
+    workflow: str | None = "w",
+    observed_at: datetime = NOON,
+    severity: Severity | None = None,
+    reason: str | None = None,
+    closes: Sequence[str] = (),
+) -> Event:
+    return Event(
+        id=id_,
+        type=type_,
+        severity=severity or type_.severity,
+        summary=f"summary of {id_}",
+        account="acme",
+        definition="orders" if workflow else None,
+        workflow=workflow,
+        name="order-reminder" if workflow else None,
+        observed_at=observed_at,
+        reason=reason,
+        closes=tuple(closes),
+    )
+
+
+def outgoing(told: Event | str, *receivers: str) -> Outgoing:
+    told = event(told) if isinstance(told, str) else told
+    return Outgoing(told, f'{{"id":"{told.id}","text":"Grüße"}}'.encode(), receivers)
+
+
+def telling(*told: Event | str) -> Change:
+    """A change that only tells."""
+    return Change(outgoing=tuple(outgoing(each, "oncall") for each in told))

@@ -1,0 +1,187 @@
+"""Many callers share a transaction, and none of them pays for another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Signal
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy import event as engine_event
+
+from monitor.core.model import Change, Outgoing
+from monitor.core.records import DeliveryOutcome
+from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
+from tests.inline import InlineExecutor
+from tests.store.examples import STALE, at, belief, event, key, outgoing, telling
+
+
+@pytest.fixture
+def commits(store: Store) -> list[None]:
+    """Grows by one for each COMMIT of the writing side."""
+    seen: list[None] = []
+    engine_event.listen(store._writing, "commit", lambda _: seen.append(None))
+    return seen
+
+
+@pytest.mark.looptime
+async def test_concurrent_callers_share_a_transaction(store: Store, writer: Writer, commits: list[None]) -> None:
+    await writer.commit(telling("first"))
+    mark = DeliveryMark(seq=1, receiver="oncall", outcome=DeliveryOutcome.DELIVERED, attempts=1, at=at(1))
+    changes = [Change(target=belief(n), outgoing=(outgoing(f"e{n}", "oncall"),)) for n in range(50)]
+    await asyncio.gather(writer.mark(mark), *(writer.commit(change) for change in changes))
+    assert len(commits) == 2
+    assert len(await store.pending("oncall", 0, 100)) == 50
+
+
+@pytest.mark.looptime
+async def test_a_group_is_bounded(store: Store, commits: list[None]) -> None:
+    writer = Writer(store, report=print, jitter=lambda: 0.0, max_group=20)
+    loop = asyncio.create_task(writer.run())
+    await asyncio.gather(*(writer.commit(Change(target=belief(n))) for n in range(50)))
+    assert len(commits) == 3
+    loop.cancel()
+
+
+@pytest.mark.looptime
+async def test_only_the_stale_members_of_a_group_are_dropped(store: Store, writer: Writer) -> None:
+    stale = {3, 17, 18, 49}
+    for number in stale:
+        await writer.commit(Change(target=belief(number)))
+    changes = [Change(target=belief(n), outgoing=(outgoing(f"e{n}", "oncall"),)) for n in range(50)]
+    results = await asyncio.gather(*(writer.commit(change) for change in changes))
+    assert {number for number, result in enumerate(results) if result == STALE} == stale
+    told = {delivery.event_id for delivery in await store.pending("oncall", 0, 100)}
+    assert told == {f"e{n}" for n in range(50) if n not in stale}
+    assert told == {id_ for result in results for id_ in result.told}
+
+
+@pytest.mark.looptime
+async def test_a_change_that_cannot_be_stored_fails_alone(store: Store, writer: Writer) -> None:
+    no_text = Outgoing(event("no text"), b"\xff", ("oncall",))
+    results = await asyncio.gather(
+        writer.commit(telling("before")),
+        writer.commit(Change(outgoing=(no_text,))),
+        writer.commit(telling("after")),
+        return_exceptions=True,
+    )
+    assert [type(result).__name__ for result in results] == ["Committed", "UnicodeDecodeError", "Committed"]
+    assert [d.event_id for d in await store.pending("oncall", 0, 10)] == ["before", "after"]
+    assert writer.available
+
+
+@pytest.mark.looptime
+async def test_changes_of_one_belief_are_written_in_their_order(store: Store, writer: Writer) -> None:
+    results = await asyncio.gather(*(writer.commit(Change(target=belief(revision=n))) for n in range(5)))
+    assert not any(result.stale for result in results)
+
+
+@pytest.mark.looptime
+async def test_a_caller_that_is_cancelled_cancels_nothing(store: Store, writer: Writer) -> None:
+    gone = asyncio.create_task(writer.commit(Change(target=belief("gone"))))
+    stays = asyncio.create_task(writer.commit(Change(target=belief("stays"))))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert not (await stays).stale
+    assert await store.load_target(key("gone")) is not None
+
+
+@pytest.mark.looptime
+async def test_after_the_end_nobody_waits_for_what_will_not_come(store: Store) -> None:
+    writer = Writer(store, report=print, jitter=lambda: 0.0)
+    loop = asyncio.create_task(writer.run())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(writer.commit(telling("e1")))
+    loop.cancel()
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    with pytest.raises(StoreUnavailable):
+        await writer.commit(telling("e2"))
+
+
+@pytest.mark.looptime
+async def test_draining_writes_what_was_given_so_far(store: Store, writer: Writer) -> None:
+    tasks = [asyncio.create_task(writer.commit(Change(target=belief(n)))) for n in range(3)]
+    await asyncio.sleep(0)
+    writer.touch(key(0), at(7))
+    for task in tasks:
+        task.cancel()
+    assert await writer.drain(1)
+    found = [loaded async for chunk in store.load_targets() for loaded in chunk]
+    assert [seen for _, seen in found] == [at(7), None, None]
+
+
+@pytest.mark.looptime
+async def test_draining_gives_up_after_its_time(store: Store) -> None:
+    writer = Writer(store, report=print, jitter=lambda: 0.0)  # whose loop does not run
+    writer.touch(key(), at(1))
+    began = asyncio.get_running_loop().time()
+    assert not await writer.drain(5)
+    assert asyncio.get_running_loop().time() - began == 5
+
+
+# --- with real threads ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def thread() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+async def threaded(database_url: str, thread: ThreadPoolExecutor) -> AsyncIterator[Store]:
+    store = Store(database_url, writer=thread, reader=InlineExecutor())
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_a_loop_that_is_cancelled_awaits_its_transaction(threaded: Store) -> None:
+    reached, go_on = Signal(), Signal()
+
+    def hold(_: object) -> None:
+        reached.set()
+        go_on.wait(5)
+
+    engine_event.listen(threaded._writing, "commit", hold, once=True)
+    writer = Writer(threaded, report=print, jitter=lambda: 0.0)
+    loop = asyncio.create_task(writer.run())
+    caller = asyncio.create_task(writer.commit(telling("e1")))
+    await asyncio.get_running_loop().run_in_executor(None, reached.wait, 5)
+    loop.cancel()
+    await asyncio.sleep(0)
+    loop.cancel()
+    assert not caller.done()
+    go_on.set()
+    assert (await caller).told == {"e1"}
+    await asyncio.wait([loop])
+    assert loop.cancelled()
+
+
+async def test_a_cursor_misses_nothing_that_a_second_writer_commits(database_url: str, threaded: Store) -> None:
+    """Two writers, each with a connection of its own, and a reader that follows both."""
+    with ThreadPoolExecutor(1) as other_thread:
+        other = Store(database_url, writer=other_thread, reader=InlineExecutor())
+        await other.open()
+        writers = [Writer(each, report=print, jitter=lambda: 0.0, max_group=7) for each in (threaded, other)]
+        loops = [asyncio.create_task(writer.run()) for writer in writers]
+        commits = asyncio.gather(
+            *(writer.commit(telling(f"{n}-{name}")) for name, writer in enumerate(writers) for n in range(100))
+        )
+        cursor = 0
+        followed: list[int] = []
+        while not commits.done() or len(followed) < 200:
+            page, cursor = await threaded.events(cursor, None, 50)
+            followed += [each.seq for each in page]
+            await asyncio.sleep(0)
+        assert followed == list(range(1, 201))
+        for loop in loops:
+            loop.cancel()
+        await asyncio.wait(loops)
+        await other.close()
+
+
+def test_the_engine_that_writes_has_one_connection(store: Store) -> None:
+    engine: Engine = store._writing
+    assert engine.pool.size() == 1  # type: ignore[attr-defined]  # of a QueuePool, which it is

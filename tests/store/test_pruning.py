@@ -1,0 +1,137 @@
+"""What is forgotten, and what never is."""
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+from sqlalchemy import func, select
+
+from monitor.core.model import Change, EventType, Status
+from monitor.core.records import DeliveryOutcome
+from monitor.store import DeliveryMark, Pruned, Store, Writer, pruning
+from monitor.store.schema import sightings
+from tests.store.examples import NOON, at, belief, event, key, outgoing, telling
+
+pytestmark = pytest.mark.looptime
+
+
+async def _prune(
+    store: Store,
+    *,
+    before: float = 100,
+    watched: Collection[str] = (),
+    receivers: Collection[str] = ("oncall",),
+    batch: int = 500,
+) -> Pruned:
+    return await store.prune(
+        events_before=at(before),
+        targets_before=at(before),
+        watched=lambda key: key.workflow in watched,
+        receivers=receivers,
+        batch=batch,
+    )
+
+
+async def _deliver(writer: Writer, *seqs: int, outcome: DeliveryOutcome = DeliveryOutcome.DELIVERED) -> None:
+    for seq in seqs:
+        await writer.mark(DeliveryMark(seq=seq, receiver="oncall", outcome=outcome, attempts=1, at=at(1)))
+
+
+async def _seqs(store: Store) -> list[int]:
+    return [each.seq for each in (await store.events(0, None, 1000))[0]]
+
+
+@pytest.mark.parametrize("outcome", [DeliveryOutcome.DELIVERED, DeliveryOutcome.DEAD])
+async def test_old_events_that_nobody_waits_for_are_forgotten(
+    store: Store, writer: Writer, outcome: DeliveryOutcome
+) -> None:
+    await writer.commit(telling("old", event("young", observed_at=at(100))))
+    await _deliver(writer, 1, 2, outcome=outcome)
+    assert (await _prune(store)).events == 1
+    assert await _seqs(store) == [2]
+
+
+async def test_a_pending_delivery_keeps_its_event(store: Store, writer: Writer) -> None:
+    await writer.commit(Change(outgoing=(outgoing("old", "oncall", "archive"),)))
+    await _deliver(writer, 1)
+    assert (await _prune(store, receivers=["oncall", "archive"])).events == 0
+    assert len(await store.pending("archive", 0, 10)) == 1
+
+
+async def test_a_receiver_that_is_configured_no_more_keeps_nothing_that_is_old(store: Store, writer: Writer) -> None:
+    await writer.commit(
+        Change(outgoing=(outgoing("old", "gone"), outgoing(event("young", observed_at=at(100)), "gone")))
+    )
+    assert (await _prune(store)).events == 1
+    assert [delivery.event_id for delivery in await store.pending("gone", 0, 10)] == ["young"]
+
+
+async def test_a_kind_of_drift_is_known_for_ever(store: Store, writer: Writer) -> None:
+    drift = event("drift", EventType.SCHEMA_DRIFT, reason="status:Paused")
+    await writer.commit(telling(drift))
+    await _deliver(writer, 1)
+    await _prune(store, before=1e9)
+    assert await store.known_drifts() == {"acme": frozenset({"status:Paused"})}
+    assert (await writer.commit(telling(drift))).told == frozenset()
+
+
+async def test_places_in_the_order_are_never_given_twice(store: Store, writer: Writer) -> None:
+    await writer.commit(telling("e1", "e2"))
+    await _deliver(writer, 1, 2)
+    await _prune(store)
+    await writer.commit(telling("e3"))
+    assert await _seqs(store) == [3]
+
+
+async def test_ended_targets_that_are_not_watched_are_forgotten_with_their_sightings(
+    store: Store, writer: Writer
+) -> None:
+    for workflow, status, since in [
+        ("ended", Status.COMPLETE, NOON),
+        ("watched", Status.TERMINATED, NOON),
+        ("running", Status.RUNNABLE, NOON),
+        ("young", Status.COMPLETE, at(100)),
+    ]:
+        await writer.commit(Change(target=belief(workflow, status=status, since=since)))
+        writer.touch(key(workflow), at(1))
+    await writer.drain(1)
+    assert (await _prune(store, watched=["watched"])).targets == 1
+    left = [state.key.workflow async for chunk in store.load_targets() for state, _ in chunk]
+    assert left == ["running", "watched", "young"]
+    with store._reading.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(sightings)).scalar() == 3
+
+
+async def test_an_alert_is_forgotten_when_it_is_over(store: Store, writer: Writer) -> None:
+    await writer.commit(telling("failed", event("s1", EventType.SUSPENDED), event("s2", EventType.SUSPENDED)))
+    await writer.commit(telling(event("resumed", EventType.RESUMED, closes=["s1"])))
+    await _deliver(writer, 1, 2, 3, 4)
+    assert (await _prune(store)).alerts == 2
+    assert [alert.id for alert in await store.alerts(NOON, hold=1e6)] == ["s2"]
+
+
+@pytest.mark.parametrize("number", [0, 9, 10, 11, 25])
+async def test_batches_are_bounded_and_end(store: Store, writer: Writer, number: int) -> None:
+    for n in range(number):
+        change = Change(target=belief(n, status=Status.COMPLETE), outgoing=(outgoing(f"e{n}"),))
+        await writer.commit(change)
+    pruned = await _prune(store, batch=10)
+    assert pruned == Pruned(events=number, targets=number, alerts=number)
+
+
+async def test_commits_take_their_turns_between_batches(store: Store, writer: Writer) -> None:
+    await asyncio.gather(*(writer.commit(Change(outgoing=(outgoing(f"e{n}"),))) for n in range(100)))
+    under_way = asyncio.create_task(_prune(store, batch=1))
+    await asyncio.sleep(0)
+    await writer.commit(telling("between"))
+    assert not under_way.done()
+    await under_way
+
+
+async def test_a_target_that_is_written_meanwhile_stays(store: Store, writer: Writer) -> None:
+    ended = belief("again", status=Status.COMPLETE)
+    await writer.commit(Change(target=ended))
+    found = pruning.ended_targets(store._reading, at(100), None, 10)
+    await writer.commit(Change(target=belief("again", revision=1)))
+    assert pruning.forget_targets(store._writing, [ended for _, ended in found]) == 0
+    assert await store.load_target(key("again")) is not None
