@@ -1,0 +1,162 @@
+"""The API as this house asks it: one request for one permit, and every answer or failure as a value."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+from yarl import URL
+
+from monitor.core.clock import skew
+from monitor.core.model import Endpoint, Failed, Outcome, Seen, TargetKey, WorkflowError
+from monitor.core.records import RequestRecord
+from monitor.core.retry_after import parse_http_date
+from monitor.upstream.address import check_base_url, workflow_path
+from monitor.upstream.credentials import Credential
+from monitor.upstream.gate import Gate, Permit
+from monitor.upstream.transport import (
+    Response,
+    ResponseTooLarge,
+    Transport,
+    TransportError,
+    TransportTimeout,
+)
+from monitor.upstream.wire import read_errors, read_status
+
+_T = TypeVar("_T")
+_URLS_KEPT = 8_192
+"""Some 7 MB at most; making a URL costs 5 µs, finding it a tenth of that."""
+_FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST, Outcome.UNAUTHORIZED)
+"""Asking again at once would bring the same."""
+
+_http_date = lru_cache(maxsize=64)(parse_http_date)
+"""`Date` changes once a second, answers come by the thousand."""
+
+
+class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
+    base_url: str
+    user_agent: str
+    """E.g. `workflow-monitor/1.0.0`."""
+    timeout: float = 10.0
+    """Seconds for a whole request."""
+    max_response_bytes: int = 8 * 2**20
+    allow_http: bool = False
+    """Plain http also to hosts other than this one."""
+
+
+class Client:
+    """One for all accounts. GET and nothing else."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        credentials: Mapping[str, Credential],
+        gates: Mapping[str, Gate],
+        transport: Transport,
+        *,
+        now: Callable[[], datetime],
+        report: Callable[[RequestRecord], None],
+    ) -> None:
+        """`credentials` and `gates` by account; both are looked up anew for each request, so accounts may be added.
+
+        Raises ValueError for a base_url that the keys must not be sent to. The transport stays the caller's to close.
+        """
+        check_base_url(config.base_url, config.allow_http)
+        self._site = str(URL(config.base_url)).rstrip("/")
+        self._credentials = credentials
+        self._gates = gates
+        self._transport = transport
+        self._now = now
+        self._report = report
+        self._plain_headers = {"Accept": "application/json", "User-Agent": config.user_agent}
+        self._headers: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
+
+    async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed:
+        """What the API says about the instance now, with its step log. `permit` is used up."""
+
+        def read(response: Response, secret: str) -> Seen | Failed:
+            return read_status(
+                response.status, response.headers, response.body, workflow=key.workflow, now=self._now(), secret=secret
+            )
+
+        return await self._ask(key, Endpoint.STATUS, self._status_url, permit, read)
+
+    async def errors(self, key: TargetKey) -> tuple[WorkflowError, ...] | Failed:
+        """The runtime errors of the instance. Goes before any poll, and once more where asking again can help."""
+        gate = self._gates[key.account]
+        result = await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+        if isinstance(result, Failed) and result.outcome not in _FINAL:
+            return await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+        return result
+
+    # --- one request ---
+
+    async def _ask(
+        self,
+        key: TargetKey,
+        endpoint: Endpoint,
+        url: Callable[[TargetKey], URL],
+        permit: Permit,
+        read: Callable[[Response, str], _T | Failed],
+    ) -> _T | Failed:
+        """Whatever comes of it, the gate hears of the permit once, and one record is given."""
+        loop, gate = asyncio.get_running_loop(), self._gates[permit.account]
+        started, sent_at = loop.time(), self._now()
+        outcome, retry_after, date = Outcome.CONNECTION, None, None  # also where it is cancelled: nobody knows
+        try:
+            credential = self._credentials[key.account]
+            secret, headers = self._authorized(key.account, credential)
+            result: _T | Failed
+            try:
+                response = await self._transport.get(url(key), headers)
+            except TransportError as error:
+                result = _failed(error)
+            else:
+                date = response.headers.get("Date")
+                result = read(response, secret)
+            if isinstance(result, Failed):
+                outcome, retry_after = result.outcome, result.retry_after
+                if outcome is Outcome.UNAUTHORIZED:
+                    credential.refresh()
+            else:
+                outcome = Outcome.OK
+            return result
+        finally:
+            gate.answered(permit, outcome, retry_after)
+            duration, ended_at = loop.time() - started, self._now()
+            ahead = _ahead(date, sent_at, ended_at)
+            self._report(RequestRecord(key.account, endpoint, outcome, duration, ended_at, ahead))
+
+    def _read_errors(self, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
+        return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
+
+    def _authorized(self, account: str, credential: Credential) -> tuple[str, Mapping[str, str]]:
+        """The account's key, and headers that are made once per key."""
+        secret = credential.bearer()
+        made = self._headers.get(account)
+        if made is None or made[0] is not secret:
+            made = secret, self._plain_headers | {"Authorization": f"Bearer {secret}"}
+            self._headers[account] = made
+        return made
+
+    # --- addresses ---
+
+    def _make_status_url(self, key: TargetKey) -> URL:
+        return URL(f"{self._site}{workflow_path(key)}?includeLogs=true", encoded=True)
+
+    def _errors_url(self, key: TargetKey) -> URL:
+        return URL(f"{self._site}{workflow_path(key)}/errors", encoded=True)
+
+
+def _failed(error: TransportError) -> Failed:
+    if isinstance(error, TransportTimeout):
+        return Failed(Outcome.TIMEOUT, str(error))
+    return Failed(Outcome.MALFORMED if isinstance(error, ResponseTooLarge) else Outcome.CONNECTION, str(error))
+
+
+def _ahead(date: str | None, sent_at: datetime, received_at: datetime) -> float | None:
+    moment = _http_date(date) if date is not None else None
+    return skew(moment, sent_at, received_at) if moment is not None else None

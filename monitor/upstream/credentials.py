@@ -1,0 +1,136 @@
+"""The keys of the accounts: where they come from, and that they are shown nowhere."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+_LONGEST = 8_192
+"""Bytes; servers take no longer header."""
+_CHECK_EVERY = 1.0
+
+_Mark = tuple[int, int, int, int]
+"""What differs when a file's content was replaced: device, inode, modification in nanoseconds, size."""
+
+_log = logging.getLogger(__name__)
+
+
+class CredentialError(ValueError):
+    """A key that cannot be used; the message says where it should come from and why not, and nothing of the key."""
+
+
+class Credential(Protocol):
+    """One account's key."""
+
+    def bearer(self) -> str:
+        """The key as it is now, fit for a header. Cheap; called for every request."""
+
+    def refresh(self) -> None:
+        """The API refused the key: look at once whether there is a new one."""
+
+
+class LiteralCredential:
+    """A key that was given as it is, and stays so for the life of the process."""
+
+    def __init__(self, secret: str, source: str = "the key") -> None:
+        """`source` says in errors and in the repr where it came from."""
+        self._source = source
+        self._secret = _checked(secret, source)
+
+    def bearer(self) -> str:
+        return self._secret
+
+    def refresh(self) -> None:
+        """There is nowhere to look."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._source})"
+
+
+class EnvironmentCredential(LiteralCredential):
+    """A key from a variable of the environment."""
+
+    def __init__(self, name: str, environ: Mapping[str, str] = os.environ) -> None:
+        if name not in environ:
+            raise CredentialError(f"variable {name} is not set")
+        super().__init__(environ[name], f"variable {name}")
+
+
+class FileCredential:
+    """A key from a file, read again when the file changes, as a mounted secret does when it is rotated.
+
+    What cannot be read later, or holds no key while it is being written, leaves the last key in use: `trouble` says so,
+    and the log, once, when it begins and when it ends.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Reads the file; raises CredentialError. `clock` gives seconds."""
+        self._path = path
+        self._clock = clock
+        self.trouble: str | None = None
+        """Why the last key is still in use although the file changed; None where all is well."""
+        self._mark, self._secret = self._read()
+        self._checked_at = clock()
+
+    def bearer(self) -> str:
+        """Looks at the file at most once a second."""
+        now = self._clock()
+        if now - self._checked_at >= _CHECK_EVERY:
+            self._checked_at = now
+            if self.trouble is not None or self._marked() != self._mark:
+                self.refresh()
+        return self._secret
+
+    def refresh(self) -> None:
+        try:
+            self._mark, self._secret = self._read()
+        except CredentialError as error:
+            self._note(str(error))
+        else:
+            self._note(None)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._path})"
+
+    def _read(self) -> tuple[_Mark, str]:
+        try:
+            with self._path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                content = file.read(_LONGEST + 1)
+        except OSError as error:
+            raise CredentialError(f"{self._path}: {error.strerror or type(error).__name__}") from error
+        return _mark(stat), _checked(content.decode("latin-1"), str(self._path))
+
+    def _marked(self) -> _Mark | None:
+        try:
+            return _mark(self._path.stat())
+        except OSError:
+            return None
+
+    def _note(self, trouble: str | None) -> None:
+        if trouble is not None and self.trouble is None:
+            _log.warning("the key's file cannot be used, the last key stays in use: %s", trouble)
+        elif trouble is None and self.trouble is not None:
+            _log.info("the key's file can be used again: %s", self._path)
+        self.trouble = trouble
+
+
+def _mark(stat: os.stat_result) -> _Mark:
+    return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _checked(text: str, source: str) -> str:
+    """The key without the newline that editors leave behind it; raises CredentialError."""
+    secret = text.rstrip("\r\n")
+    if not secret:
+        raise CredentialError(f"{source}: expected a key, it is empty")
+    if len(secret) > _LONGEST:
+        raise CredentialError(f"{source}: expected a key of at most {_LONGEST} characters")
+    for place, character in enumerate(secret, 1):
+        if not "!" <= character <= "~":
+            raise CredentialError(
+                f"{source}: character {place} cannot stand in a header; expected ASCII letters, digits and signs"
+            )
+    return secret

@@ -1,0 +1,153 @@
+"""One GET over HTTP: bounded in time and in size, sent once, without redirects, cookies and proxies.
+
+aiohttp ends here: its exceptions become the three below.
+
+    TransportError
+    ├── TransportTimeout
+    ├── TransportBroken
+    └── ResponseTooLarge
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from monitor.core.text import clean
+
+_READ_AHEAD = 2**16
+"""Bytes that are read, or inflated, before somebody asks for them; past the bound go at most a few times as many."""
+_LONGEST_REASON = 100
+_KEEP_ALIVE = 15.0
+"""Seconds; short of what servers grant an idle connection, so that it rarely closes under a request being sent."""
+
+
+class TransportError(Exception):
+    """The request has no whole answer. The message is for people: no secret, no path."""
+
+
+class TransportTimeout(TransportError):  # noqa: N818 - it says what happened
+    """Connecting, waiting and reading took longer than the timeout together."""
+
+
+class TransportBroken(TransportError):  # noqa: N818 - it says what happened
+    """No connection, an insecure one, or one that ended or spoke nonsense before the answer was whole."""
+
+
+class ResponseTooLarge(TransportError):  # noqa: N818 - it says what happened
+    """The answer is larger than the bound, as announced, as sent or as decompressed."""
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    """A whole answer, decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Finds names in any case."""
+    body: bytes
+
+
+class Transport(Protocol):
+    """How requests reach the API; another one brings the simulated API without a network."""
+
+    async def get(self, url: URL, headers: Mapping[str, str]) -> Response:
+        """Raises a TransportError."""
+
+    async def close(self) -> None: ...
+
+
+class AiohttpTransport:
+    """The real network: one session with kept connections for all accounts.
+
+    Proxies of the environment, `.netrc` and cookies are not used: the key goes to the configured address and to
+    nobody else. Certificates are verified against OpenSSL's store (`SSL_CERT_FILE` adds one's own).
+    """
+
+    def __init__(self, *, timeout: float, max_response_bytes: int, connections: int = 0) -> None:
+        """`timeout`: seconds for the whole request. `connections`: at most so many at once, 0: as many as are asked.
+
+        Must be made inside the running loop.
+        """
+        self._timeout = timeout
+        self._bound = max_response_bytes
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEP_ALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # gzip alone: of what could unpack a bomb, the one that is bounded well and is always there.
+            headers={hdrs.ACCEPT_ENCODING: "gzip"},
+            middlewares=(_once,),
+            read_bufsize=_READ_AHEAD,
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            trust_env=False,
+        )
+
+    async def get(self, url: URL, headers: Mapping[str, str]) -> Response:
+        try:
+            answer = await self._session.get(url, headers=headers, allow_redirects=False)
+            try:
+                body = await self._read(answer)
+            except BaseException:
+                answer.close()
+                raise
+            if answer.connection is not None:  # an answer that has no end, such as 101
+                answer.close()
+            return Response(answer.status, answer.headers, body)
+        except TimeoutError as error:
+            raise TransportTimeout(f"no whole answer within {self._timeout:g}s") from error
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise TransportBroken(_reason(error)) from error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body; its connection is free for the next request once its end was read."""
+        content, bound = answer.content, self._bound
+        if (announced := answer.content_length) is not None and announced > bound:
+            raise ResponseTooLarge(f"an answer of {announced} bytes was announced, the bound is {bound}")
+        body = await content.readany()
+        if content.at_eof() and len(body) <= bound:  # nearly always
+            return body
+        gathered = bytearray(body)
+        while len(gathered) <= bound:
+            if content.at_eof():
+                return bytes(gathered)
+            gathered += await content.readany()
+        raise ResponseTooLarge(f"the answer is larger than the bound of {bound} bytes")
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Sends a request once: aiohttp would repeat a GET whose connection broke, and a permit is for one request."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise TransportBroken(_reason(error)) from error
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "the host's name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "the host's certificate is not accepted"),
+    (aiohttp.ClientSSLError, "no TLS connection"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed before an answer"),
+    (aiohttp.ClientPayloadError, "the answer broke off, or could not be unpacked"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (HttpProcessingError, "the answer is not HTTP"),
+)
+"""The first that fits. Texts of our own: aiohttp's quote addresses and bytes of the answer."""
+
+
+def _reason(error: Exception) -> str:
+    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the connection broke")
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{reason}: {clean(cause.verify_message, _LONGEST_REASON)}"
+    if isinstance(cause, OSError) and isinstance(cause.errno, int) and cause.errno > 0:
+        return f"{reason}: {os.strerror(cause.errno)}"
+    return reason

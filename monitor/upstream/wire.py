@@ -1,0 +1,213 @@
+"""Bytes of the API to values. Pure, and for any bytes: an answer or a Failed, never an exception.
+
+Lenient towards what is new (a field, a word, a missing field that we can do without: a drift, which is told), strict
+towards wrong types. The customers' `data` ends here: there is no field that it could be decoded into.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from monitor.core.model import Failed, Outcome, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.moments import parse_moment
+from monitor.core.text import clean
+from monitor.upstream.refusal import read_refusal
+
+_T = TypeVar("_T")
+_OK = 200
+_LONGEST_NAME = 200
+_LONGEST_WORD = 40
+_LONGEST_MESSAGE = 500
+_MOST_DRIFTS = 10
+_MOST_ERRORS = 50
+_NAMELESS = "?"
+
+_STATUSES = {s.value: s for s in (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)}
+_STEP_STATUSES = {status.value: status for status in StepStatus if status is not StepStatus.UNKNOWN}
+
+
+class _Entry(msgspec.Struct, gc=False, rename="camel"):
+    """An entry of `logs`: one execution of a step."""
+
+    id: str | None = None
+    step_name: str | None = None
+    status: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+
+
+class _Instance(msgspec.Struct, gc=False, rename="camel"):
+    """The status resource, without its `data`."""
+
+    status: str
+    workflow_id: str | None = None
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    logs: list[_Entry] | None = None
+
+
+class _Fault(msgspec.Struct, gc=False, rename="camel"):
+    """An entry of `/errors`."""
+
+    step: str | None = None
+    message: str | None = None
+    error_time: str | None = None
+
+
+_INSTANCE = msgspec.json.Decoder(_Instance)
+_FAULTS = msgspec.json.Decoder(list[_Fault] | _Fault)
+
+
+def read_status(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    workflow: str | None = None,
+    now: datetime | None = None,
+    secret: str = "",
+) -> Seen | Failed:
+    """An answer of the status resource, asked for with `includeLogs=true`.
+
+    `workflow` is the id that was asked for: an answer about another one is refused. `now` and `secret` as in
+    `read_refusal`.
+    """
+    if status != _OK:
+        return read_refusal(status, headers, body, now=now, secret=secret)
+    instance = _decode(_INSTANCE, body)
+    if isinstance(instance, Failed):
+        return instance
+    about = instance.workflow_id
+    if workflow is not None and about is not None and about != workflow and about.casefold() != workflow.casefold():
+        return _malformed("it is about another workflow - at `$.workflowId`")
+    return Seen(_snapshot(instance))
+
+
+def read_errors(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
+) -> tuple[WorkflowError, ...] | Failed:
+    """An answer of `/errors`: the documented list, or the single object of the documented example."""
+    if status != _OK:
+        return read_refusal(status, headers, body, now=now, secret=secret)
+    faults = _decode(_FAULTS, body)
+    if isinstance(faults, Failed):
+        return faults
+    if isinstance(faults, _Fault):
+        if faults.step is None and faults.message is None:
+            return _malformed("Expected a list of errors, got another object")
+        faults = [faults]
+    return tuple(_error(fault) for fault in faults[:_MOST_ERRORS])
+
+
+# --- values -----------------------------------------------------------------------------------------------
+
+
+def _snapshot(instance: _Instance) -> Snapshot:
+    drifts: list[str] = []
+    if instance.workflow_id is None:
+        drifts.append("missing:workflowId")
+    if instance.version is None:
+        drifts.append("missing:version")
+    if instance.started_at is None:
+        drifts.append("missing:startedAt")
+    status = _STATUSES.get(instance.status)
+    if status is None:
+        status = Status.UNKNOWN
+        drifts.append(f"status:{clean(instance.status, _LONGEST_WORD)}")
+    return Snapshot(
+        status=status,
+        version=instance.version,
+        started_at=_moment(instance.started_at, "startedAt", drifts),
+        completed_at=_moment(instance.completed_at, "completedAt", drifts),
+        steps=_steps(instance.logs, drifts),
+        drifts=tuple(sorted(set(drifts))[:_MOST_DRIFTS]) if drifts else (),
+    )
+
+
+def _steps(logs: list[_Entry] | None, drifts: list[str]) -> tuple[StepExecution, ...]:
+    if logs is None:
+        drifts.append("missing:logs")
+        return ()
+    steps = tuple([_step(entry, drifts) for entry in logs])
+    last = {step.id: step for step in steps}
+    return steps if len(last) == len(steps) else tuple(last.values())
+
+
+def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
+    if not entry.step_name:
+        drifts.append("missing:logs.stepName")
+    if not entry.id:
+        drifts.append("missing:logs.id")
+    return StepExecution(
+        # An execution without an id still has its place in time, so that its failure is told, and told once.
+        _name(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
+        _name(entry.step_name or _NAMELESS),
+        _step_status(entry.status, drifts),
+        _moment(entry.started_at, "logs.startedAt", drifts),
+        _moment(entry.completed_at, "logs.completedAt", drifts),
+    )
+
+
+def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
+    status = _STEP_STATUSES.get(word) if word is not None else None
+    if status is None:
+        drifts.append("missing:logs.status" if word is None else f"step_status:{clean(word, _LONGEST_WORD)}")
+        return StepStatus.UNKNOWN
+    return status
+
+
+def _error(fault: _Fault) -> WorkflowError:
+    moment = parse_moment(fault.error_time) if fault.error_time is not None else None
+    return WorkflowError(_name(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
+
+
+def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
+    if text is None:
+        return None
+    moment = parse_moment(text)
+    if moment is None:
+        drifts.append(f"timestamp:{field}")
+    return moment
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME and text.isprintable() else clean(text, _LONGEST_NAME)
+
+
+# --- bytes ------------------------------------------------------------------------------------------------
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""Any escape of a JSON string; the group matches half a surrogate pair that stands alone."""
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
+    """The messages of msgspec name a path or a byte's place, never the content."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        return _malformed(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return decoder.decode(_mended(body))
+    except msgspec.DecodeError as error:
+        return _malformed(str(error))
+    except UnicodeDecodeError:
+        return _malformed("JSON is malformed: invalid UTF-8")
+    except RecursionError:
+        return _malformed("JSON is nested too deeply")
+
+
+def _mended(body: bytes) -> bytes:
+    """Half an emoji in a customer's message, cut by whoever stored it, must not make an instance unreadable."""
+    return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], body)
+
+
+def _malformed(detail: str) -> Failed:
+    return Failed(Outcome.MALFORMED, f"not the documented answer: {detail}")
