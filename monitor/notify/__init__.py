@@ -1,0 +1,10 @@
+"""How receivers are reached: the only code that knows their protocols.
+
+The law of this folder: a notifier turns one delivery into one request and one verdict of `core/retry.py`. It holds no
+queue, tries nothing twice and decides nothing about time. What goes wrong over there is a verdict; exceptions are ours.
+HTTP, its errors and the meaning of a status live once, in `sending.py`.
+"""
+
+from monitor.notify.notifier import Notifier
+
+__all__ = ["Notifier"]

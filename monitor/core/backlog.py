@@ -1,0 +1,93 @@
+"""What one receiver has not had yet: the oldest of it in memory, the rest in the store only.
+
+The law: nothing is forgotten, nothing is in here twice, and a subject's deliveries keep their order, whatever the
+order in which a commit is offered and the store is read. Deliveries enter in the order of `seq`, by two doors: `offer`
+right after a commit, and `loaded`, a page of the store. While the store may hold some that are not here, newer ones
+are left in the store, too, and come with a later page.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from monitor.core.model import Delivery
+from monitor.core.retry import LONGEST, LONGEST_ASKED
+from monitor.core.turns import Turns
+
+_FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)
+"""A next try that is further away was written by a clock that has been set back since."""
+
+
+class Backlog:
+    def __init__(self, window: int, page: int = 500) -> None:
+        """At most about `window` deliveries are held in memory, and `page` are asked for at a time."""
+        self.turns = Turns()
+        self._window = window
+        self._page = min(page, window)
+        self._newest = 0
+        """Seq of the newest delivery that ever was in memory; the store is read from there on."""
+        self._complete = False
+        """Whether everything that is pending is in memory."""
+        self._left_out = False
+        """Whether something was offered and left in the store since the last page was asked for."""
+        self._beyond = 0
+        self._ended: dict[int, None] = {}
+        """The last ones that ended, so that a late offer does not bring them back."""
+
+    @property
+    def pending(self) -> int:
+        """Those in the store included, as far as they are known."""
+        return len(self.turns) + self._beyond
+
+    def count(self, pending: int) -> None:
+        """The store holds so many, before any page was loaded."""
+        self._beyond = max(self._beyond, pending)
+
+    def offer(self, delivery: Delivery, now: float) -> None:
+        """A commit made it pending; it can be sent at once."""
+        if self._known(delivery):
+            return
+        has_room = self._complete and len(self.turns) < self._window
+        if has_room or delivery.seq < self._newest:
+            self._take_in(delivery, now)
+        else:
+            self._complete = False
+            self._left_out = True
+            self._beyond += 1
+
+    @property
+    def behind(self) -> bool:
+        """Whether a page of the store should be read."""
+        return not self._complete and len(self.turns) <= self._window // 2
+
+    def ask(self) -> tuple[int, int]:
+        """The next page to read from the store, as (after_seq, limit)."""
+        self._left_out = False
+        return self._newest, self._page
+
+    def loaded(self, page: Sequence[Delivery], now: float, moment: datetime) -> None:
+        """The answer to what was asked, in the order of `seq`. `moment` is `now` on the clock of the store."""
+        for delivery in page:
+            if not self._known(delivery):
+                self._take_in(delivery, now + _seconds_until(delivery.not_before, moment))
+        self._complete = len(page) < self._page and not self._left_out
+        self._beyond = 0 if self._complete else max(0, self._beyond - len(page))
+
+    def ended(self, delivery: Delivery) -> None:
+        """Delivered or dead."""
+        self.turns.ended(delivery)
+        self._ended[delivery.seq] = None
+        if len(self._ended) > self._window:
+            del self._ended[next(iter(self._ended))]
+
+    def _known(self, delivery: Delivery) -> bool:
+        return delivery.seq in self.turns or delivery.seq in self._ended
+
+    def _take_in(self, delivery: Delivery, ready_at: float) -> None:
+        self.turns.add(delivery, ready_at)
+        self._newest = max(self._newest, delivery.seq)
+
+
+def _seconds_until(not_before: datetime | None, moment: datetime) -> float:
+    if not_before is None:
+        return 0.0
+    return min(max(not_before - moment, timedelta()), _FARTHEST).total_seconds()

@@ -1,0 +1,98 @@
+"""When to try a delivery again, and how to leave a receiver in peace that is unwell.
+
+A transient failure is never given up: nothing is lost, however long a receiver is away. Only a receiver's own refusal
+ends a delivery without success.
+"""
+
+import math
+
+import msgspec
+
+FIRST = 0.5
+"""Seconds; the first retry comes at most so late."""
+LONGEST = 300.0
+"""Seconds; where a back-off ends to grow."""
+LONGEST_ASKED = 3600.0
+"""Seconds; a receiver that asks for more peace than this is asked again all the same: an alert a day late is lost."""
+FAILURES_IN_A_ROW = 16
+"""So many different failures without a success between them are the receiver's, not the deliveries'."""
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """The receiver has it."""
+
+    detail: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """The receiver will never take it; another try would end the same."""
+
+    detail: str
+
+
+class Again(msgspec.Struct, frozen=True, gc=False):
+    """It did not work this time."""
+
+    detail: str
+    after: float | None = None
+    """Seconds that the receiver asked to wait."""
+    whole: bool = False
+    """The receiver as a whole is unwell (connection refused, timeout, throttled), not only this delivery."""
+
+
+Verdict = Delivered | Refused | Again
+
+
+def next_try(attempts: int, verdict: Again, jitter: float) -> float:
+    """Seconds to wait after so many tries (from 1). `jitter` in [0, 1).
+
+    Exponential with full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS 2015), never earlier than asked.
+    """
+    ceiling = min(LONGEST, FIRST * 2.0 ** min(max(attempts, 1) - 1, 30))
+    return max(jitter * ceiling, min(verdict.after or 0.0, LONGEST_ASKED))
+
+
+class Wellness:
+    """How one receiver is: while it is unwell it gets one probe at a time, further and further apart.
+
+    Every send begins with `began` and ends with `ended`. Times are seconds on one clock, whichever. A probe that is
+    answered makes it well again, also by a refusal or by a failure of that one delivery.
+    """
+
+    def __init__(self) -> None:
+        self.failed_probes = 0
+        """0: it is well. 1: it has just fallen ill."""
+        self._in_a_row = 0
+        self._closed_until = -math.inf
+        self._probing = False
+
+    def wait(self, now: float) -> float:
+        """Seconds until something may be sent; infinite while a probe is out."""
+        if self._probing:
+            return math.inf
+        return max(0.0, self._closed_until - now) if self.failed_probes else 0.0
+
+    def began(self) -> bool:
+        """Something is being sent. True: it is the probe."""
+        self._probing = self.failed_probes > 0
+        return self._probing
+
+    def ended(self, now: float, verdict: Verdict, jitter: float, *, probe: bool) -> None:
+        """`probe`: what `began` said. Whatever was sent before it fell ill says nothing about its recovery."""
+        if probe:
+            self._probing = False
+        if isinstance(verdict, Again):
+            self._failed(now, verdict, jitter, probe=probe)
+        elif probe or not self.failed_probes:
+            self.failed_probes = self._in_a_row = 0
+
+    def _failed(self, now: float, verdict: Again, jitter: float, *, probe: bool) -> None:
+        self._in_a_row = 0 if verdict.whole else self._in_a_row + 1
+        if verdict.whole or self._in_a_row >= FAILURES_IN_A_ROW:
+            if probe or not self.failed_probes:
+                self.failed_probes += 1
+                self._closed_until = now + next_try(self.failed_probes, verdict, jitter)
+            elif verdict.after is not None:
+                self._closed_until = max(self._closed_until, now + next_try(1, verdict, 0.0))
+        elif probe:
+            self.failed_probes = 0

@@ -1,0 +1,95 @@
+"""The `webhook` receiver: each event is POSTed as it is, a CloudEvent in structured JSON.
+
+With a secret, requests are signed as Standard Webhooks 1.0 asks (https://www.standardwebhooks.com), so that its
+ready-made libraries verify them. A receiver that does it by hand:
+
+1. takes the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, and the raw body, before any parsing;
+2. refuses a `webhook-timestamp` (Unix seconds of this try) more than 5 minutes away from its own clock: a replay;
+3. computes HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`. The key is the secret's bytes, or, where the
+   secret reads `whsec_...`, the base64 after that prefix, decoded;
+4. compares its base64, in constant time, with what follows `v1,` in each of the signatures that `webhook-signature`
+   lists, separated by spaces; one match is enough.
+
+`webhook-id` is the event's id and the same in every try: a receiver that remembers ids for a while drops twins.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+
+from monitor.core.model import Delivery
+from monitor.core.retry import Again, Verdict
+from monitor.notify.sending import Sender
+
+_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+_PREFIX = "whsec_"
+
+
+class Webhook:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime],
+        timeout: float = 10.0,
+        secret: Callable[[], str] | None = None,
+    ) -> None:
+        """`timeout` in seconds. Raises ValueError for what is no URL.
+
+        `secret` is asked at every send and raises OSError or ValueError where it cannot be read; then the last one
+        that could be read goes on being used.
+        """
+        self._sender = Sender(url, timeout=timeout, now=now)
+        self._now = now
+        self._secret = secret
+        self._last_secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Webhook({self._sender!r})"
+
+    async def send(self, delivery: Delivery) -> Verdict:
+        headers = {
+            "Content-Type": _CONTENT_TYPE,
+            "Webhook-Id": delivery.event_id,
+            "Webhook-Timestamp": str(int(self._now().timestamp())),
+            "Workflow-Monitor-Attempt": str(delivery.attempts + 1),
+        }
+        if self._secret is None:
+            return await self._sender.post(delivery.body, headers)
+        try:
+            secret = self._read(self._secret)
+            key = key_of(secret)
+        except (OSError, ValueError):
+            return Again("the signature's secret cannot be read", whole=True)
+        headers["Webhook-Signature"] = sign(key, delivery.event_id, headers["Webhook-Timestamp"], delivery.body)
+        return await self._sender.post(delivery.body, headers, [secret, headers["Webhook-Signature"]])
+
+    async def close(self) -> None:
+        await self._sender.close()
+
+    def _read(self, secret: Callable[[], str]) -> str:
+        try:
+            self._last_secret = secret()
+        except (OSError, ValueError):
+            if self._last_secret is None:
+                raise
+        return self._last_secret
+
+
+def key_of(secret: str) -> bytes:
+    """The key of the signatures; raises ValueError, which says nothing of what the secret holds."""
+    if not secret.startswith(_PREFIX):
+        return secret.encode()
+    try:
+        encoded = secret.removeprefix(_PREFIX)
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        raise ValueError(f"expected base64 after {_PREFIX}") from None
+
+
+def sign(key: bytes, id: str, timestamp: str, body: bytes) -> str:
+    signed = b".".join((id.encode(), timestamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
