@@ -1,0 +1,175 @@
+"""What a text means at the key where it stands: durations, sizes, numbers, words, URLs, with their JSON Schema.
+
+Every reader takes what the file or the environment holds and returns the value, or raises ValueError with a sentence
+that says what was expected and what came.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from monitor.core.ids import check_id
+from monitor.core.units import format_duration, parse_duration, parse_size
+from monitor.settings import later
+from monitor.settings.errors import describe
+
+Read = Callable[..., Any]
+"""Takes what is written, and of a `Contextual` the `ValidationInfo` after it."""
+Schema = Mapping[str, Any]
+
+_LONGEST = 40
+"""Characters of a number, duration or size."""
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_DURATION_PATTERN = r"^\d+(\.\d+)?(ms|s|m|h|d)$"
+_SIZE_PATTERN = r"^\d+(B|KiB|MiB|GiB)$"
+_E = TypeVar("_E", bound=enum.StrEnum)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a field is written: the reader makes the value, the schema tells editors."""
+
+    read: Read
+    schema: Schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+class Contextual(Written):
+    """One whose reader also gets the validation's context."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.read)
+
+
+def default(written: str | list[str] | None) -> Any:
+    """A default as a person would write it in the file; it is read as if it stood there."""
+    return Field(written, validate_default=True)
+
+
+def optional(written: Written) -> Written:
+    """The same, or nothing."""
+
+    def read(value: object, *context: Any) -> Any:
+        return None if value is None else written.read(value, *context)
+
+    return type(written)(read, {"anyOf": [dict(written.schema), {"type": "null"}]})
+
+
+def duration(low: str, high: str) -> Written:
+    """Seconds, both bounds included."""
+    least, most = parse_duration(low), parse_duration(high)
+
+    def read(value: object) -> float:
+        seconds = parse_duration(_short(value, "a duration such as 30s"))
+        if not least <= seconds <= most:
+            raise ValueError(
+                f"expected a duration from {format_duration(least)} to {format_duration(most)}, got {describe(value)}"
+            )
+        return seconds
+
+    return Written(read, {"type": "string", "pattern": _DURATION_PATTERN, "description": f"From {low} to {high}."})
+
+
+def size(low: str, high: str) -> Written:
+    """Bytes, both bounds included."""
+    least, most = parse_size(low), parse_size(high)
+
+    def read(value: object) -> int:
+        count = parse_size(_short(value, "a size such as 8MiB"))
+        if not least <= count <= most:
+            raise ValueError(f"expected a size from {low} to {high}, got {describe(value)}")
+        return count
+
+    return Written(read, {"type": "string", "pattern": _SIZE_PATTERN, "description": f"From {low} to {high}."})
+
+
+def integer(low: int, high: int) -> Written:
+    expected = f"a whole number from {low} to {high}"
+
+    def read(value: object) -> int:
+        text = _short(value, expected)
+        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError(f"expected {expected}, got {describe(value)}")
+        return int(text)
+
+    return Written(read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def number(low: float, high: float) -> Written:
+    expected = f"a number from {low:g} to {high:g}"
+
+    def read(value: object) -> float:
+        text = _short(value, expected)
+        if not _NUMBER.fullmatch(text) or not low <= float(text) <= high:
+            raise ValueError(f"expected {expected}, got {describe(value)}")
+        return float(text)
+
+    return Written(read, {"type": "number", "minimum": low, "maximum": high})
+
+
+def flag() -> Written:
+    def read(value: object) -> bool:
+        text = _short(value, "true or false").lower()
+        if text not in ("true", "false"):
+            raise ValueError(f"expected true or false, got {describe(value)}")
+        return text == "true"
+
+    return Written(read, {"type": "boolean"})
+
+
+def choice(words: type[_E], later_words: Collection[str] = ()) -> Written:
+    """One of an enum's words; `later_words` are those that a later version knows."""
+    names = [word.value for word in words]
+    expected = " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
+
+    def read(value: object) -> _E:
+        if isinstance(value, str) and value in later_words:
+            raise ValueError(later.REASON)
+        if not isinstance(value, str) or value not in names:
+            raise ValueError(f"expected {expected}, got {describe(value)}")
+        return words(value)
+
+    return Written(read, {"enum": names})
+
+
+def line(longest: int) -> Written:
+    """One line of text that people read."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"expected a text, got {describe(value)}")
+        if len(value) > longest:
+            raise ValueError(f"expected a text of at most {longest} characters, got {len(value)}")
+        if not value.isprintable():
+            raise ValueError("expected a text on one line, without control characters")
+        return value
+
+    return Written(read, {"type": "string", "minLength": 1, "maxLength": longest})
+
+
+def identifier() -> Written:
+    """An id of the API; part of a URL's path."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"expected an id, got {describe(value)}")  # noqa: TRY004 - pydantic hears ValueError
+        return check_id(value)
+
+    return Written(read, {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^/?#\\]+$"})
+
+
+def _short(value: object, expected: str) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise ValueError(f"expected {expected}, got {describe(value)}")
+    return value.strip()

@@ -1,0 +1,65 @@
+"""Globs: over types of events, and over files."""
+
+import difflib
+import glob
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from monitor.core.model import EventType
+from monitor.settings import later
+from monitor.settings.errors import describe
+
+_MOST = 1000
+_LONGEST = 4000
+_MAGIC = re.compile(r"[*?[]")
+
+
+def event_globs(value: object) -> tuple[str, ...]:
+    """Globs over types of events; raises ValueError for one that would match none, as that would mute a receiver."""
+    if not isinstance(value, list) or not value or len(value) > _MOST:
+        raise ValueError(f"expected a list of types of events such as ['workflow.*'], got {_came(value)}")
+    return tuple(_event_glob(item) for item in value)
+
+
+def _event_glob(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 100:  # noqa: PLR2004 - the longest type has a third of that
+        raise ValueError(f"expected types of events such as 'workflow.*', got {describe(value)}")
+    if any(fnmatchcase(known.value, value) for known in EventType):
+        return value
+    if any(fnmatchcase(known, value) for known in later.EVENT_TYPES):
+        raise ValueError(f"{describe(value)} is {later.REASON}")
+    near = difflib.get_close_matches(value, [known.value for known in EventType], n=1)
+    raise ValueError(f"{describe(value)} matches no type of event" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _came(value: object) -> str:
+    return "an empty one, which would mute the receiver" if value == [] else describe(value)
+
+
+def paths(value: object) -> tuple[str, ...]:
+    """A path, or a list of paths and globs; raises ValueError."""
+    items = value if isinstance(value, list) else [value]
+    if not items or len(items) > _MOST:
+        raise ValueError("expected a path, or a list of paths and globs")
+    for item in items:
+        if not isinstance(item, str) or not item.strip() or "\0" in item or len(item) > _LONGEST:
+            raise ValueError(f"expected a path, or a list of paths and globs, got {describe(item)}")
+    return tuple(dict.fromkeys(items))
+
+
+def anchored(path: str, folder: Path) -> str:
+    """A path or glob that is relative to a folder."""
+    # What looks like a glob in the name of the folder itself is none.
+    inside = folder if not _MAGIC.search(path) else Path(glob.escape(str(folder)))
+    return str(inside / path)
+
+
+def expand(path: str) -> tuple[Path, ...]:
+    """The files that a path or glob names now, sorted. A path without magic names itself, whether it is there or not.
+
+    Hidden files match no glob: a ConfigMap keeps its own copies in `..data`.
+    """
+    if not _MAGIC.search(path) or Path(path).exists():
+        return (Path(path),)
+    return tuple(found for found in map(Path, sorted(glob.glob(path, recursive=True))) if found.is_file())  # noqa: PTH207 - Path.glob knows no absolute patterns

@@ -1,0 +1,148 @@
+"""From files and environment to one frozen value, or to every reason why not."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from monitor.core.capacity import Budget, Plan, plan
+from monitor.core.model import Target, TargetKey
+from monitor.core.watchlist import Watchlist
+from monitor.settings.errors import ConfigurationError, Problem, describe, lines, problems_of
+from monitor.settings.globs import expand, paths
+from monitor.settings.model import Account, Api, Document, Log, Polling, Receiver, Server, Store
+from monitor.settings.sources import API_KEY, Environment, merge, rooted
+from monitor.settings.watchlist_file import load_watchlist
+from monitor.settings.yamlfile import YamlError, parse, read_text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the configuration says; mirrors the YAML. Durations are seconds, sizes are bytes."""
+
+    path: Path
+    api: Api
+    accounts: tuple[Account, ...]
+    polling: Polling
+    store: Store
+    server: Server
+    receivers: tuple[Receiver, ...]
+    shutdown_timeout: float
+    log: Log
+    watchlist_paths: tuple[str, ...]
+    """Paths and globs, as far as their folder is concerned already relative to the working directory."""
+    watchlist: Watchlist = field(repr=False)
+
+    @property
+    def targets(self) -> Mapping[TargetKey, Target]:
+        return self.watchlist.targets
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What to watch for changes: the settings, and the watchlists with their globs. See `fingerprint`."""
+        return (self.path, *map(Path, self.watchlist_paths))
+
+    def plan(self) -> Plan:
+        """What the budget buys."""
+        budgets = {a.id: Budget(a.requests_per_second, a.max_concurrency) for a in self.accounts}
+        return plan(self.watchlist.targets.values(), budgets, self.api.timeout)
+
+
+def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in a file, under what the environment says, with their watchlist.
+
+    Raises ConfigurationError with everything that is wrong with all of them. Blocking; seconds for 100,000 targets.
+    """
+    file = str(path)
+    try:
+        tree, flaws = parse(read_text(path))
+    except YamlError as error:
+        raise ConfigurationError([f"{file}: {error}", *Environment(environ, None).errors]) from None
+    environment = Environment(environ, tree)
+    if not isinstance(tree, dict):
+        reason = "the file is empty" if tree is None else f"expected keys with values, got {describe(tree)}"
+        raise ConfigurationError([f"{file}: {reason}", *environment.errors])
+    merged = merge(environment.tree, rooted(tree, path.parent))
+    if environ.get(API_KEY):
+        merged["accounts"] = environment.lend_key(merged.get("accounts"))
+    document, problems = _validated(merged, environ)
+    files, missing = _watchlist_files(merged.get("watchlist"))
+    problems += [*_keyless(merged), *_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"), *missing]
+    interval = document.polling.interval if document else 1.0
+    watchlist, wrong = load_watchlist(files, _ids(merged), interval)
+    found = [*(f"{file}: {flaw}" for flaw in flaws), *_told(file, problems, tree, environment), *wrong]
+    if document is None or found:
+        raise ConfigurationError(found)
+    return Settings(
+        path=path,
+        **{name: getattr(document, name) for name in Document.model_fields if name != "watchlist"},
+        watchlist_paths=document.watchlist,
+        watchlist=watchlist,
+    )
+
+
+def _validated(merged: dict[str, Any], environ: Mapping[str, str]) -> tuple[Document | None, list[Problem]]:
+    try:
+        return Document.model_validate(merged, context=environ), []
+    except ValidationError as error:
+        return None, problems_of(error, Document)
+
+
+def _told(file: str, problems: list[Problem], tree: object, environment: Environment) -> list[str]:
+    """The problems of the file, then those of the environment."""
+    of_file: list[Problem] = []
+    of_environment: list[str] = []
+    for problem in problems:
+        line = environment.line(problem.path, problem.reason)
+        if line is None:
+            of_file.append(problem)
+        else:
+            of_environment.append(line)
+    return [*lines(file, of_file, tree), *sorted({*of_environment, *environment.errors})]
+
+
+def _watchlist_files(written: object) -> tuple[list[Path], list[Problem]]:
+    """The files, each once; and the globs that match none. What is not even a path is told elsewhere."""
+    try:
+        patterns = paths(written)
+    except ValueError:
+        return [], []
+    files: dict[Path, None] = {}
+    missing: list[Problem] = []
+    for index, pattern in enumerate(patterns):
+        found = expand(pattern)
+        files.update(dict.fromkeys(found))
+        if not found:
+            place = ("watchlist", index) if isinstance(written, list) else ("watchlist",)
+            missing.append(Problem(place, "the glob matches no file"))
+    return list(files), missing
+
+
+def _keyless(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """Accounts without an API key."""
+    for index, account in enumerate(_entries(merged, "accounts")):
+        if isinstance(account, dict) and account.get("api_key_file") is None and account.get("api_key_env") is None:
+            reason = "has no API key; give it api_key_file or api_key_env, or set MONITOR_API_KEY for all"
+            yield Problem(("accounts", index), reason)
+
+
+def _twins(merged: Mapping[str, Any], section: str, key: str) -> Iterator[Problem]:
+    """Entries of a list that go by the same name."""
+    first: dict[str, int] = {}
+    for index, entry in enumerate(_entries(merged, section)):
+        name = entry.get(key) if isinstance(entry, dict) else None
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            yield Problem((section, index, key), f"{describe(name)} is {section}[{first[name]}] already")
+
+
+def _entries(merged: Mapping[str, Any], section: str) -> list[Any]:
+    entries = merged.get(section)
+    return entries if isinstance(entries, list) else []
+
+
+def _ids(merged: Mapping[str, Any]) -> frozenset[str] | None:
+    """The accounts that the settings mean to have, right or wrong; None where that cannot be told."""
+    ids = [account.get("id") if isinstance(account, dict) else None for account in _entries(merged, "accounts")]
+    return frozenset(map(str, ids)) if ids and all(isinstance(account, str) for account in ids) else None

@@ -1,0 +1,102 @@
+"""JSON Schemas, for editors and for whoever receives events."""
+
+import json
+from typing import Any, Literal
+
+from monitor.core.model import Cause, EventType, Severity, Status, StepStatus
+from monitor.settings.model import Document
+from monitor.settings.watchlist_file import WatchlistDocument
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema(what: Literal["settings", "watchlist", "event"]) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the settings file, of a watchlist file, or of an event as receivers get it."""
+    match what:
+        case "settings":
+            return _written(Document.model_json_schema(), "Settings of workflow-monitor")
+        case "watchlist":
+            return _written(WatchlistDocument.model_json_schema(), "Watchlist of workflow-monitor")
+        case "event":
+            return _event()
+
+
+def _written(generated: dict[str, Any], title: str) -> dict[str, Any]:
+    plain: dict[str, Any] = _plain(generated)
+    return {"$schema": _DIALECT, **plain, "title": title}
+
+
+def _plain(node: Any) -> Any:
+    """Without titles that only repeat a key, and with defaults of the type that their key has."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _plain(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if node.get("type") in ("boolean", "integer", "number") and isinstance(node.get("default"), str):
+        plain["default"] = json.loads(node["default"])
+    return plain
+
+
+_TEXT = {"type": "string"}
+_MOMENT = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"}
+
+
+def _event() -> dict[str, Any]:
+    """A CloudEvents 1.0 object. What does not apply is absent; more keys may come with later versions."""
+    fields = {
+        "severity": _one_of(Severity),
+        "summary": {**_TEXT, "description": "One line for people."},
+        "account": _TEXT,
+        "definition": _TEXT,
+        "workflow": _TEXT,
+        "name": _TEXT,
+        "version": {"type": "integer"},
+        "from_status": _one_of(Status),
+        "to_status": _one_of(Status),
+        "cause": _one_of(Cause),
+        "reason": {**_TEXT, "description": "Of monitor.blind, why; of monitor.schema_drift, the kind of drift."},
+        "step": {
+            "type": "object",
+            "required": ["id", "name", "status"],
+            "properties": {"id": _TEXT, "name": _TEXT, "status": _one_of(StepStatus)},
+        },
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["step", "message"],
+                "properties": {"step": _TEXT, "message": _TEXT, "time": _MOMENT},
+            },
+        },
+        "occurred_at": {**_MOMENT, "description": "Where the API tells it."},
+        "observed_at": _MOMENT,
+        "last_seen_at": {**_MOMENT, "description": "When the monitor had last looked before."},
+        "link": {"type": "string", "format": "uri"},
+        "labels": {"type": "object", "additionalProperties": _TEXT},
+    }
+    return {
+        "$schema": _DIALECT,
+        "title": "Event of workflow-monitor",
+        "description": "A CloudEvents 1.0 object. Fields that do not apply are absent.",
+        "type": "object",
+        "required": ["specversion", "id", "type", "source", "time", "datacontenttype", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {**_TEXT, "minLength": 1, "description": "The same for the same fact, wherever it is seen."},
+            "type": _one_of(EventType),
+            "source": {"type": "string", "format": "uri"},
+            "subject": _TEXT,
+            "time": _MOMENT,
+            "datacontenttype": {"const": "application/json"},
+            "data": {
+                "type": "object",
+                "required": ["severity", "summary", "account", "observed_at"],
+                "properties": fields,
+            },
+        },
+    }
+
+
+def _one_of(words: Any) -> dict[str, Any]:
+    return {"enum": [word.value for word in words]}

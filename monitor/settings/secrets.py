@@ -1,0 +1,89 @@
+"""Where a secret is, and whether it can be read. What it says is in no error, repr or log."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationInfo
+
+_MAX_BYTES = 64 * 1024
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SecretError(ValueError):
+    """A secret that cannot be used; the message says why, and nothing of what it holds."""
+
+
+@dataclass(frozen=True)
+class SecretSource:
+    """A secret by the place where it is: a file, which is read again when it changes, or a variable."""
+
+    file: Path | None = None
+    env: str | None = None
+    value: str | None = field(default=None, repr=False)
+    """Of a variable: what it held when the settings were loaded."""
+
+    def read(self) -> str:
+        """The secret as it is now; raises SecretError. Blocking where it is a file."""
+        if self.file is not None:
+            return _checked(_content(self.file))
+        return _checked(self.value or "")
+
+
+def from_file(value: object) -> SecretSource:
+    """The secret in a file, proved to be readable; raises ValueError."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SecretError("expected the path of a file that holds the secret")
+    source = SecretSource(file=Path(value))
+    source.read()
+    return source
+
+
+def from_variable(value: object, info: ValidationInfo) -> SecretSource:
+    """The secret in a variable of the environment, which the validation's context holds; raises ValueError."""
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise SecretError("expected the name of a variable that holds the secret")
+    environ: Mapping[str, str] = info.context or {}
+    if not environ.get(value):
+        # The name is not repeated: whoever mistook this key for the secret's own would read it in a log.
+        raise SecretError("the variable that is named here is not set")
+    source = SecretSource(env=value, value=environ[value])
+    source.read()
+    return source
+
+
+def one_of_two(variable: SecretSource | None, file: SecretSource | None, name: str) -> SecretSource | None:
+    """The variable's secret; raises ValueError where a file, at the key `name`, gives the same secret."""
+    if variable is not None and file is not None:
+        raise SecretError(f"there is {name}, too; keep one of them")
+    return variable
+
+
+def _content(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise SecretError("a directory, not a file")
+        if path.exists() and not path.is_file():
+            raise SecretError("not a regular file")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise SecretError("there is no such file") from None
+    except OSError as error:
+        raise SecretError(f"the file cannot be read: {error.strerror or 'unknown reason'}") from None
+    if len(content) > _MAX_BYTES:
+        raise SecretError("the file is too large for a secret")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SecretError("the file holds no text in UTF-8") from None
+
+
+def _checked(text: str) -> str:
+    secret = text.rstrip("\r\n")
+    if not secret:
+        raise SecretError("the secret is empty")
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        raise SecretError("a secret is one line of printable ASCII characters, without spaces around it")
+    return secret

@@ -1,0 +1,199 @@
+"""The watchlist files: entries with their defaults, made into targets.
+
+Loading a hundred thousand targets takes seconds and is meant for a thread. Targets are checked one by one in Python, so
+that other threads get their turn.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import Field, ValidationError
+
+from monitor.core.model import EventType, Severity, Target, TargetKey
+from monitor.core.watchlist import Watchlist, build
+from monitor.settings import later
+from monitor.settings.errors import Problem, describe, lines, problems_of
+from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
+from monitor.settings.model import Section
+from monitor.settings.yamlfile import Tree, YamlError, parse, read_text
+
+_T = TypeVar("_T", bound=Hashable)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_JUDGED = [kind.value for kind in EventType if kind not in (EventType.BLIND, EventType.SIGHTED)]
+"""Types of events whose severity a target may decide; the others are about a whole account."""
+
+
+def _label_name(value: object) -> str:
+    if not isinstance(value, str) or not _LABEL.fullmatch(value) or len(value) > 100:  # noqa: PLR2004 - a bound
+        raise ValueError("a label's name consists of letters, digits and _, and begins with no digit")
+    if value.startswith("__"):
+        raise ValueError("names of labels that begin with __ belong to Prometheus")
+    return value
+
+
+def _event_type(value: object) -> EventType:
+    if isinstance(value, str) and value in later.EVENT_TYPES:
+        raise ValueError(later.REASON)
+    if value in _JUDGED:
+        return EventType(str(value))
+    if value in list(EventType):
+        raise ValueError("an event of a whole account, whose severity no single target decides")
+    near = difflib.get_close_matches(str(value)[:100], _JUDGED, n=1)
+    raise ValueError("no type of event" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+_Labels = dict[Annotated[str, Written(_label_name, {"type": "string"})], Annotated[str, line(1000)]]
+_Severities = dict[
+    Annotated[EventType, Written(_event_type, {"enum": _JUDGED})],
+    Annotated[Severity, choice(Severity)],
+]
+_Interval = Annotated[float | None, optional(duration("100ms", "30d"))]
+
+
+class Wishes(Section):
+    """What the defaults and a target have in common."""
+
+    later_keys: ClassVar[frozenset[str]] = later.TARGET
+
+    account: Annotated[str | None, optional(identifier())] = default(None)
+    """An account of the settings."""
+    interval: _Interval = default(None)
+    """Without one, `polling.interval` of the settings."""
+    labels: _Labels = Field(default_factory=dict)
+    """Of events; a target's are laid over the defaults'."""
+    severities: _Severities = Field(default_factory=dict)
+    """Per type of event, instead of the default; a target's are laid over the defaults'."""
+
+
+class Entry(Wishes):
+    """One target."""
+
+    definition: Annotated[str, identifier()]
+    workflow: Annotated[str, identifier()]
+    name: Annotated[str | None, optional(line(200))] = default(None)
+    """Shown instead of the ids."""
+
+
+class WatchlistDocument(Section):
+    """All that a watchlist may say."""
+
+    later_keys: ClassVar[frozenset[str]] = later.WATCHLIST
+
+    defaults: Wishes = Field(default_factory=Wishes)
+    targets: tuple[Entry, ...] = ()
+
+
+class WatchlistFile:
+    """One file as it was read: its targets, and what is wrong with it."""
+
+    def __init__(self, path: Path, accounts: Collection[str] | None, interval: float) -> None:
+        self.name = str(path)
+        self.targets: list[Target] = []
+        self.problems: list[Problem] = []
+        self._tree: Tree = None
+        self._accounts = accounts
+        self._interval = interval
+        self._shared: dict[Any, Any] = {}
+        try:
+            self._tree, flaws = parse(read_text(path))
+        except YamlError as error:
+            self.problems.append(Problem((), str(error)))
+            return
+        self.problems.extend(Problem((), flaw) for flaw in flaws)
+        self._read()
+
+    def lines(self) -> list[str]:
+        return lines(self.name, self.problems, self._tree)
+
+    def place(self, index: int) -> str:
+        return f"{self.name}: targets[{index}]"
+
+    def _read(self) -> None:
+        if not isinstance(self._tree, dict):
+            empty = self._tree is None
+            self.problems.append(
+                Problem((), "the file is empty" if empty else f"expected keys with values, got {describe(self._tree)}")
+            )
+            return
+        entries = self._tree.get("targets")
+        one_by_one = isinstance(entries, list)
+        try:
+            defaults = WatchlistDocument.model_validate(
+                {**self._tree, "targets": [] if one_by_one else entries}
+            ).defaults
+        except ValidationError as error:
+            self.problems.extend(problems_of(error, WatchlistDocument))
+            defaults = None
+        if defaults is not None and not self._known(defaults.account):
+            self.problems.append(Problem(("defaults", "account"), self._stranger(defaults.account)))
+            defaults = defaults.model_copy(update={"account": None})
+        # What depends on defaults that are wrong is not judged.
+        certain = not any(problem.path[:1] == ("defaults",) for problem in self.problems)
+        for index, written in enumerate(entries if isinstance(entries, list) else ()):
+            self._take(index, written, defaults or Wishes(), certain)
+
+    def _take(self, index: int, written: Tree, defaults: Wishes, certain: bool) -> None:
+        here = ("targets", index)
+        try:
+            entry = Entry.model_validate(written)
+        except ValidationError as error:
+            self.problems.extend(problems_of(error, Entry, here))
+            return
+        account = entry.account or defaults.account
+        if account is None:
+            if certain:
+                self.problems.append(Problem(here, "names no account, and the defaults name none"))
+        elif not self._known(account):
+            self.problems.append(Problem((*here, "account"), self._stranger(account)))
+        else:
+            self.targets.append(self._target(index, entry, account, defaults))
+
+    def _target(self, index: int, entry: Entry, account: str, defaults: Wishes) -> Target:
+        return Target(
+            key=TargetKey(self._share(account), self._share(entry.definition), entry.workflow),
+            interval=entry.interval or defaults.interval or self._interval,
+            name=entry.name,
+            labels=self._over(defaults.labels, entry.labels),
+            severities=self._over(defaults.severities, entry.severities),
+            place=self.place(index),
+        )
+
+    def _over(self, low: Mapping[_T, Any], high: Mapping[_T, Any]) -> Mapping[_T, Any]:
+        """One mapping laid over the other; targets that say the same share it."""
+        if not high:
+            return low
+        both = {**low, **high}
+        shared: Mapping[_T, Any] = self._shared.setdefault(tuple(both.items()), both)
+        return shared
+
+    def _share(self, text: str) -> str:
+        shared: str = self._shared.setdefault(text, text)
+        return shared
+
+    def _known(self, account: str | None) -> bool:
+        return account is None or self._accounts is None or account in self._accounts
+
+    def _stranger(self, account: str | None) -> str:
+        near = difflib.get_close_matches(account or "", self._accounts or (), n=1)
+        return f"{describe(account)} is not among the settings' accounts" + (
+            f"; did you mean {near[0]!r}?" if near else ""
+        )
+
+
+def load_watchlist(
+    files: Iterable[Path], accounts: Collection[str] | None, interval: float
+) -> tuple[Watchlist, list[str]]:
+    """The watchlist of these files, and what is wrong with them, in their order.
+
+    `accounts` are those of the settings, None where these are not known; `interval` is for targets without one.
+    """
+    read = {str(path): WatchlistFile(path, accounts, interval) for path in files}
+    watchlist, twins = build(target for file in read.values() for target in file.targets)
+    for first, second in ((pair.first, pair.second) for pair in twins):
+        name, _, position = second.place.rpartition(": targets[")
+        path = ("targets", int(position.rstrip("]")))
+        read[name].problems.append(Problem(path, f"the same target as {first.place}"))
+    return watchlist, [line for file in read.values() for line in file.lines()]
