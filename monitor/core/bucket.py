@@ -1,0 +1,80 @@
+"""The law of the budget: the generic cell rate algorithm (GCRA, ITU-T I.371), in whole ticks.
+
+In any window of length `w`, its ends included, at most `burst + rate * w` permits are spent, and nothing is ever saved
+beyond `burst`. The law is strict: a tick is so small a power of two of a second that the floats of a loop's clock are
+whole ticks as they stand, and every rounding that remains is to the side that lets less through.
+"""
+
+import math
+from typing import Self
+
+import msgspec
+
+_SHIFT = 60
+_TICKS = 2.0**_SHIFT
+"""Ticks in a second. Multiplying by a power of two is exact, and a clock past its first 4 ms has no finer step."""
+_GRACE = 2 ** (_SHIFT - 20)
+"""Ticks, about a microsecond: a timer set by `wait` is not early by its own rounding."""
+
+
+def ticks_before(seconds: float) -> int:
+    return math.floor(seconds * _TICKS)
+
+
+def ticks_after(seconds: float) -> int:
+    return math.ceil(seconds * _TICKS)
+
+
+def seconds_of(ticks: int) -> float:
+    return ticks / _TICKS
+
+
+def period_of(rate: float) -> int:
+    """Ticks from permit to permit at `rate` per second, rounded up: the true rate is never exceeded."""
+    numerator, denominator = rate.as_integer_ratio()
+    return -(-(denominator << _SHIFT) // numerator)
+
+
+class Bucket(msgspec.Struct, frozen=True, gc=False):
+    """What is left to spend. Times are those of the loop's clock, in seconds."""
+
+    period: int
+    """Ticks from permit to permit when nothing is saved."""
+    burst: int
+    """The most that is saved."""
+    spent_until: int
+    """The tick at which the bucket is full again; the algorithm's theoretical arrival time."""
+
+    @classmethod
+    def holding(cls, permits: int, rate: float, burst: int, now: float) -> Self:
+        period = period_of(rate)
+        return cls(period, burst, ticks_before(now) + (burst - permits) * period)
+
+    @property
+    def ready_at(self) -> int:
+        """The tick from which on a permit can be spent."""
+        return self.spent_until - (self.burst - 1) * self.period
+
+    def wait(self, now: float, at_least: int = 0) -> float:
+        """Seconds until a permit can be spent, and not before the tick `at_least`; 0.0: now."""
+        ready, tick = max(self.ready_at, at_least), ticks_before(now)
+        return 0.0 if tick >= ready else seconds_of(ready - tick + _GRACE)
+
+    def spend(self, now: float) -> Self | None:
+        """What is left after one permit; None where there was none to spend."""
+        if ticks_before(now) < self.ready_at:
+            return None
+        return type(self)(self.period, self.burst, max(self.spent_until, ticks_after(now)) + self.period)
+
+    def turned(self, now: float, rate: float, burst: int, at_most: int | None = None) -> Self:
+        """The same bucket under other limits: what it held stays, cut to what it may hold (or to `at_most`).
+
+        So a window that reaches over the change holds no more than its first burst and what each rate let in.
+        """
+        period = period_of(rate)
+        full = self.burst * self.period
+        held = min(full + ticks_before(now) - self.spent_until, full)
+        kept = min(held * period // self.period, period * (burst if at_most is None else min(at_most, burst)))
+        # The tick that `now` cuts belongs to the slower of the two rates.
+        tick = ticks_before(now) if period >= self.period else ticks_after(now)
+        return type(self)(period, burst, tick + burst * period - kept)

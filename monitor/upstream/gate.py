@@ -1,0 +1,180 @@
+"""The gate of one account: every request passes it with a permit, and none can pass without.
+
+The async face of `core/lane.py`: it asks the loop for the time, lets who explains an alert go before the polls, and
+says what changed. It owns no task, and a timer only while somebody stands in its queue.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.core.lane import Lane, LaneLimits, Phase
+from monitor.core.model import Outcome
+from monitor.core.records import LaneRecord
+
+_TOLD_STEP = 0.1
+"""Share of the ceiling by which a learned rate moves before it is told again."""
+_TOLD_EXTENSION = timedelta(seconds=1)
+"""By how much a closing must grow to be told again: many requests under way bring the same 429."""
+
+
+class Permit(msgspec.Struct, frozen=True, gc=False):
+    """One request to the account's API; consumed by exactly one, and handed back to `Gate.answered`."""
+
+    account: str
+    taken_at: float
+    """Loop time."""
+    probe: bool = False
+    """Its answer decides whether the lane opens again."""
+    closings: int = 0
+    """How often the lane had closed before."""
+
+
+class Gate:
+    """One per account. All of it runs in the loop's thread."""
+
+    def __init__(
+        self,
+        account: str,
+        limits: LaneLimits,
+        *,
+        now: Callable[[], datetime],
+        jitter: Callable[[], float],
+        report: Callable[[LaneRecord], None],
+        closed_until: datetime | None = None,
+    ) -> None:
+        """`jitter` gives numbers in [0, 1). A `closed_until` still to come closes the lane as a 429 would have.
+
+        Must be made inside the running loop, whose clock it goes by.
+        """
+        self.account = account
+        self.changed = asyncio.Event()
+        """Set when `wait()` may have become smaller; who waits for it clears it."""
+        self.closed_until: datetime | None = None
+        """When the probe may go, for the store; None when open. Past while the probe is out."""
+        self._now = now
+        self._jitter = jitter
+        self._report = report
+        self._queue: deque[asyncio.Event] = deque()
+        """Urgent requests in their order; only the first is ever told to go."""
+        self._timer: asyncio.TimerHandle | None = None
+        time = asyncio.get_running_loop().time()
+        self._lane = Lane.started(limits, time)
+        self._told_rate = self._lane.rate
+        self._told_until: datetime | None = None
+        if closed_until is not None and (remaining := (closed_until - now()).total_seconds()) > 0:
+            self._lane = self._lane.slowed(time).closed(time, remaining, "closed by Retry-After before the start")
+            self.closed_until = closed_until
+            self._tell()
+
+    @property
+    def open(self) -> bool:
+        return self._lane.phase is Phase.OPEN
+
+    @property
+    def requests_per_second(self) -> float:
+        """The rate that is usable now: the ceiling, or less after a 429."""
+        return self._lane.rate
+
+    def wait(self) -> float:
+        """Seconds until a poll could get a permit; 0.0: now; inf: not before those in the queue."""
+        if self._queue:
+            return float("inf")
+        return self._lane.wait(asyncio.get_running_loop().time())
+
+    def take(self) -> Permit | None:
+        """A permit for a poll; None while `wait()` is above 0."""
+        return None if self._queue else self._take()
+
+    async def urgent(self) -> Permit:
+        """A permit before any poll gets one, first come, first served; cancelled, it costs nothing."""
+        if (permit := self.take()) is not None:
+            return permit
+        place = asyncio.Event()
+        self._queue.append(place)
+        try:
+            while True:
+                self._serve()
+                await place.wait()
+                # Nothing is taken on behalf of who may have been cancelled: each takes for itself, and leaves with it.
+                if (permit := self._take()) is not None:
+                    return permit
+                place.clear()
+        finally:
+            self._queue.remove(place)
+            self._serve()
+
+    def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
+        """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""
+        time = asyncio.get_running_loop().time()
+        jitter = self._jitter() if outcome is Outcome.THROTTLED else 0.0
+        lane = self._lane.answered(time, permit.closings, outcome, retry_after, jitter)
+        if lane is not self._lane:
+            self._learn(lane)
+
+    def reconfigure(self, limits: LaneLimits) -> None:
+        """Other limits from now on; what was learned and what was spent stays."""
+        lane = self._lane.reconfigured(asyncio.get_running_loop().time(), limits)
+        if lane is not self._lane:
+            self._lane = lane
+            self._tell()
+            self._wake()
+
+    def _take(self) -> Permit | None:
+        time = asyncio.get_running_loop().time()
+        lane = self._lane.take(time)
+        if lane is None:
+            return None
+        self._lane = lane
+        return Permit(self.account, time, lane.phase is Phase.PROBING, lane.closings)
+
+    def _learn(self, lane: Lane) -> None:
+        before, self._lane = self._lane, lane
+        if lane.phase is Phase.CLOSED:
+            self._close(before, lane)
+        else:
+            self.closed_until = self._told_until = None
+            if before.phase is not Phase.OPEN or self._rate_is_news(lane):
+                self._tell()
+        self._wake()
+
+    def _close(self, before: Lane, lane: Lane) -> None:
+        seconds = lane.closed_for(asyncio.get_running_loop().time())
+        self.closed_until = self._now() + timedelta(microseconds=math.ceil(seconds * 1e6))
+        told = self._told_until
+        if lane.closings != before.closings or told is None or self.closed_until - told >= _TOLD_EXTENSION:
+            self._tell()
+
+    def _rate_is_news(self, lane: Lane) -> bool:
+        ceiling = lane.limits.requests_per_second
+        return lane.rate != self._told_rate and (
+            lane.at_ceiling or abs(lane.rate - self._told_rate) >= ceiling * _TOLD_STEP
+        )
+
+    def _tell(self) -> None:
+        lane = self._lane
+        self._told_rate, self._told_until = lane.rate, self.closed_until
+        self._report(LaneRecord(self.account, self.open, lane.rate, lane.reason))
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self._serve()
+
+    def _serve(self) -> None:
+        """Let the first of the queue go, or set a timer for when it may; an empty queue lets the polls go."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._queue:
+            self.changed.set()
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._lane.wait(loop.time())
+        if wait > 0:
+            self._timer = loop.call_at(loop.time() + wait, self._serve)
+        else:
+            self._queue[0].set()
