@@ -71,9 +71,20 @@ async def test_a_change_that_cannot_be_stored_fails_alone(store: Store, writer: 
 
 
 @pytest.mark.looptime
-async def test_changes_of_one_belief_are_written_in_their_order(store: Store, writer: Writer) -> None:
+async def test_a_belief_is_written_at_most_once_in_a_group(writer: Writer, commits: list[None]) -> None:
     results = await asyncio.gather(*(writer.commit(Change(target=belief(revision=n))) for n in range(5)))
     assert not any(result.stale for result in results)
+    assert len(commits) == 5
+
+
+@pytest.mark.looptime
+async def test_changes_of_one_belief_keep_their_order_in_small_groups(store: Store) -> None:
+    writer = Writer(store, report=print, jitter=lambda: 0.0, max_group=2)
+    loop = asyncio.create_task(writer.run())
+    beliefs = [belief("a"), belief("a", 1), belief("b"), belief("a", 2), belief("b", 1), belief("a", 3)]
+    results = await asyncio.gather(*(writer.commit(Change(target=each)) for each in beliefs))
+    assert not any(result.stale for result in results)
+    loop.cancel()
 
 
 @pytest.mark.looptime
@@ -100,15 +111,29 @@ async def test_after_the_end_nobody_waits_for_what_will_not_come(store: Store) -
 
 
 @pytest.mark.looptime
-async def test_draining_writes_what_was_given_so_far(store: Store, writer: Writer) -> None:
+async def test_draining_writes_what_was_given_by_callers_that_are_gone(store: Store, writer: Writer) -> None:
     tasks = [asyncio.create_task(writer.commit(Change(target=belief(n)))) for n in range(3)]
     await asyncio.sleep(0)
-    writer.touch(key(0), at(7))
     for task in tasks:
         task.cancel()
+    await asyncio.wait(tasks)
     assert await writer.drain(1)
-    found = [loaded async for chunk in store.load_targets() for loaded in chunk]
-    assert [seen for _, seen in found] == [at(7), None, None]
+    assert [len(chunk) async for chunk in store.load_targets()] == [3]
+
+
+@pytest.mark.looptime
+async def test_draining_again_meanwhile_loses_no_sighting(store: Store, writer: Writer) -> None:
+    await asyncio.gather(*(writer.commit(Change(target=belief(n))) for n in range(1200)))
+    for number in range(1200):
+        writer.touch(key(number), at(1))
+    first = asyncio.create_task(writer.drain(1))
+    await asyncio.sleep(0)
+    writer.touch(key(5), at(2))
+    assert await writer.drain(1)
+    assert await first
+    seen = [moment async for chunk in store.load_targets() for _, moment in chunk]
+    assert seen.count(at(1)) == 1199
+    assert seen.count(at(2)) == 1
 
 
 @pytest.mark.looptime

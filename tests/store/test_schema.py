@@ -10,8 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy import make_url
 
 from monitor.core.model import Change
 from monitor.store import Store, StoreNewer, Writer, engine
@@ -95,7 +94,8 @@ def test_every_part_of_the_migrations_is_a_module_of_a_package() -> None:
 
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])))
 def test_a_moment_comes_back_to_the_microsecond_in_utc(moment: datetime) -> None:
-    for dialect in (SQLiteDialect(), PGDialect()):
+    for url in ("sqlite://", "postgresql+psycopg://"):
+        dialect = make_url(url).get_dialect()()
         stored = Moment().process_bind_param(moment, dialect)
         assert stored is not None
         assert -(2**63) <= stored < 2**63
