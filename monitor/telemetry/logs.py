@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
@@ -15,8 +15,6 @@ from monitor.core.moments import format_moment
 from monitor.core.text import clean
 from monitor.telemetry.outlet import Outlet
 
-Level = Literal["debug", "info", "warning", "error"]
-Form = Literal["json", "console"]
 _Line = MutableMapping[str, Any]
 
 _LEVEL_OF: Final = {"warn": "warning", "exception": "error", "fatal": "critical"}
@@ -54,8 +52,11 @@ class Logs:
         self._outlet.flush(_LAST_FLUSH)
 
 
-def configure(level: Level, form: Form, stream: TextIO, *, now: Callable[[], datetime]) -> Logs:
-    """A log of lines from `level` upwards in `stream`; warnings of libraries come out in the same form."""
+def configure(level: str, form: str, stream: TextIO, *, now: Callable[[], datetime]) -> Logs:
+    """A log in `stream`, until it is closed; warnings of libraries come out in the same form.
+
+    `level`: `debug`, `info`, `warning` or `error`. `form`: `json` or `console`.
+    """
     outlet = Outlet(stream)
     render = _people(stream) if form == "console" else _json()
     log: FilteringBoundLogger = structlog.wrap_logger(

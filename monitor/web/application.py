@@ -1,0 +1,76 @@
+"""Every path, and what all answers have in common."""
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Final
+
+from aiohttp import web
+from prometheus_client.registry import Collector
+
+from monitor.store import StoreUnavailable
+from monitor.web.answers import refusal
+from monitor.web.api import Api
+from monitor.web.pages import STYLE_HASH, Pages
+from monitor.web.probes import Probes
+from monitor.web.query import QueryError
+from monitor.web.view import View
+
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Server": "workflow-monitor",
+}
+_MOST_OF_A_BODY = 4096
+"""Bytes; no path reads one."""
+
+
+def build(
+    view: View,
+    registry: Collector,
+    *,
+    external_url: str,
+    admin_token: Callable[[], str | None],
+    executor: Executor | None = None,
+) -> web.Application:
+    """The application, to be served by whoever binds the address.
+
+    `admin_token` is asked at every reload; None: reload is refused. A scrape is rendered in `executor` (None: the
+    loop's), so that a large one does not hold the loop.
+    """
+    site = external_url.rstrip("/")
+    application = web.Application(middlewares=[_in_our_words], client_max_size=_MOST_OF_A_BODY)
+    application.on_response_prepare.append(_guard)
+    for part in (
+        Probes(view, registry, admin_token=admin_token, executor=executor),
+        Api(view, external_url=site),
+        Pages(view, external_url=site),
+    ):
+        application.add_routes(part.routes())
+    return application
+
+
+async def _guard(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+@web.middleware
+async def _in_our_words(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """What went wrong, as JSON."""
+    try:
+        return await handler(request)
+    except QueryError as error:
+        return refusal(400, str(error))
+    except StoreUnavailable:
+        return refusal(503, "the store cannot be read now; the log says why")
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return refusal(405, f"expected {allowed}", {"Allow": allowed})
+    except web.HTTPNotFound:
+        return refusal(404, "there is nothing here; / lists what there is")

@@ -1,0 +1,91 @@
+"""Questions in a URL, read strictly: what is not understood is refused with what was expected, never ignored."""
+
+import base64
+import binascii
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+import msgspec
+from multidict import MultiMapping
+
+from monitor.core.model import EventType, Status, TargetKey
+
+_USUAL_LIMIT: Final = 100
+_MOST: Final = 1000
+_LAST_SEQ: Final = 2**63 - 1
+_SHOWN: Final = 40
+"""Characters of a wrong value that are repeated to the one who asked."""
+
+
+class QueryError(ValueError):
+    """The question is not understood; the message says what was expected."""
+
+
+def parameters(query: MultiMapping[str], expected: Collection[str]) -> dict[str, str]:
+    """The parameters by name. Raises QueryError where one is unknown, or there twice; an empty one is absent."""
+    for name in query:
+        if name not in expected:
+            raise QueryError(f"unknown parameter {name[:_SHOWN]!r}; expected {_listed(expected)}")
+        if len(query.getall(name)) > 1:
+            raise QueryError(f"{name}: expected one value")
+    return {name: value for name, value in query.items() if value}
+
+
+def limit(text: str | None) -> int:
+    number = _USUAL_LIMIT if text is None else _number(text, _MOST)
+    if not number:
+        raise QueryError(f"limit: expected a number from 1 to {_MOST}, got {(text or '')[:_SHOWN]!r}")
+    return number
+
+
+def sequence(text: str | None) -> int:
+    """The cursor of events; 0 where there is none: from the oldest."""
+    number = 0 if text is None else _number(text, _LAST_SEQ)
+    if number is None:
+        raise QueryError(f"after: expected the `next` of an earlier answer, got {(text or '')[:_SHOWN]!r}")
+    return number
+
+
+def _number(text: str, most: int) -> int | None:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
+        return None
+    return int(text) if int(text) <= most else None
+
+
+def status(text: str | None) -> Status | None:
+    if text is None:
+        return None
+    try:
+        return Status(text)
+    except ValueError:
+        raise QueryError(f"status: expected {_listed(Status)}, got {text[:_SHOWN]!r}") from None
+
+
+def types(glob: str | None) -> frozenset[EventType]:
+    """The types of events that an exact name or a glob asks for; all where there is none."""
+    chosen = frozenset(type_ for type_ in EventType if glob is None or fnmatchcase(type_, glob))
+    if not chosen:
+        expected = f"{_listed(EventType)}, or a glob such as workflow.*"
+        raise QueryError(f"type: expected {expected}; got {(glob or '')[:_SHOWN]!r}")
+    return chosen
+
+
+def cursor_of(key: TargetKey) -> str:
+    """The place of a target in the list, as text that is nobody's business."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def key_of(cursor: str | None) -> TargetKey | None:
+    if cursor is None:
+        return None
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=TargetKey)
+    except (binascii.Error, ValueError):
+        raise QueryError(f"after: expected the `next` of an earlier answer, got {cursor[:_SHOWN]!r}") from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,458 @@
+"""The metrics of the contract, to the letter, and what each record does to them."""
+
+import math
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from monitor import __version__
+from monitor.core.model import (
+    Endpoint,
+    Event,
+    EventType,
+    Outcome,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+)
+from monitor.core.records import (
+    AccountRecord,
+    DeliveryOutcome,
+    DeliveryRecord,
+    LaneRecord,
+    PollRecord,
+    ReloadRecord,
+    RequestRecord,
+)
+from monitor.telemetry import Telemetry, configure, render
+from monitor.telemetry.series import Census, NamedTargets
+
+NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+CONTRACT = {
+    "workflow_targets": ("gauge", {"account", "definition", "status"}),
+    "workflow_transitions_total": ("counter", {"account", "definition", "from_status", "to_status"}),
+    "workflow_events_total": ("counter", {"account", "definition", "event", "severity"}),
+    "workflow_step_failures_total": ("counter", {"account", "definition", "step"}),
+    "workflow_run_duration_seconds": ("histogram", {"account", "definition", "status"}),
+    "workflow_detection_delay_seconds": ("histogram", {"account"}),
+    "workflow_monitor_requests_total": ("counter", {"account", "endpoint", "outcome"}),
+    "workflow_monitor_request_duration_seconds": ("histogram", {"account", "endpoint"}),
+    "workflow_monitor_schedule_delay_seconds": ("histogram", {"account"}),
+    "workflow_monitor_lane_open": ("gauge", {"account"}),
+    "workflow_monitor_lane_requests_per_second": ("gauge", {"account"}),
+    "workflow_monitor_last_success_timestamp_seconds": ("gauge", {"account"}),
+    "workflow_monitor_clock_skew_seconds": ("gauge", {"account"}),
+    "workflow_monitor_deliveries_total": ("counter", {"receiver", "outcome"}),
+    "workflow_monitor_deliveries_pending": ("gauge", {"receiver"}),
+    "workflow_monitor_oldest_pending_delivery_timestamp_seconds": ("gauge", {"receiver"}),
+    "workflow_monitor_delivery_delay_seconds": ("histogram", {"receiver"}),
+    "workflow_monitor_config_last_reload_successful": ("gauge", set()),
+    "workflow_monitor_config_last_reload_success_timestamp_seconds": ("gauge", set()),
+    "workflow_monitor_build_info": ("gauge", {"version", "python"}),
+    "workflow_target_status": ("gauge", {"account", "definition", "workflow", "name", "status"}),
+    "workflow_monitor_target_series_dropped": ("gauge", set()),
+}
+"""Name: type and labels, as the contract's table has them."""
+
+TARGET = Target(
+    key=TargetKey("acme", "5870442f", "60dbe307"),
+    interval=30.0,
+    name="onboarding-reply",
+    definition_name="onboarding",
+)
+RUNNING = TargetState(key=TARGET.key, status=Status.RUNNABLE, started_at=NOW - timedelta(hours=2))
+ENDED = msgspec.structs.replace(RUNNING, status=Status.TERMINATED, completed_at=NOW - timedelta(seconds=20))
+
+
+def poll_record(**changes: Any) -> PollRecord:
+    unchanged = PollRecord(
+        target=TARGET,
+        before=Status.RUNNABLE,
+        state=RUNNING,
+        changed=False,
+        outcome=Outcome.OK,
+        detail="",
+        events=(),
+        delay=0.02,
+        duration=0.1,
+        observed_at=NOW,
+        skew=0.0,
+    )
+    return msgspec.structs.replace(unchanged, **changes)
+
+
+def event(type: EventType = EventType.TERMINATED, **changes: Any) -> Event:
+    told = Event(
+        id="3f0c",
+        type=type,
+        severity=type.severity,
+        summary="onboarding-reply terminated",
+        account="acme",
+        definition=TARGET.key.definition,
+        definition_name=TARGET.definition_name,
+        workflow=TARGET.key.workflow,
+        occurred_at=NOW - timedelta(seconds=20),
+        observed_at=NOW,
+        last_seen_at=NOW - timedelta(seconds=30),
+    )
+    return msgspec.structs.replace(told, **changes)
+
+
+class Scene:
+    """A registry, and the telemetry that fills it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.pending: dict[str, tuple[int, datetime | None]] = {}
+        self.logs = configure("info", "json", StringIO(), now=lambda: NOW)
+        self.telemetry = Telemetry(
+            self.registry,
+            self.logs.log,
+            external_url="http://localhost:8808",
+            deliveries=lambda: self.pending,
+            accounts=["acme"],
+            receivers=["oncall"],
+        )
+
+    def value(self, metric: str, /, **labels: str) -> float | None:
+        return self.registry.get_sample_value(metric, labels)
+
+    def families(self) -> dict[str, Metric]:
+        _, body = render(self.registry, "")
+        return {family.name: family for family in parse_text(body.decode())}
+
+
+@pytest.fixture
+def scene() -> Iterable[Scene]:
+    scene = Scene()
+    yield scene
+    scene.logs.close()
+
+
+def exercise(scene: Scene) -> None:
+    """At least one of everything."""
+    step = StepExecution("b2c6", "step1", StepStatus.FAILED)
+    told = (event(), event(EventType.STEP_FAILED, step=step))
+    telemetry = scene.telemetry
+    telemetry.target_added(TARGET, RUNNING)
+    telemetry.request(RequestRecord("acme", Endpoint.STATUS, Outcome.OK, 0.02, NOW, 0.5))
+    telemetry.poll(poll_record(state=ENDED, changed=True, events=told))
+    telemetry.account(AccountRecord("acme", (event(EventType.BLIND, definition=None, workflow=None),)))
+    telemetry.lane(LaneRecord("acme", open=False, requests_per_second=5.0, reason="429"))
+    telemetry.delivery(DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome.DELIVERED, 1, 0.03))
+    telemetry.reload(ReloadRecord(successful=True, at=NOW, trigger="start", added=1))
+    scene.pending["oncall"] = (3, NOW)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_metric_is_as_the_contract_names_it(scene: Scene, name: str) -> None:
+    kind, labels = CONTRACT[name]
+    exercise(scene)
+    family = scene.families()[name.removesuffix("_total") if kind == "counter" else name]
+    assert family.type == kind
+    assert family.samples
+    assert {frozenset(sample.labels) - {"le"} for sample in family.samples} == {frozenset(labels)}
+    assert family.documentation
+
+
+def test_there_is_no_metric_beside_the_contract_but_our_own_faults(scene: Scene) -> None:
+    exercise(scene)
+    expected = {name.removesuffix("_total") if kind == "counter" else name for name, (kind, _) in CONTRACT.items()}
+    assert set(scene.families()) == expected | {"workflow_monitor_faults"}
+
+
+@pytest.mark.parametrize("parse", [pytest.param((parse_text, ""), id="text"), (parse_openmetrics, OPENMETRICS)])
+def test_both_formats_are_parsed_and_say_the_same(scene: Scene, parse: Any) -> None:
+    read, accept = parse
+    exercise(scene)
+    content_type, body = render(scene.registry, accept)
+    assert content_type.startswith(accept.split(";")[0] or "text/plain")
+    samples = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in read(body.decode())
+        for sample in family.samples
+    }
+    assert not [name for name, _ in samples if name.endswith("_created")]
+    labels = {"account": "acme", "endpoint": "status", "outcome": "ok"}
+    assert samples["workflow_monitor_requests_total", frozenset(labels.items())] == 1.0
+
+
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x.y", "text/plain;version=q", "*/*", ";,;="])
+def test_an_accept_header_that_makes_no_sense_gets_the_text_format(scene: Scene, accept: str) -> None:
+    assert render(scene.registry, accept)[0].startswith("text/plain; version=0.0.4")
+
+
+def test_counters_of_a_watched_account_are_there_before_the_first_failure(scene: Scene) -> None:
+    for endpoint in Endpoint:
+        for outcome in Outcome:
+            labels = {"account": "acme", "endpoint": endpoint.value, "outcome": outcome.value}
+            assert scene.value("workflow_monitor_requests_total", **labels) == 0.0
+        duration = scene.value(
+            "workflow_monitor_request_duration_seconds_count", account="acme", endpoint=endpoint.value
+        )
+        assert duration == 0.0
+    for type_ in (EventType.BLIND, EventType.SIGHTED, EventType.SCHEMA_DRIFT):
+        labels = {"account": "acme", "definition": "", "event": type_.value, "severity": type_.severity.value}
+        assert scene.value("workflow_events_total", **labels) == 0.0
+    assert scene.value("workflow_detection_delay_seconds_count", account="acme") == 0.0
+    assert scene.value("workflow_monitor_schedule_delay_seconds_count", account="acme") == 0.0
+
+
+def test_counters_of_a_watched_definition_are_there_before_the_first_failure(scene: Scene) -> None:
+    target = msgspec.structs.replace(TARGET, severities={EventType.SUSPENDED: Severity.INFO})
+    scene.telemetry.target_added(target, RUNNING)
+    place = {"account": "acme", "definition": "onboarding"}
+    for type_, severity in [
+        *((type_, type_.severity) for type_ in EventType if type_.value.startswith("workflow.")),
+        (EventType.TERMINATED, Severity.WARNING),
+        (EventType.SUSPENDED, Severity.INFO),
+    ]:
+        labels = {"event": type_.value, "severity": severity.value}
+        assert scene.value("workflow_events_total", **place, **labels) == 0.0
+    for before in Status:
+        for after in Status:
+            number = scene.value("workflow_transitions_total", **place, from_status=before.value, to_status=after.value)
+            assert number == (None if before.ended or before is after else 0.0)
+    for status in (Status.COMPLETE, Status.TERMINATED):
+        assert scene.value("workflow_run_duration_seconds_count", **place, status=status.value) == 0.0
+
+
+def test_counters_of_a_receiver_are_there_before_the_first_delivery(scene: Scene) -> None:
+    for outcome in DeliveryOutcome:
+        assert scene.value("workflow_monitor_deliveries_total", receiver="oncall", outcome=outcome.value) == 0.0
+    assert scene.value("workflow_monitor_delivery_delay_seconds_count", receiver="oncall") == 0.0
+    assert scene.value("workflow_monitor_deliveries_pending", receiver="oncall") == 0.0
+
+
+def test_a_request_is_counted_with_its_outcome_and_duration(scene: Scene) -> None:
+    scene.telemetry.request(RequestRecord("acme", Endpoint.ERRORS, Outcome.TIMEOUT, 10.0, NOW, None))
+    labels = {"account": "acme", "endpoint": "errors"}
+    assert scene.value("workflow_monitor_requests_total", **labels, outcome="timeout") == 1.0
+    assert scene.value("workflow_monitor_request_duration_seconds_sum", **labels) == 10.0
+
+
+def test_only_a_request_that_succeeded_moves_the_last_success(scene: Scene) -> None:
+    name = "workflow_monitor_last_success_timestamp_seconds"
+    assert scene.value(name, account="acme") == 0.0
+    scene.telemetry.request(RequestRecord("acme", Endpoint.STATUS, Outcome.NOT_FOUND, 0.1, NOW, None))
+    assert scene.value(name, account="acme") == 0.0
+    scene.telemetry.request(RequestRecord("acme", Endpoint.STATUS, Outcome.OK, 0.1, NOW, -1.5))
+    assert scene.value(name, account="acme") == NOW.timestamp()
+    assert scene.value("workflow_monitor_clock_skew_seconds", account="acme") == -1.5
+
+
+def test_an_end_is_counted_once_with_how_long_the_run_was(scene: Scene) -> None:
+    scene.telemetry.target_added(TARGET, RUNNING)
+    scene.telemetry.poll(poll_record(state=ENDED, changed=True))
+    place = {"account": "acme", "definition": "onboarding"}
+    transition = {"from_status": "Runnable", "to_status": "Terminated"}
+    assert scene.value("workflow_transitions_total", **place, **transition) == 1.0
+    assert scene.value("workflow_run_duration_seconds_sum", **place, status="Terminated") == 7180.0
+    assert scene.value("workflow_targets", **place, status="Runnable") == 0.0
+    assert scene.value("workflow_targets", **place, status="Terminated") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "skew", "count", "seconds"),
+    [
+        pytest.param({}, 0.0, 1, 20.0, id="occurred to observed"),
+        pytest.param({}, -5.0, 1, 15.0, id="in our clock"),
+        pytest.param({"occurred_at": NOW + timedelta(seconds=9)}, 0.0, 1, 0.0, id="never negative"),
+        pytest.param({"occurred_at": None}, 0.0, 0, 0.0, id="the API does not tell when"),
+        pytest.param({"last_seen_at": None}, 0.0, 0, 0.0, id="before the first look"),
+    ],
+)
+def test_detection_delay(scene: Scene, changes: Any, skew: float, count: int, seconds: float) -> None:
+    scene.telemetry.poll(poll_record(events=(event(**changes),), skew=skew))
+    assert scene.value("workflow_detection_delay_seconds_count", account="acme") == count
+    assert scene.value("workflow_detection_delay_seconds_sum", account="acme") == seconds
+
+
+def test_a_step_that_fails_is_counted_by_its_name_and_names_are_bounded(scene: Scene) -> None:
+    for number in range(300):
+        step = StepExecution(f"id{number}", f"step{number}", StepStatus.FAILED)
+        scene.telemetry.poll(poll_record(events=(event(EventType.STEP_FAILED, step=step),)))
+    place = {"account": "acme", "definition": "onboarding"}
+    assert scene.value("workflow_step_failures_total", **place, step="step0") == 1.0
+    assert scene.value("workflow_step_failures_total", **place, step="(other)") == 100.0
+
+
+def test_an_event_about_an_account_has_no_definition(scene: Scene) -> None:
+    drift = event(EventType.SCHEMA_DRIFT, reason="status:Paused")
+    scene.telemetry.poll(poll_record(events=(drift,)))
+    labels = {"account": "acme", "definition": "", "event": "monitor.schema_drift", "severity": "warning"}
+    assert scene.value("workflow_events_total", **labels) == 1.0
+
+
+def test_a_lane_shows_whether_it_is_open_and_its_rate(scene: Scene) -> None:
+    assert scene.value("workflow_monitor_lane_open", account="acme") == 1.0
+    assert scene.value("workflow_monitor_lane_requests_per_second", account="acme") is None
+    scene.telemetry.lane(LaneRecord("acme", open=False, requests_per_second=2.5, reason="429"))
+    assert scene.value("workflow_monitor_lane_open", account="acme") == 0.0
+    assert scene.value("workflow_monitor_lane_requests_per_second", account="acme") == 2.5
+
+
+def test_an_account_that_is_not_watched_any_more_keeps_its_counters_only(scene: Scene) -> None:
+    exercise(scene)
+    scene.telemetry.unwatch("acme")
+    assert scene.value("workflow_monitor_lane_open", account="acme") is None
+    assert scene.value("workflow_monitor_last_success_timestamp_seconds", account="acme") is None
+    labels = {"account": "acme", "endpoint": "status", "outcome": "ok"}
+    assert scene.value("workflow_monitor_requests_total", **labels) == 1.0
+
+
+def test_the_oldest_pending_delivery_is_absent_while_nothing_is_pending(scene: Scene) -> None:
+    name = "workflow_monitor_oldest_pending_delivery_timestamp_seconds"
+    assert scene.value(name, receiver="oncall") is None
+    scene.pending["oncall"] = (2, NOW)
+    assert scene.value(name, receiver="oncall") == NOW.timestamp()
+    assert scene.value("workflow_monitor_deliveries_pending", receiver="oncall") == 2.0
+
+
+@pytest.mark.parametrize(("outcome", "observed"), [("delivered", 1.0), ("retried", 0.0), ("dead", 0.0)])
+def test_only_an_acknowledged_delivery_has_a_delay(scene: Scene, outcome: str, observed: float) -> None:
+    record = DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome(outcome), 1, 0.2, "500")
+    scene.telemetry.delivery(record)
+    assert scene.value("workflow_monitor_deliveries_total", receiver="oncall", outcome=outcome) == 1.0
+    assert scene.value("workflow_monitor_delivery_delay_seconds_count", receiver="oncall") == observed
+
+
+def test_a_refused_reload_keeps_the_time_of_the_last_good_one(scene: Scene) -> None:
+    scene.telemetry.reload(ReloadRecord(successful=True, at=NOW, trigger="start"))
+    later = NOW + timedelta(hours=1)
+    scene.telemetry.reload(ReloadRecord(successful=False, at=later, trigger="file", errors=("a.yaml: bad",)))
+    assert scene.value("workflow_monitor_config_last_reload_successful") == 0.0
+    assert scene.value("workflow_monitor_config_last_reload_success_timestamp_seconds") == NOW.timestamp()
+
+
+def test_the_build_is_known_by_its_version(scene: Scene) -> None:
+    sample, *others = scene.families()["workflow_monitor_build_info"].samples
+    assert not others
+    assert sample.labels["version"] == __version__
+    assert sample.value == 1.0
+
+
+def test_a_poll_that_ends_after_its_target_was_removed_counts_nothing(scene: Scene) -> None:
+    scene.telemetry.target_added(TARGET, RUNNING)
+    scene.telemetry.target_removed(TARGET, RUNNING)
+    scene.telemetry.poll(poll_record(state=ENDED, changed=True))
+    assert sum(scene.telemetry.totals().values()) == 0
+    place = {"account": "acme", "definition": "onboarding"}
+    assert {scene.value("workflow_targets", **place, status=status.value) for status in Status} == {0.0}
+
+
+def test_a_target_with_a_name_has_a_series_per_status(scene: Scene) -> None:
+    scene.telemetry.target_added(TARGET, RUNNING)
+    labels = {"account": "acme", "definition": "onboarding", "workflow": "60dbe307", "name": "onboarding-reply"}
+
+    def believed() -> dict[str, float | None]:
+        return {status.value: scene.value("workflow_target_status", **labels, status=status.value) for status in Status}
+
+    assert believed() == {status.value: float(status is Status.RUNNABLE) for status in Status}
+    scene.telemetry.poll(poll_record(state=ENDED, changed=True))
+    assert believed() == {status.value: float(status is Status.TERMINATED) for status in Status}
+    scene.telemetry.target_removed(TARGET, ENDED)
+    assert set(believed().values()) == {None}
+
+
+def test_a_named_target_beyond_the_bound_takes_the_place_of_one_that_goes() -> None:
+    named = NamedTargets(most=2)
+    targets = [Target(key=TargetKey("acme", "d", f"w{n}"), interval=1.0, name=f"n{n}") for n in range(4)]
+
+    def shown() -> tuple[set[str], float]:
+        status, dropped = named.collect()
+        return {sample.labels["name"] for sample in status.samples}, dropped.samples[0].value
+
+    for target in targets:
+        named.place(target, Status.RUNNABLE)
+    assert shown() == ({"n0", "n1"}, 2.0)
+    named.move(targets[2].key, Status.SUSPENDED)
+    named.remove(targets[0].key)
+    assert shown() == ({"n1", "n2"}, 1.0)
+    status, _ = named.collect()
+    ones = [s.labels["status"] for s in status.samples if s.value == 1.0 and s.labels["name"] == "n2"]
+    assert ones == ["Suspended"]
+    named.place(msgspec.structs.replace(targets[1], name=None), Status.RUNNABLE)
+    assert shown() == ({"n2", "n3"}, 0.0)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["place", "move", "remove"]), st.integers(0, 5), st.sampled_from(Status), st.booleans()
+        )
+    )
+)
+def test_the_census_counts_what_is_there(changes: list[tuple[str, int, Status, bool]]) -> None:
+    census, there = Census(), dict[TargetKey, tuple[str, Status]]()
+    for change, number, status, alias in changes:
+        key = TargetKey("acme", "d", f"w{number}")
+        if change == "place":
+            target = Target(key=key, interval=1.0, definition_name="alias" if alias else None)
+            census.place(target, status)
+            there[key] = (target.definition_label, status)
+        elif change == "move":
+            census.move(key, status)
+            if key in there:
+                there[key] = (there[key][0], status)
+        else:
+            census.remove(key)
+            there.pop(key, None)
+    (family,) = census.collect()
+    counted = {(s.labels["definition"], s.labels["status"]): s.value for s in family.samples if s.value}
+    believed = list(there.values())
+    assert counted == {(name, status.value): believed.count((name, status)) for name, status in believed}
+    assert sum(census.totals().values()) == len(there)
+
+
+def test_a_scrape_in_another_thread_does_not_mind_what_changes_meanwhile(scene: Scene) -> None:
+    done = threading.Event()
+    failures: list[Exception] = []
+
+    def scrape() -> None:
+        try:
+            while not done.is_set():
+                render(scene.registry, OPENMETRICS)
+        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+            failures.append(error)
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    for number in range(3000):
+        key = TargetKey("acme", f"d{number % 50}", f"w{number}")
+        target = Target(key=key, interval=1.0, name=f"n{number}")
+        scene.telemetry.target_added(target, TargetState(key=key))
+        scene.telemetry.poll(poll_record(target=target, before=Status.UNKNOWN, state=RUNNING, changed=False))
+        scene.telemetry.target_removed(target, TargetState(key=key))
+    done.set()
+    thread.join()
+    assert not failures
+
+
+def test_no_bucket_is_out_of_order(scene: Scene) -> None:
+    exercise(scene)
+    for family in scene.families().values():
+        series: dict[frozenset[tuple[str, str]], list[float]] = {}
+        for sample in family.samples:
+            if sample.name.endswith("_bucket"):
+                labels = frozenset((k, v) for k, v in sample.labels.items() if k != "le")
+                series.setdefault(labels, []).append(float(sample.labels["le"]))
+        for bounds in series.values():
+            assert bounds == sorted(set(bounds))
+            assert bounds[-1] == math.inf
