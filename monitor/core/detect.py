@@ -1,0 +1,262 @@
+"""What follows from a poll: the law of this monitor.
+
+(belief, observation, policy, now) -> (belief', events, why). Nothing else decides what is told about a workflow.
+
+What must be known here: what is believed, what was seen, and when.
+What must not be known here: how it was asked, who will be told, whether anything was told before a crash. The same
+observation of the same belief always gives the same events under the same ids; given again to the belief that it led
+to, it gives none.
+
+The law:
+
+1.  A request that failed changes nothing, except that a 404 counts: `not_found_after` in a row are believed.
+2.  First sight is told like a change, without `from_status`; except Runnable, which is no news.
+3.  Every failed or cancelled execution in the step log is told once, under its own id, whenever it is first seen.
+4.  What has ended has ended: nothing that is seen afterwards changes it.
+5.  An answer that is provably older than the belief changes nothing, unless it brings the end, or the instance back
+    from NotFound (`core/steps.py` says what proves it).
+6.  A condition (suspended, not found) is an episode: opened once, closed once, by what contradicts it. Any answer (200)
+    contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing about it.
+7.  A word that is not known is believed as Unknown, and told once per kind for the account; it is never the end.
+8.  In one observation: found, then the steps in log order, then the status, then drift.
+9.  A field or a log that is missing from an answer is not news: what was known of it stays.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from monitor.core import steps
+from monitor.core.model import (
+    Event,
+    EventType,
+    Failed,
+    Observation,
+    Outcome,
+    Seen,
+    Snapshot,
+    Status,
+    Target,
+    TargetState,
+)
+from monitor.core.telling import Occasion, cause, closed, drift_event, opened, status_event, step_event
+
+_NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
+_DONE, _DEAD, _GONE = Status.COMPLETE, Status.TERMINATED, Status.NOT_FOUND
+
+TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
+    # believed, seen: what is told, in order. RESUMED only closes an open suspension, SUSPENDED only opens a closed one:
+    # beneath NotFound and Unknown a suspension may be open still.
+    (_NEW, _NEW): (),
+    (_NEW, _RUNS): (EventType.RESUMED,),
+    (_NEW, _HELD): (EventType.SUSPENDED,),
+    (_NEW, _DONE): (EventType.COMPLETED,),
+    (_NEW, _DEAD): (EventType.TERMINATED,),
+    (_NEW, _GONE): (EventType.NOT_FOUND,),
+    (_RUNS, _NEW): (),
+    (_RUNS, _RUNS): (),
+    (_RUNS, _HELD): (EventType.SUSPENDED,),
+    (_RUNS, _DONE): (EventType.COMPLETED,),
+    (_RUNS, _DEAD): (EventType.TERMINATED,),
+    (_RUNS, _GONE): (EventType.NOT_FOUND,),
+    (_HELD, _NEW): (),
+    (_HELD, _RUNS): (EventType.RESUMED,),
+    (_HELD, _HELD): (),
+    (_HELD, _DONE): (EventType.COMPLETED,),
+    (_HELD, _DEAD): (EventType.TERMINATED,),
+    (_HELD, _GONE): (EventType.NOT_FOUND,),
+    (_GONE, _NEW): (EventType.FOUND,),
+    (_GONE, _RUNS): (EventType.FOUND, EventType.RESUMED),
+    (_GONE, _HELD): (EventType.FOUND, EventType.SUSPENDED),
+    (_GONE, _DONE): (EventType.FOUND, EventType.COMPLETED),
+    (_GONE, _DEAD): (EventType.FOUND, EventType.TERMINATED),
+    (_GONE, _GONE): (),
+    # The end: nothing follows.
+    (_DONE, _NEW): (),
+    (_DONE, _RUNS): (),
+    (_DONE, _HELD): (),
+    (_DONE, _DONE): (),
+    (_DONE, _DEAD): (),
+    (_DONE, _GONE): (),
+    (_DEAD, _NEW): (),
+    (_DEAD, _RUNS): (),
+    (_DEAD, _HELD): (),
+    (_DEAD, _DONE): (),
+    (_DEAD, _DEAD): (),
+    (_DEAD, _GONE): (),
+}
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What people may decide of the law."""
+
+    not_found_after: int = 3
+    """Consecutive 404s that are believed."""
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What to believe from now on, what to tell, and why."""
+
+    state: TargetState
+    """The very object that was given, where `changed` is false."""
+    events: tuple[Event, ...]
+    changed: bool
+    reason: str
+    """For people who ask what a poll did."""
+
+
+def detect(
+    state: TargetState,
+    target: Target,
+    observation: Observation,
+    *,
+    last_seen_at: datetime | None,
+    now: datetime,
+    policy: Policy,
+    known_drifts: frozenset[str],
+) -> Verdict:
+    """Apply the law to one observation of `target`.
+
+    `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
+    kinds that were told for the account already.
+    """
+    if isinstance(observation, Seen):
+        seen = observation.snapshot
+        if (  # the hot path: a poll that sees what is believed
+            seen.status is state.status
+            and seen.steps == state.steps
+            and not seen.drifts
+            and not state.misses
+            and seen.version == state.version
+            and seen.completed_at == state.completed_at
+            and seen.started_at == state.started_at
+            and state.first_seen_at is not None
+        ):
+            return Verdict(state, (), False, "as believed")
+    if state.status.ended:
+        return Verdict(state, (), False, f"{state.status.value} is the end")
+    if isinstance(observation, Failed):
+        if observation.outcome is not Outcome.NOT_FOUND:
+            return Verdict(state, (), False, f"no answer about it: {observation.outcome.value}")
+        return _missed(state, target, last_seen_at, now, policy)
+    return _seen(state, target, observation, last_seen_at=last_seen_at, now=now, known_drifts=known_drifts)
+
+
+# --- 404 --------------------------------------------------------------------------------------------------
+
+
+def _missed(
+    state: TargetState, target: Target, last_seen_at: datetime | None, now: datetime, policy: Policy
+) -> Verdict:
+    if state.status is Status.NOT_FOUND:
+        return Verdict(state, (), False, "still not found")
+    misses = state.misses + 1
+    if misses < policy.not_found_after:
+        after = msgspec.structs.replace(state, misses=misses)
+        return Verdict(after, (), True, f"not found, {misses} of {policy.not_found_after} times")
+    after = msgspec.structs.replace(
+        state,
+        status=Status.NOT_FOUND,
+        since=now,
+        misses=misses,
+        not_found=opened(state.not_found, steps.newest(state.steps)),
+    )
+    occasion = Occasion(target=target, before=state, after=after, errors=None, last_seen_at=last_seen_at, now=now)
+    return Verdict(after, _status_events(occasion), True, f"not found, {misses} times")
+
+
+# --- 200 --------------------------------------------------------------------------------------------------
+
+
+def _seen(
+    state: TargetState,
+    target: Target,
+    seen: Seen,
+    *,
+    last_seen_at: datetime | None,
+    now: datetime,
+    known_drifts: frozenset[str],
+) -> Verdict:
+    snapshot = seen.snapshot
+    if why := _older(state, snapshot):
+        return _ignored(state, f"older than the belief: {why}")
+    after = _believed(state, seen, now)
+    occasion = Occasion(
+        target=target, before=state, after=after, errors=seen.errors, last_seen_at=last_seen_at, now=now
+    )
+    status_events = _status_events(occasion)
+    found = [event for event in status_events if event.type is EventType.FOUND]
+    events = (
+        *found,
+        *(step_event(step, occasion) for step in steps.untold(after.steps, state.told)),
+        *status_events[len(found) :],
+        *(drift_event(kind, target, now) for kind in snapshot.drifts if kind not in known_drifts),
+    )
+    if after == state:
+        return Verdict(state, events, False, "as believed")
+    return Verdict(after, events, True, _why(state, after))
+
+
+def _older(state: TargetState, snapshot: Snapshot) -> str:
+    """An end is never older than what has not ended; and what was not found is compared with nothing."""
+    if snapshot.status.ended or state.status is Status.NOT_FOUND:
+        return ""
+    return steps.older(state.steps, snapshot.steps)
+
+
+def _ignored(state: TargetState, reason: str) -> Verdict:
+    """An old answer is still an answer: 404s before it are not in a row with those after it."""
+    if not state.misses:
+        return Verdict(state, (), False, reason)
+    return Verdict(msgspec.structs.replace(state, misses=0), (), True, reason)
+
+
+def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
+    """The belief after an answer, with the conditions that it opens and closes."""
+    snapshot = seen.snapshot
+    log = snapshot.steps or state.steps
+    held = state.suspended
+    if snapshot.status is Status.SUSPENDED:
+        held = held if held.open else opened(held, steps.newest(log))
+    elif snapshot.status is not Status.UNKNOWN:
+        held = closed(held)
+    untold = steps.untold(log, state.told)
+    return msgspec.structs.replace(
+        state,
+        status=snapshot.status,
+        since=state.since if snapshot.status is state.status and state.since is not None else now,
+        first_seen_at=state.first_seen_at or now,
+        version=snapshot.version if snapshot.version is not None else state.version,
+        started_at=snapshot.started_at or state.started_at,
+        completed_at=snapshot.completed_at,
+        cause=cause(log, seen.errors) if snapshot.status is Status.TERMINATED else None,
+        steps=log,
+        told=state.told.union(step.id for step in untold) if untold else state.told,
+        misses=0,
+        suspended=held,
+        not_found=closed(state.not_found),
+    )
+
+
+def _status_events(occasion: Occasion) -> tuple[Event, ...]:
+    before, after = occasion.before, occasion.after
+    return tuple(
+        status_event(told, occasion)
+        for told in TABLE[before.status, after.status]
+        if not _moot(told, held=before.suspended.open)
+    )
+
+
+def _moot(type: EventType, *, held: bool) -> bool:
+    """Whether the episode of the suspension is not changed."""
+    return (type is EventType.RESUMED and not held) or (type is EventType.SUSPENDED and held)
+
+
+def _why(before: TargetState, after: TargetState) -> str:
+    if before.first_seen_at is None:
+        return f"first sight: {after.status.value}"
+    if before.status is not after.status:
+        return f"{before.status.value} -> {after.status.value}"
+    return "the log went on" if before.steps != after.steps else "details changed"

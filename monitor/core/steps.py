@@ -1,0 +1,82 @@
+"""What a step log says: its newest execution, its failures, its age, and which errors explain them.
+
+The API's log is cumulative: an entry per execution of a step, kept after it has ended. It may still lose its oldest
+entries one day, or be missing from an answer; an execution may run again under its own id after it failed (a retry).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from monitor.core.model import StepExecution, StepStatus, WorkflowError
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_FINAL = (StepStatus.COMPLETE, StepStatus.CANCELLED)
+"""Not Failed: a failed execution may be tried again."""
+_UNFINISHED = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
+_TOLD = (StepStatus.FAILED, StepStatus.CANCELLED)
+
+
+def newest(steps: Sequence[StepExecution]) -> str:
+    """The id of the execution that started last, in log order where times do not tell; "" of an empty log."""
+    best = ""
+    at = _NEVER
+    for step in steps:
+        started_at = step.started_at or _NEVER
+        if started_at >= at:
+            best, at = step.id, started_at
+    return best
+
+
+def untold(steps: Sequence[StepExecution], told: Collection[str]) -> list[StepExecution]:
+    """The failed and cancelled executions that were not told yet, in log order."""
+    return [step for step in steps if step.status in _TOLD and step.id not in told]
+
+
+def last_failed(steps: Sequence[StepExecution]) -> StepExecution | None:
+    return next((step for step in reversed(steps) if step.status is StepStatus.FAILED), None)
+
+
+def older(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> str:
+    """Why the log `seen` must be older than the one believed, in words; "" where nothing proves it.
+
+    A log is older if an execution that had ended for good runs in it, or if it holds nothing new and lacks the newest
+    execution. A log that lacks old entries is not older, and an empty one says nothing of its age.
+    """
+    known = {step.id: step for step in believed}
+    for step in seen:
+        before = known.get(step.id)
+        if before is not None and before.status in _FINAL and step.status in _UNFINISHED:
+            return f"step {step.step} was {before.status.value}, is seen {step.status.value}"
+    ids = {step.id for step in seen}
+    if ids and ids < known.keys() and newest(believed) not in ids:
+        return f"the newest step {known[newest(believed)].step} is not in its log yet"
+    return ""
+
+
+def oldest_first(errors: Sequence[WorkflowError]) -> list[WorkflowError]:
+    """By time; those without one last."""
+    return sorted(errors, key=lambda error: (error.time is None, error.time or _NEVER))
+
+
+def errors_of(step: StepExecution, errors: Sequence[WorkflowError]) -> list[WorkflowError]:
+    """The errors of this step, of any of its executions: the API does not say of which. Oldest first."""
+    return oldest_first([error for error in errors if error.step == step.step])
+
+
+def explaining(step: StepExecution | None, errors: Sequence[WorkflowError]) -> WorkflowError | None:
+    """The error that says best why `step` (or else the whole instance) failed: the nearest in time, else the last."""
+    candidates = (errors_of(step, errors) if step is not None else []) or oldest_first(errors)
+    timed = [error for error in candidates if error.time is not None] or candidates
+    ended_at = step.completed_at if step is not None else None
+    if ended_at is not None:
+        return min(timed, key=lambda error: abs((error.time or _NEVER) - ended_at), default=None)
+    return timed[-1] if timed else None
+
+
+def ended_at(step: StepExecution, steps: Sequence[StepExecution], errors: Sequence[WorkflowError]) -> datetime | None:
+    """When the execution ended, as far as the API tells: the log, or the only error of the only failure of the step."""
+    if step.completed_at is not None or step.status is not StepStatus.FAILED:
+        return step.completed_at
+    failures = [other for other in steps if other.step == step.step and other.status is StepStatus.FAILED]
+    matching = errors_of(step, errors)
+    return matching[0].time if len(failures) == 1 and len(matching) == 1 else None

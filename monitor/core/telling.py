@@ -1,0 +1,207 @@
+"""From a difference of beliefs to events: which fields each type carries, which id it has, what it closes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from monitor.core import steps
+from monitor.core.identity import event_id
+from monitor.core.model import (
+    Cause,
+    Condition,
+    Episode,
+    Event,
+    EventType,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+    WorkflowError,
+)
+from monitor.core.text import summary, target_label
+
+SHOWN_ERRORS: Final = 5
+"""An event carries at most so many, the oldest."""
+_OF_STEPS = (EventType.STEP_FAILED, EventType.STEP_CANCELLED)
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is told about: a target whose belief changes from `before` to `after`."""
+
+    target: Target
+    before: TargetState
+    after: TargetState
+    errors: tuple[WorkflowError, ...] | None
+    """The answer of `/errors`; None where there is none."""
+    last_seen_at: datetime | None
+    now: datetime
+
+
+# --- conditions -------------------------------------------------------------------------------------------
+
+
+def opened(condition: Condition, anchor: str) -> Condition:
+    """The next episode of the condition, at `anchor`."""
+    last = condition.last
+    ordinal = last.ordinal + 1 if last is not None and last.anchor == anchor else 1
+    return Condition(open=True, last=Episode(anchor, ordinal))
+
+
+def closed(condition: Condition) -> Condition:
+    return Condition(open=False, last=condition.last) if condition.open else condition
+
+
+def _what(condition: Condition) -> str:
+    return f"{condition.last.anchor}#{condition.last.ordinal}" if condition.last is not None else ""
+
+
+def _opening_id(type: EventType, key: TargetKey, condition: Condition) -> tuple[str, ...]:
+    """Of the event that told the open episode, in the form of `closes`."""
+    return (event_id(type, *key, what=_what(condition)),) if condition.open else ()
+
+
+# --- the status -------------------------------------------------------------------------------------------
+
+
+def status_event(type: EventType, occasion: Occasion) -> Event:
+    """The event of a type that is about the status of the whole instance."""
+    match type:
+        case EventType.TERMINATED:
+            return _terminated(occasion)
+        case EventType.COMPLETED:
+            return _completed(occasion)
+        case EventType.SUSPENDED | EventType.NOT_FOUND:
+            return _opens(type, occasion)
+        case EventType.RESUMED:
+            return _closes(type, occasion, EventType.SUSPENDED, occasion.before.suspended)
+        case EventType.FOUND:
+            return _closes(type, occasion, EventType.NOT_FOUND, occasion.before.not_found)
+        case _:
+            raise ValueError(f"{type} is not about a status")
+
+
+def cause(log: Sequence[StepExecution], errors: tuple[WorkflowError, ...] | None) -> Cause:
+    """Why an instance is Terminated."""
+    if errors or steps.last_failed(log) is not None:
+        return Cause.FAULT
+    return Cause.UNKNOWN if errors is None else Cause.MANUAL
+
+
+def _terminated(occasion: Occasion) -> Event:
+    after, errors = occasion.after, steps.oldest_first(occasion.errors or ())
+    step = steps.last_failed(after.steps)
+    last_error_at = max((error.time for error in errors if error.time is not None), default=None)
+    return _event(
+        EventType.TERMINATED,
+        occasion,
+        severity=Severity.WARNING if after.cause is Cause.MANUAL else None,
+        headline=steps.explaining(step, errors),
+        hidden=max(0, len(errors) - SHOWN_ERRORS),
+        cause=after.cause,
+        step=step,
+        errors=tuple(errors[:SHOWN_ERRORS]),
+        occurred_at=after.completed_at or last_error_at,
+        closes=_opening_id(EventType.SUSPENDED, after.key, occasion.before.suspended),
+    )
+
+
+def _completed(occasion: Occasion) -> Event:
+    after = occasion.after
+    return _event(
+        EventType.COMPLETED,
+        occasion,
+        occurred_at=after.completed_at,
+        closes=_opening_id(EventType.SUSPENDED, after.key, occasion.before.suspended),
+    )
+
+
+def _opens(type: EventType, occasion: Occasion) -> Event:
+    after = occasion.after
+    condition = after.suspended if type is EventType.SUSPENDED else after.not_found
+    return _event(type, occasion, what=_what(condition))
+
+
+def _closes(type: EventType, occasion: Occasion, opener: EventType, condition: Condition) -> Event:
+    closes = _opening_id(opener, occasion.after.key, condition)
+    return _event(type, occasion, what=_what(condition), closes=closes)
+
+
+def _from_status(before: TargetState) -> Status | None:
+    """The belief; absent where nothing was believed yet."""
+    return None if before.status is Status.UNKNOWN and before.first_seen_at is None else before.status
+
+
+# --- steps ------------------------------------------------------------------------------------------------
+
+
+def step_event(step: StepExecution, occasion: Occasion) -> Event:
+    """A failed or cancelled execution of a step."""
+    failed = step.status is StepStatus.FAILED
+    errors = steps.errors_of(step, occasion.errors or ()) if failed else []
+    return _event(
+        EventType.STEP_FAILED if failed else EventType.STEP_CANCELLED,
+        occasion,
+        what=step.id,
+        headline=steps.explaining(step, errors),
+        hidden=max(0, len(errors) - SHOWN_ERRORS),
+        step=step,
+        errors=tuple(errors[:SHOWN_ERRORS]),
+        occurred_at=steps.ended_at(step, occasion.after.steps, occasion.errors or ()),
+    )
+
+
+# --- drift ------------------------------------------------------------------------------------------------
+
+
+def drift_event(kind: str, target: Target, now: datetime) -> Event:
+    """A kind of drift; about the account, once, whichever target showed it."""
+    key = target.key
+    event = Event(
+        id=event_id(EventType.SCHEMA_DRIFT, key.account, what=kind),
+        type=EventType.SCHEMA_DRIFT,
+        severity=EventType.SCHEMA_DRIFT.severity,
+        summary="",
+        account=key.account,
+        observed_at=now,
+        reason=kind,
+    )
+    where = target_label(target.name, target.definition_name, key.definition, key.workflow)
+    return msgspec.structs.replace(event, summary=summary(event, where=where))
+
+
+def _event(
+    type: EventType,
+    occasion: Occasion,
+    *,
+    what: str = "",
+    severity: Severity | None = None,
+    headline: WorkflowError | None = None,
+    hidden: int = 0,
+    **facts: Any,
+) -> Event:
+    target, key, before = occasion.target, occasion.target.key, occasion.before
+    of_a_step = type in _OF_STEPS
+    event = Event(
+        id=event_id(type, *key, what=what),
+        type=type,
+        severity=target.severities.get(type) or severity or type.severity,
+        summary="",
+        account=key.account,
+        definition=key.definition,
+        workflow=key.workflow,
+        name=target.name,
+        definition_name=target.definition_name,
+        version=occasion.after.version,
+        from_status=None if of_a_step else _from_status(before),
+        to_status=None if of_a_step else occasion.after.status,
+        labels=target.labels,
+        observed_at=occasion.now,
+        last_seen_at=occasion.last_seen_at if before.first_seen_at is not None else None,
+        **facts,
+    )
+    return msgspec.structs.replace(event, summary=summary(event, headline=headline, hidden=hidden))
