@@ -111,17 +111,6 @@ async def test_after_the_end_nobody_waits_for_what_will_not_come(store: Store) -
 
 
 @pytest.mark.looptime
-async def test_draining_writes_what_was_given_by_callers_that_are_gone(store: Store, writer: Writer) -> None:
-    tasks = [asyncio.create_task(writer.commit(Change(target=belief(n)))) for n in range(3)]
-    await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert await writer.drain(1)
-    assert [len(chunk) async for chunk in store.load_targets()] == [3]
-
-
-@pytest.mark.looptime
 async def test_draining_again_meanwhile_loses_no_sighting(store: Store, writer: Writer) -> None:
     await asyncio.gather(*(writer.commit(Change(target=belief(n))) for n in range(1200)))
     for number in range(1200):
@@ -162,26 +151,56 @@ async def threaded(database_url: str, thread: ThreadPoolExecutor) -> AsyncIterat
     await store.close()
 
 
+class SlowDisk:
+    """The next COMMIT waits until it may go on."""
+
+    def __init__(self, store: Store) -> None:
+        self._reached, self._may_go_on = Signal(), Signal()
+        engine_event.listen(store._writing, "commit", self._hold, once=True)
+
+    def _hold(self, _: object) -> None:
+        self._reached.set()
+        self._may_go_on.wait(5)
+
+    async def reached(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._reached.wait, 5)
+
+    def go_on(self) -> None:
+        self._may_go_on.set()
+
+
 async def test_a_loop_that_is_cancelled_awaits_its_transaction(threaded: Store) -> None:
-    reached, go_on = Signal(), Signal()
-
-    def hold(_: object) -> None:
-        reached.set()
-        go_on.wait(5)
-
-    engine_event.listen(threaded._writing, "commit", hold, once=True)
+    disk = SlowDisk(threaded)
     writer = Writer(threaded, report=print, jitter=lambda: 0.0)
     loop = asyncio.create_task(writer.run())
     caller = asyncio.create_task(writer.commit(telling("e1")))
-    await asyncio.get_running_loop().run_in_executor(None, reached.wait, 5)
+    await disk.reached()
     loop.cancel()
     await asyncio.sleep(0)
     loop.cancel()
     assert not caller.done()
-    go_on.set()
+    disk.go_on()
     assert (await caller).told == {"e1"}
     await asyncio.wait([loop])
     assert loop.cancelled()
+
+
+async def test_draining_awaits_what_was_given_by_callers_that_are_gone(threaded: Store) -> None:
+    disk = SlowDisk(threaded)
+    writer = Writer(threaded, report=print, jitter=lambda: 0.0)
+    loop = asyncio.create_task(writer.run())
+    callers = [asyncio.create_task(writer.commit(telling(id_))) for id_ in ("e1", "e2")]
+    await disk.reached()
+    for caller in callers:
+        caller.cancel()
+    draining = asyncio.create_task(writer.drain(5))
+    await asyncio.wait(callers)
+    assert not draining.done()
+    disk.go_on()
+    assert await draining
+    assert len(await threaded.pending("oncall", 0, 10)) == 2
+    loop.cancel()
+    await asyncio.wait([loop])
 
 
 async def test_a_cursor_misses_nothing_that_a_second_writer_commits(database_url: str, threaded: Store) -> None:
