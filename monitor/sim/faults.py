@@ -1,0 +1,60 @@
+"""What goes wrong with the API itself, in windows of time, for all accounts or for some."""
+
+import enum
+
+import msgspec
+
+
+class Trouble(enum.Enum):
+    RESET = "the connection is cut without an answer"
+    HANG = "no answer ever comes"
+    SLOW = "the answer comes `seconds` late"
+    STATUS = "answered with `status` instead (5xx)"
+    THROTTLED = "429"
+    UNAUTHORIZED = "401, whatever the key"
+    MALFORMED = "200, but the body is not what was promised"
+    STALE = "told as it was `seconds` ago, by a replica that lags"
+    SKEW = "the API's clock is `seconds` ahead, in `Date` and in what it writes down"
+
+
+class RetryAfter(enum.Enum):
+    """How a 429 says when to come again."""
+
+    SECONDS = "seconds"
+    DATE = "an HTTP date"
+    ABSENT = "not at all"
+
+
+class Shape(enum.Enum):
+    """Of a malformed body."""
+
+    TRUNCATED = "JSON cut in the middle"
+    HTML = "somebody's error page"
+    EMPTY = "nothing"
+    WRONG_TYPES = "JSON of other types than documented"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One trouble from `begin` until `end` (exclusive), again each `every` seconds."""
+
+    trouble: Trouble
+    begin: float
+    end: float
+    accounts: tuple[str, ...] = ()
+    """Empty: all."""
+    every: float | None = None
+    share: float = 1.0
+    """Of the requests that it hits, by a stable chance of path and time."""
+    seconds: float = 0.0
+    status: int = 503
+    retry_after: float = 1.0
+    retry_form: RetryAfter = RetryAfter.SECONDS
+    shape: Shape = Shape.TRUNCATED
+
+    def active(self, t: float) -> bool:
+        if self.every is not None and t >= self.begin:
+            t = self.begin + (t - self.begin) % self.every
+        return self.begin <= t < self.end
+
+    def concerns(self, account: str) -> bool:
+        return not self.accounts or account in self.accounts

@@ -1,0 +1,88 @@
+"""A scenario as data with times: accounts, who lives in them, what goes wrong; and what there is to watch in it."""
+
+import enum
+from typing import NamedTuple
+
+import msgspec
+
+from monitor.sim.faults import Fault
+from monitor.sim.population import Cast, Crowd, Instance, defined_as
+from monitor.sim.stable import digest
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    key: str
+    """The bearer token that opens it."""
+    limit_rps: float | None = None
+    """A real limit: more requests in a sliding window are answered 429."""
+    limit_window: float = 1.0
+    """Seconds of that window; it holds `limit_rps * limit_window` requests."""
+
+
+class Offset(enum.Enum):
+    """The two readings of a list's `offset`."""
+
+    ITEM = "so many items are skipped"
+    PAGE = "so many pages of `limit` items are skipped"
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    accounts: tuple[Account, ...]
+    cast: Cast = Cast()
+    crowd: Crowd | None = None
+    faults: tuple[Fault, ...] = ()
+    offset: Offset = Offset.ITEM
+    omit_nulls: bool = False
+    """A step's `startedAt` and `completedAt` are absent, not null, while they are not known."""
+
+
+class Watched(NamedTuple):
+    """One target of a watchlist."""
+
+    account: str
+    definition: str
+    workflow: str
+    name: str
+
+
+def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[Watched]:
+    """All instances of the scenario. Where it repeats: those of the turn that `at` lies in."""
+    instances = list(scenario.cast.visible(at))
+    if scenario.crowd is not None:
+        instances.extend(scenario.crowd.visible())
+    return [Watched(one.account, defined_as(one), workflow_id(seed, one), one.name) for one in instances]
+
+
+def workflow_id(seed: int, instance: Instance) -> str:
+    """24 hex digits: 14 of the seed's chance, 10 of the number; the API's are the like."""
+    return _workflow_id(seed, instance.number)
+
+
+def number_of(seed: int, workflow: str) -> int | None:
+    """The number behind an id; None where no instance of this seed can have it."""
+    number = int(workflow[14:], 16)
+    return number if _workflow_id(seed, number) == workflow else None
+
+
+def combined(name: str, *scenarios: Scenario) -> Scenario:
+    """All of them at once. Accounts of one id must be equal; at most one may have a crowd; none may repeat."""
+    accounts = tuple(dict.fromkeys(account for one in scenarios for account in one.accounts))
+    crowds = [one.crowd for one in scenarios if one.crowd is not None]
+    if len({account.id for account in accounts}) < len(accounts) or len(crowds) > 1:
+        raise ValueError("expected scenarios that agree on their accounts and have one crowd between them")
+    if any(one.cast.period is not None for one in scenarios):
+        raise ValueError("expected scenarios that do not repeat: their numbers would not fit together")
+    return msgspec.structs.replace(
+        scenarios[0],
+        name=name,
+        accounts=accounts,
+        cast=Cast(tuple(role for one in scenarios for role in one.cast.roles)),
+        crowd=crowds[0] if crowds else None,
+        faults=tuple(fault for one in scenarios for fault in one.faults),
+    )
+
+
+def _workflow_id(seed: int, number: int) -> str:
+    return f"{digest('workflow', seed, number).hex()[:14]}{number:010x}"

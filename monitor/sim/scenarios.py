@@ -1,0 +1,207 @@
+"""The scenarios by name. Each is data: read the times here, and expect them in the answers.
+
+Two accounts: acme (order reminders, onboarding, surveys) and globex (calls, delivery notices). World time in seconds.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from monitor.sim import plots
+from monitor.sim.demo_day import demo_day
+from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
+from monitor.sim.population import Crowd, CrowdEvent
+from monitor.sim.scenario import Account, Scenario
+from monitor.sim.stage import ACME, GLOBEX, HOMES, role, scene
+
+
+def calm() -> Scenario:
+    """Twenty instances run to Complete, one each 15 s from 14 s on; one of an old version is the last, at 629 s."""
+    names = tuple(HOMES)
+    roles = [
+        role(names[order % 5], f"calm-{order}", plots.complete(names[order % 5], 15.0 * (order + 1)))
+        for order in range(20)
+    ]
+    old = plots.complete("order-reminder", 630.0, version=1)
+    return scene("calm", *roles, role("order-reminder", "calm-old", old, version=1))
+
+
+def faults() -> Scenario:
+    """Each way to fail, among calm ones."""
+    long_message = "JavaScript evaluation failed: data.payload.user is undefined\n\tat step 'decide'\n" + "x" * 3000
+    return scene(
+        "faults",
+        role(
+            "onboarding-reply", "faulted-19s", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0)
+        ),
+        role(
+            "delivery-notice", "gateway-29s", plots.fault("delivery-notice", "locate_parcel", _gateway("parcels"), 30.0)
+        ),
+        role("two-way-survey", "wordy-39s", plots.fault("two-way-survey", "decide", long_message, 40.0)),
+        role("order-reminder", "by-hand-49s", plots.terminated("order-reminder", 50.0)),
+        role("order-reminder", "retried-24s", plots.retried("order-reminder", "fetch_order", 25.0, 120.0)),
+        role("appointment-call", "thrice-34s", plots.retried("appointment-call", "call", 35.0, 150.0, failures=3)),
+        role("two-way-survey", "no-reply-44s", plots.cancelled("two-way-survey", "wait_for_reply", 45.0, 180.0)),
+        role("onboarding-reply", "calm-99s", plots.complete("onboarding-reply", 100.0)),
+    )
+
+
+def stuck() -> Scenario:
+    """A step that never ends, of each kind, and one that loops for ever, failing once a minute."""
+    return scene(
+        "stuck",
+        role("order-reminder", "stuck-running", plots.stuck("order-reminder", "fetch_order", 6.0)),
+        role("order-reminder", "stuck-sleeping", plots.stuck("order-reminder", "wait_until_due", 6.0)),
+        role("onboarding-reply", "stuck-waiting", plots.stuck("onboarding-reply", "wait_for_reply", 11.0)),
+        role("delivery-notice", "looping", plots.looping("delivery-notice", 60.0, failing="send_notice")),
+        role("appointment-call", "calm-49s", plots.complete("appointment-call", 50.0)),
+    )
+
+
+def suspensions() -> Scenario:
+    """Suspended at 9 s: resumed at 39 s, never, and terminated while suspended at 59 s."""
+    run = plots.complete("order-reminder", 60.0)
+    ended = plots.suspended(plots.terminated("two-way-survey", 60.0), 10.0)
+    return scene(
+        "suspensions",
+        role("order-reminder", "suspended-resumed", plots.suspended(run, 10.0, 30.0)),
+        role("order-reminder", "suspended-forever", plots.suspended(run, 10.0)),
+        role("two-way-survey", "suspended-terminated", ended),
+    )
+
+
+def flapping() -> Scenario:
+    """Suspended and resumed every 20 s, 100 times; every 3 s, 500 times."""
+    return scene(
+        "flapping",
+        role("order-reminder", "flapping-20s", plots.flapping(plots.complete("order-reminder", 5e3), 20.0, 100)),
+        role("delivery-notice", "flapping-3s", plots.flapping(plots.complete("delivery-notice", 5e3), 3.0, 500)),
+    )
+
+
+def odd() -> Scenario:
+    """Words that no document knows (29 s to 59 s; a step's), and instances that are 404 (19 s to 49 s; from 19 s)."""
+    run = plots.complete("onboarding-reply", 300.0)
+    return scene(
+        "odd",
+        role("onboarding-reply", "odd-status", plots.odd(run, 30.0, 60.0)),
+        role("onboarding-reply", "odd-step", plots.odd_step(run, "step2")),
+        role("onboarding-reply", "vanishing", plots.vanishing(run, 20.0, 50.0)),
+        role("onboarding-reply", "vanished", plots.vanishing(run, 20.0, 1e12)),
+        role("onboarding-reply", "later", plots.complete("onboarding-reply", 100.0), starts=120.0),
+    )
+
+
+def outage() -> Scenario:
+    """Acme's connections are cut from 60 s to 240 s; globex hears nothing from 120 s to 150 s, then 503 until 180 s."""
+    return _calm_but(
+        "outage",
+        Fault(trouble=Trouble.RESET, begin=60.0, end=240.0, accounts=(ACME.id,)),
+        Fault(trouble=Trouble.HANG, begin=120.0, end=150.0, accounts=(GLOBEX.id,)),
+        Fault(trouble=Trouble.STATUS, begin=150.0, end=180.0, accounts=(GLOBEX.id,), status=503),
+    )
+
+
+def throttling() -> Scenario:
+    """Acme: 429 from 30 s (seconds), 90 s (a date), 150 s (no word), 20 s each. Globex: really 2 requests a second."""
+    windows = ((30.0, RetryAfter.SECONDS), (90.0, RetryAfter.DATE), (150.0, RetryAfter.ABSENT))
+    closed = tuple(
+        Fault(
+            trouble=Trouble.THROTTLED,
+            begin=begin,
+            end=begin + 20.0,
+            accounts=(ACME.id,),
+            retry_after=10.0,
+            retry_form=form,
+        )
+        for begin, form in windows
+    )
+    limited = msgspec.structs.replace(GLOBEX, limit_rps=2.0)
+    return msgspec.structs.replace(_calm_but("throttling", *closed), accounts=(ACME, limited))
+
+
+def slow() -> Scenario:
+    """Every second answer takes 3 s from 30 s to 90 s, and every one 30 s from 120 s to 180 s."""
+    return _calm_but(
+        "slow",
+        Fault(trouble=Trouble.SLOW, begin=30.0, end=90.0, seconds=3.0, share=0.5),
+        Fault(trouble=Trouble.SLOW, begin=120.0, end=180.0, seconds=30.0),
+    )
+
+
+def malformed() -> Scenario:
+    """Four kinds of nonsense from 30 s, 60 s, 90 s and 120 s, 15 s each."""
+    windows = zip((30.0, 60.0, 90.0, 120.0), Shape, strict=True)
+    return _calm_but(
+        "malformed",
+        *(Fault(trouble=Trouble.MALFORMED, begin=begin, end=begin + 15.0, shape=shape) for begin, shape in windows),
+    )
+
+
+def unauthorized() -> Scenario:
+    """Acme's key does not open anything from 30 s to 330 s."""
+    return _calm_but("unauthorized", Fault(trouble=Trouble.UNAUTHORIZED, begin=30.0, end=330.0, accounts=(ACME.id,)))
+
+
+def skewed() -> Scenario:
+    """Acme's API is 90 s ahead, globex's 45 s behind; from 60 s to 90 s acme answers as it was 20 s before."""
+    return _calm_but(
+        "skewed",
+        Fault(trouble=Trouble.SKEW, begin=-1e9, end=1e9, accounts=(ACME.id,), seconds=90.0),
+        Fault(trouble=Trouble.SKEW, begin=-1e9, end=1e9, accounts=(GLOBEX.id,), seconds=-45.0),
+        Fault(trouble=Trouble.STALE, begin=60.0, end=90.0, accounts=(ACME.id,), seconds=20.0),
+    )
+
+
+def many(
+    size: int,
+    *,
+    events_per_second: float = 0.0,
+    event: CrowdEvent = CrowdEvent.STEP_FAILED,
+    accounts: int = 1,
+    quiet: float = 0.0,
+) -> Scenario:
+    """So many long-running instances of order-reminder in accounts crowd-0, crowd-1, ...; see `Crowd`."""
+    owners = tuple(Account(id=f"crowd-{order}", key=f"sim-key-crowd-{order}") for order in range(accounts))
+    crowd = Crowd(
+        accounts=tuple(owner.id for owner in owners),
+        size=size,
+        events_per_second=events_per_second,
+        event=event,
+        quiet=quiet,
+    )
+    return Scenario(name="many", accounts=owners, crowd=crowd)
+
+
+def crowd() -> Scenario:
+    """Five thousand instances in two accounts, two failed steps a second."""
+    return many(5000, events_per_second=2.0, accounts=2)
+
+
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
+    make.__name__: make
+    for make in (
+        demo_day,
+        calm,
+        faults,
+        stuck,
+        suspensions,
+        flapping,
+        odd,
+        outage,
+        throttling,
+        slow,
+        malformed,
+        unauthorized,
+        skewed,
+        crowd,
+    )
+}
+
+
+def _calm_but(name: str, *troubles: Fault) -> Scenario:
+    return msgspec.structs.replace(calm(), name=name, faults=troubles)
+
+
+def _gateway(host: str) -> str:
+    return f"HTTP 502 from https://{host}.example/api/{host}"

@@ -1,0 +1,204 @@
+"""What the API says: a pure function of (scenario, seed, epoch, what was done to it, t).
+
+`World.answer` serves HTTP, the demo and the stories alike; who asks brings the time. Two things are remembered, both
+with their times: the commands that PATCH gave (so that an answer about any t stays what it was), and, for an
+account with a real rate limit, the requests of its last window.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+import msgspec
+
+from monitor.sim.answers import (
+    Answer,
+    Broken,
+    RefusalError,
+    encode,
+    forbidden,
+    json_answer,
+    not_allowed,
+    page,
+    throttled,
+    unauthorized,
+)
+from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
+from monitor.sim.meter import Meter
+from monitor.sim.moments import TICKS, http_date, ticks
+from monitor.sim.resources import Overlay, Resources
+from monitor.sim.scenario import Account, Scenario
+from monitor.sim.stable import fraction
+from monitor.sim.telling import Teller, error
+
+EPOCH = datetime(2026, 1, 5, 10, tzinfo=UTC)
+_PREFIX = ["", "api", "v1", "accounts"]
+_GATEWAY = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+class World:
+    def __init__(self, scenario: Scenario, seed: int = 0, epoch: datetime = EPOCH) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.epoch = epoch
+        """The moment of t = 0."""
+        self.overlay: Overlay = {}
+        self._doors = {account.id: _Door(self, account) for account in scenario.accounts}
+        self._nowhere = _Door(self, None)
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        bearer: str | None,
+        t: float,
+        *,
+        body: bytes | None = None,
+    ) -> Answer:
+        """The answer at t, seconds since the epoch. `path` may be percent-encoded; `bearer` is the token alone."""
+        parts = [unquote(part) for part in path.split("/")]
+        account = parts[4] if parts[:4] == _PREFIX and len(parts) > 5 else ""  # noqa: PLR2004 - prefix, account, rest
+        door = self._doors.get(account, self._nowhere)
+        return door.answer(_Request(method, path, parts[5:], query, bearer, t, body))
+
+
+class _Request(msgspec.Struct, frozen=True, gc=False):
+    method: str
+    path: str
+    parts: list[str]
+    """Of the path, after the account."""
+    query: Mapping[str, str]
+    bearer: str | None
+    t: float
+    body: bytes | None
+
+
+class _Weather(msgspec.Struct):
+    """The faults that a request meets and that do not keep it from being answered."""
+
+    delay: float = 0.0
+    lag: float = 0.0
+    shape: Shape | None = None
+
+
+class _Door:
+    """The API as one account meets it: faults of the world, then key, budget and resources."""
+
+    def __init__(self, world: World, account: Account | None) -> None:
+        self._seed = world.seed
+        self._account = account
+        name = account.id if account else ""
+        faults = [fault for fault in world.scenario.faults if fault.concerns(name)]
+        self._faults = [fault for fault in faults if fault.trouble is not Trouble.SKEW]
+        self._ticks_at = _clock(ticks(world.epoch), [fault for fault in faults if fault.trouble is Trouble.SKEW])
+        self._keys = {other.key for other in world.scenario.accounts}
+        self._meter = None
+        if account is not None and account.limit_rps is not None:
+            self._meter = Meter(int(account.limit_rps * account.limit_window), account.limit_window)
+        teller = Teller(world.seed, self._ticks_at, omit_nulls=world.scenario.omit_nulls)
+        self._resources = Resources(world.scenario, world.seed, name, world.overlay, teller)
+
+    def answer(self, request: _Request) -> Answer:
+        weather = _Weather()
+        for fault in self._faults:
+            if fault.active(request.t) and self._hits(fault, request) and (met := self._meet(fault, request, weather)):
+                return msgspec.structs.replace(met, delay=weather.delay)
+        try:
+            answer = self._serve(request, request.t - weather.lag)
+        except RefusalError as refusal:
+            answer = self._refuse(request, refusal)
+        if weather.shape is not None and answer.status == 200:  # noqa: PLR2004 - HTTP's OK
+            answer = _misshape(answer, weather.shape)
+        return msgspec.structs.replace(answer, delay=weather.delay) if weather.delay else answer
+
+    def _hits(self, fault: Fault, request: _Request) -> bool:
+        return fault.share >= 1.0 or fraction(self._seed, "share", request.path, request.t) < fault.share
+
+    def _meet(self, fault: Fault, request: _Request, weather: _Weather) -> Answer | None:
+        """The answer that the fault gives in the API's place; None: it only changes the weather."""
+        match fault.trouble:
+            case Trouble.RESET:
+                return Answer(0, {}, b"", broken=Broken.RESET)
+            case Trouble.HANG:
+                return Answer(0, {}, b"", broken=Broken.HANG)
+            case Trouble.STATUS:
+                headers = {"Content-Type": "text/html", **self._date(request.t)}
+                return Answer(fault.status, headers, page(fault.status, _GATEWAY.get(fault.status, "Error")))
+            case Trouble.THROTTLED:
+                return self._refuse(request, throttled(self._retry_after(fault, request.t)))
+            case Trouble.UNAUTHORIZED:
+                return self._refuse(request, unauthorized())
+            case Trouble.SLOW:
+                weather.delay += fault.seconds
+            case Trouble.STALE:
+                weather.lag += fault.seconds
+            case Trouble.MALFORMED:
+                weather.shape = fault.shape
+            case Trouble.SKEW:
+                pass  # the clock has it in hand
+        return None
+
+    def _serve(self, request: _Request, t: float) -> Answer:
+        self._admit(request)
+        if request.method == "GET":
+            value = self._resources.get(request.parts, request.query, t)
+            if value is None:
+                headers = {"Content-Type": "text/plain", **self._date(request.t)}
+                return Answer(404, headers, b"404 page not found")
+            return json_answer(200, value, self._date(request.t))
+        if request.method == "PATCH":
+            self._resources.patch(request.parts, request.body, request.t)
+            return Answer(200, self._date(request.t), b"")
+        raise not_allowed("GET", "PATCH")
+
+    def _admit(self, request: _Request) -> None:
+        if self._account is None or request.bearer not in self._keys:
+            raise unauthorized()
+        if request.bearer != self._account.key:
+            raise forbidden()
+        if self._meter is not None and (wait := self._meter.wait(request.t)):
+            raise throttled(str(math.ceil(wait)))
+
+    def _refuse(self, request: _Request, refusal: RefusalError) -> Answer:
+        about = (self._seed, request.path, request.t)
+        value = error(refusal.code, refusal.message, at=self._ticks_at(request.t), about=about)
+        return json_answer(refusal.status, value, {**refusal.headers, **self._date(request.t)})
+
+    def _retry_after(self, fault: Fault, t: float) -> str | None:
+        match fault.retry_form:
+            case RetryAfter.SECONDS:
+                return f"{fault.retry_after:g}"
+            case RetryAfter.DATE:
+                # A date has whole seconds: the next one, so that it is never earlier than meant.
+                return http_date(self._ticks_at(t + fault.retry_after) + TICKS - 1)
+            case RetryAfter.ABSENT:
+                return None
+
+    def _date(self, t: float) -> dict[str, str]:
+        return {"Date": http_date(self._ticks_at(t))}
+
+
+def _clock(epoch: int, skews: list[Fault]) -> Callable[[float], int]:
+    """World time into the ticks that this account's API had on its clock then."""
+
+    def ticks_at(t: float) -> int:
+        ahead = sum(skew.seconds for skew in skews if skew.active(t))
+        return epoch + math.floor((t + ahead) * TICKS)
+
+    return ticks_at
+
+
+def _misshape(answer: Answer, shape: Shape) -> Answer:
+    match shape:
+        case Shape.TRUNCATED:
+            return msgspec.structs.replace(answer, body=answer.body[: len(answer.body) * 3 // 5])
+        case Shape.HTML:
+            headers = {**answer.headers, "Content-Type": "text/html"}
+            return msgspec.structs.replace(answer, headers=headers, body=page(200, "Maintenance"))
+        case Shape.EMPTY:
+            return msgspec.structs.replace(answer, body=b"")
+        case Shape.WRONG_TYPES:
+            body = encode({"workflowId": 1, "status": 7, "version": "one", "startedAt": [], "logs": "none"})
+            return msgspec.structs.replace(answer, body=body)
