@@ -1,23 +1,245 @@
-"""One turn of a target: observe, detect, commit."""
+"""One turn of a target: observe, detect, commit.
 
-from collections import deque
+`commit` is the only write on this path. What is believed in memory changes only after it, and a failed poll changes
+nothing that is believed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
-from monitor.core.model import Target, TargetState
-from monitor.core.records import PollTrace
+import msgspec
+
+from monitor.core import cloudevent
+from monitor.core.detect import Policy, Verdict, detect
+from monitor.core.model import (
+    Change,
+    Committed,
+    Delivery,
+    Event,
+    EventType,
+    Failed,
+    Observation,
+    Outcome,
+    Outgoing,
+    Seen,
+    Snapshot,
+    Status,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+    WorkflowError,
+)
+from monitor.core.records import PollRecord, PollTrace
+from monitor.core.routing import Route, receivers_for
+from monitor.upstream.gate import Permit
+
+_TRACES = 5
 
 
 class Watched:
     """One target of the running daemon: what is asked, what is believed, what the last polls did."""
 
-    __slots__ = ("ended_at", "last_seen_at", "state", "target", "traces")
+    __slots__ = ("ended_at", "failures", "last_seen_at", "state", "target", "traces")
 
     def __init__(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
         self.target = target
         self.state = state
         self.last_seen_at = last_seen_at
         """The last answer (200); kept in memory, written to the store within a minute."""
-        self.traces: deque[PollTrace] | None = None
-        """The last few polls worth a note: the newest, and those that changed something or failed."""
-        self.ended_at: datetime | None = None
+        self.traces: list[PollTrace] = []
+        """The last few polls worth a note, oldest first: the newest, and those that changed something or failed."""
+        self.ended_at: datetime | None = state.since if state.status.ended else None
         """When we learned that it had ended."""
+        self.failures = 0
+        """Consecutive polls that did not say what was asked."""
+
+
+class Source(Protocol):
+    """Where observations come from."""
+
+    async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed: ...
+    async def errors(self, key: TargetKey) -> tuple[WorkflowError, ...] | Failed: ...
+
+
+class Ledger(Protocol):
+    """Where changes become durable."""
+
+    async def commit(self, change: Change) -> Committed: ...
+    def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
+
+
+class Shelf(Protocol):
+    """Where a belief is read again after somebody else wrote it."""
+
+    async def load_target(self, key: TargetKey) -> tuple[TargetState, datetime | None] | None: ...
+
+
+class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    base_url: str
+    external_url: str
+    policy: Policy = Policy()
+    routes: tuple[Route, ...] = ()
+    errors_patience: float = 10.0
+    """Seconds that an alert waits for its explanation."""
+
+
+class Announcer:
+    """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
+
+    def __init__(self, config: PollerConfig, ledger: Ledger, offer: Callable[[Sequence[Delivery]], None]) -> None:
+        self.config = config
+        self._ledger = ledger
+        self._offer = offer
+
+    async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
+        """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
+        outgoing = tuple(self._outgoing(event) for event in events)
+        committed = await self._ledger.commit(msgspec.structs.replace(change, outgoing=outgoing))
+        if committed.deliveries:
+            self._offer(committed.deliveries)
+        return committed, tuple(event for event in events if event.id in committed.told)
+
+    def _outgoing(self, event: Event) -> Outgoing:
+        config = self.config
+        body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
+        return Outgoing(event, body, receivers_for(event, config.routes))
+
+
+class Poller:
+    """Takes turns. Any number of turns run at once, at most one per target."""
+
+    def __init__(
+        self,
+        announcer: Announcer,
+        source: Source,
+        ledger: Ledger,
+        shelf: Shelf,
+        *,
+        now: Callable[[], datetime],
+        heard: Callable[[str, Outcome, datetime, datetime], None],
+        report: Callable[[PollRecord], None],
+        skew: Callable[[str], float],
+    ) -> None:
+        self._announcer = announcer
+        self._source = source
+        self._ledger = ledger
+        self._shelf = shelf
+        self._now = now
+        self._heard = heard
+        self._report = report
+        self._skew = skew
+        self.drifts: dict[str, frozenset[str]] = {}
+        """Per account, the kinds of drift that were told."""
+
+    async def turn(self, watched: Watched, permit: Permit, delay: float) -> None:
+        """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
+        key, before, sent_at = watched.target.key, watched.state, self._now()
+        observation = await self._observe(watched, permit)
+        observed_at = self._now()
+        failed = isinstance(observation, Failed)
+        outcome = observation.outcome if isinstance(observation, Failed) else Outcome.OK
+        self._heard(key.account, outcome, sent_at, observed_at)
+        verdict = self._detect(watched, observation, observed_at)
+        events: tuple[Event, ...] = ()
+        if verdict.changed or verdict.events:
+            events = await self._commit(watched, verdict)
+        if not failed:
+            watched.last_seen_at = observed_at
+            self._ledger.touch(key, observed_at)
+        watched.failures = watched.failures + 1 if failed else 0
+        if watched.ended_at is None and watched.state.status.ended:
+            watched.ended_at = observed_at
+        record = PollRecord(
+            target=watched.target,
+            before=before.status,
+            state=watched.state,
+            changed=watched.state is not before,
+            outcome=outcome,
+            detail=observation.detail if isinstance(observation, Failed) else verdict.reason,
+            events=events,
+            delay=delay,
+            duration=(self._now() - sent_at).total_seconds(),
+            observed_at=observed_at,
+            skew=self._skew(key.account),
+        )
+        _note(watched, record)
+        self._report(record)
+
+    async def _observe(self, watched: Watched, permit: Permit) -> Observation:
+        key = watched.target.key
+        observation = await self._source.status(key, permit)
+        if isinstance(observation, Failed) or not _wants_errors(watched.state, observation.snapshot):
+            return observation
+        try:
+            async with asyncio.timeout(self._announcer.config.errors_patience):
+                errors = await self._source.errors(key)
+        except TimeoutError:
+            return observation
+        return observation if isinstance(errors, Failed) else Seen(observation.snapshot, errors)
+
+    def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:
+        return detect(
+            watched.state,
+            watched.target,
+            observation,
+            last_seen_at=watched.last_seen_at,
+            now=now,
+            policy=self._announcer.config.policy,
+            known_drifts=self.drifts.get(watched.target.key.account, frozenset()),
+        )
+
+    async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...]:
+        """The belief follows the store: as we wrote it, or as somebody else did."""
+        change = Change(target=verdict.state if verdict.changed else None)
+        committed, told = await self._announcer.commit(change, verdict.events)
+        if committed.stale:
+            await self._catch_up(watched)
+            return ()
+        if verdict.changed:
+            revision = verdict.state.revision + 1
+            watched.state = msgspec.structs.replace(verdict.state, revision=revision)
+        self._learn_drifts(verdict.events)
+        return told
+
+    async def _catch_up(self, watched: Watched) -> None:
+        found = await self._shelf.load_target(watched.target.key)
+        watched.state = found[0] if found else TargetState(key=watched.target.key)
+
+    def _learn_drifts(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.type is EventType.SCHEMA_DRIFT and event.reason:
+                known = self.drifts.get(event.account, frozenset())
+                self.drifts[event.account] = known | {event.reason}
+
+
+def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:
+    """Whether this answer brings something that a person will ask the cause of."""
+    if state.status.ended or (snapshot.steps == state.steps and snapshot.status is state.status):
+        return False
+    return snapshot.status is Status.TERMINATED or any(
+        step.status is StepStatus.FAILED and step.id not in state.told for step in snapshot.steps
+    )
+
+
+def _note(watched: Watched, record: PollRecord) -> None:
+    """Keep the poll among the traces; an unremarkable one makes way for the next."""
+    traces = watched.traces
+    trace = PollTrace(
+        record.observed_at,
+        record.outcome,
+        record.detail,
+        record.duration,
+        tuple(event.type.value for event in record.events),
+    )
+    if traces and not _remarkable(traces[-1], changed=False):
+        traces[-1] = trace
+    else:
+        traces.append(trace)
+        del traces[:-_TRACES]
+
+
+def _remarkable(trace: PollTrace, *, changed: bool) -> bool:
+    return changed or trace.outcome is not Outcome.OK or bool(trace.events)

@@ -9,8 +9,19 @@ Read `schema.py`, then `transaction.py` (what one commit does), `writer.py` (who
 """
 
 from monitor.store.errors import StoreNewer, StoreUnavailable
+from monitor.store.reading import Loaded
 from monitor.store.store import Store
 from monitor.store.values import Alert, DeliveryMark, Pruned, StoredEvent
 from monitor.store.writer import Writer
 
-__all__ = ["Alert", "DeliveryMark", "Pruned", "Store", "StoreNewer", "StoreUnavailable", "StoredEvent", "Writer"]
+__all__ = [
+    "Alert",
+    "DeliveryMark",
+    "Loaded",
+    "Pruned",
+    "Store",
+    "StoreNewer",
+    "StoreUnavailable",
+    "StoredEvent",
+    "Writer",
+]

@@ -22,6 +22,8 @@ from monitor.store.values import DeliveryMark
 
 _TOUCHES = 500
 """Of one transaction: few enough that commits wait only milliseconds for it."""
+_TURN = 10.0
+"""Seconds; an idle loop turns at least so often, and says so."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 """Seconds between two tries while the disk fails, doubled each time; half of it is left to chance."""
@@ -67,6 +69,7 @@ class Writer:
         self._usable.set()
         self._failing_since: float | None = None
         self._ended = False
+        self._beat: Callable[[], None] = lambda: None
 
     @property
     def available(self) -> bool:
@@ -128,10 +131,12 @@ class Writer:
 
     # --- the loop -------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """The loop. Never ends by itself; cancelled, it awaits the transaction under way."""
+    async def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """The loop. Never ends by itself; cancelled, it awaits the transaction under way. `beat` hears of each turn."""
+        self._beat = beat
         try:
             while True:
+                beat()
                 await self._rest()
                 await self._commit_group()
                 await self._write_touches()
@@ -142,7 +147,11 @@ class Writer:
         if self._queue or self._flushing:
             return
         self._wake.clear()
-        await self._wake.wait()
+        timer = asyncio.get_running_loop().call_later(_TURN, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _commit_group(self) -> None:
         self._group = self._next_group()
@@ -185,6 +194,7 @@ class Writer:
                 return
             finally:
                 self._answer()
+            self._beat()
             await asyncio.sleep(pause * (1 + self._jitter()) / 2)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

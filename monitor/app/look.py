@@ -1,0 +1,106 @@
+"""One poll of one instance, for the command line: asked like the daemon asks, shown to a person or a program."""
+
+import random
+from datetime import datetime
+
+import msgspec
+
+from monitor.app import parts
+from monitor.app.surroundings import utc_now
+from monitor.core.model import Failed, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.core.moments import format_moment
+from monitor.core.units import format_duration
+from monitor.settings import Settings
+from monitor.upstream.client import Client
+from monitor.upstream.gate import Gate
+
+_UNKNOWN = "unknown"
+
+
+async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
+    """The instance as the API shows it now, with its errors where it is Terminated."""
+    account = next(account for account in settings.accounts if account.id == key.account)
+    gate = Gate(key.account, parts.limits(account), now=utc_now, jitter=random.random, report=lambda _: None)
+    credentials = {key.account: parts.credential(account.secret)}
+    transport = parts.transport(settings.api)
+    client = Client(
+        parts.client(settings.api), credentials, {key.account: gate}, transport, now=utc_now, report=lambda _: None
+    )
+    try:
+        found = await client.status(key, await gate.urgent())
+        if isinstance(found, Failed) or found.snapshot.status is not Status.TERMINATED:
+            return found
+        errors = await client.errors(key)
+        return found if isinstance(errors, Failed) else Seen(found.snapshot, errors)
+    finally:
+        await transport.close()
+
+
+def as_json(key: TargetKey, seen: Seen) -> str:
+    """For a program: the words of the API's events, moments in RFC 3339."""
+    snapshot = seen.snapshot
+    shown = {
+        **key._asdict(),
+        "status": snapshot.status.value,
+        "version": snapshot.version,
+        "started_at": _moment(snapshot.started_at),
+        "completed_at": _moment(snapshot.completed_at),
+        "errors": [
+            {"step": error.step, "message": error.message, "time": _moment(error.time)} for error in seen.errors or ()
+        ],
+        "steps": [
+            {
+                "id": step.id,
+                "name": step.step,
+                "status": step.status.value,
+                "started_at": _moment(step.started_at),
+                "completed_at": _moment(step.completed_at),
+            }
+            for step in snapshot.steps
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(shown)).decode()
+
+
+def as_text(key: TargetKey, seen: Seen, now: datetime) -> str:
+    """For a person."""
+    snapshot = seen.snapshot
+    lines = [
+        f"workflow    {key.workflow}",
+        f"definition  {key.definition}, version {snapshot.version or _UNKNOWN}",
+        f"account     {key.account}",
+        f"status      {snapshot.status.value}{_meaning(seen)}",
+        f"started     {_when(snapshot.started_at, now)}",
+        f"completed   {_when(snapshot.completed_at, now) if snapshot.completed_at else 'no'}",
+    ]
+    lines += [f"error       {error.step}: {error.message}" for error in seen.errors or ()]
+    lines += ["", *(_steps(snapshot, now) or ["no steps yet"])]
+    return "\n".join(lines)
+
+
+def _meaning(seen: Seen) -> str:
+    if seen.snapshot.status is not Status.TERMINATED or seen.errors is None:
+        return ""
+    return " (it faulted)" if seen.errors else " (no errors: somebody ended it)"
+
+
+def _steps(snapshot: Snapshot, now: datetime) -> list[str]:
+    width = max((len(step.step) for step in snapshot.steps), default=0)
+    return [f"{step.step:<{width}}  {step.status.value:<15}  {_span(step, now)}" for step in snapshot.steps]
+
+
+def _span(step: StepExecution, now: datetime) -> str:
+    if step.started_at is None:
+        return "not started"
+    lasted = format_duration(((step.completed_at or now) - step.started_at).total_seconds())
+    return f"{format_moment(step.started_at)}, {'took' if step.completed_at else 'for'} {lasted}"
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return _UNKNOWN
+    return f"{format_moment(moment)} ({format_duration((now - moment).total_seconds())} ago)"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return format_moment(moment) if moment is not None else None

@@ -1,0 +1,71 @@
+"""Each part from its piece of the settings."""
+
+import gc
+from collections.abc import Callable
+from datetime import datetime
+
+from monitor import __version__
+from monitor.core.detect import Policy
+from monitor.core.lane import LaneLimits
+from monitor.core.routing import Route
+from monitor.notify import Notifier
+from monitor.notify.webhook import Webhook
+from monitor.poller import PollerConfig
+from monitor.scheduler import AccountConfig
+from monitor.settings import Account, Api, Receiver, SecretSource, Settings
+from monitor.upstream.client import ClientConfig
+from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
+from monitor.upstream.transport import AiohttpTransport, Transport
+
+USER_AGENT = f"workflow-monitor/{__version__}"
+
+
+def client(api: Api) -> ClientConfig:
+    return ClientConfig(
+        base_url=api.base_url,
+        user_agent=USER_AGENT,
+        timeout=api.timeout,
+        max_response_bytes=api.max_response_bytes,
+        allow_http=api.allow_http,
+    )
+
+
+def transport(api: Api) -> Transport:
+    return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
+
+
+def notifier(receiver: Receiver, now: Callable[[], datetime]) -> Notifier:
+    secret = receiver.signature_secret
+    return Webhook(receiver.url, now=now, timeout=receiver.timeout, secret=secret.read if secret else None)
+
+
+def poller(settings: Settings) -> PollerConfig:
+    routes = tuple(Route(r.name, r.min_severity, r.events) for r in settings.receivers)
+    return PollerConfig(
+        base_url=settings.api.base_url,
+        external_url=settings.server.external_url,
+        policy=Policy(not_found_after=settings.polling.not_found_after),
+        routes=routes,
+        errors_patience=settings.api.timeout,
+    )
+
+
+def limits(account: Account) -> LaneLimits:
+    return LaneLimits(account.requests_per_second, account.burst)
+
+
+def round_of(account: Account, settings: Settings) -> AccountConfig:
+    return AccountConfig(account.max_concurrency, settings.polling.max_backoff)
+
+
+def credential(secret: SecretSource) -> Credential:
+    """Raises CredentialError where there is no usable key. Blocking where it is a file."""
+    if secret.file is not None:
+        return FileCredential(secret.file)
+    return LiteralCredential(secret.value or "", f"variable {secret.env}")
+
+
+def settle() -> None:
+    """What was loaded stays: the collector of cycles need not look at it again, which would hold the loop."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,40 @@
+"""What the daemon gets from outside itself."""
+
+import random
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TextIO
+
+import msgspec
+
+from monitor.app import parts
+from monitor.notify import Notifier
+from monitor.settings import Api, Receiver
+from monitor.upstream.transport import Transport
+
+
+class StartError(Exception):
+    """The monitor cannot start; the message says why, and what to do."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """Clocks, chance, threads and the network. Tests bring their own."""
+
+    now: Callable[[], datetime] = utc_now
+    jitter: Callable[[], float] = random.random
+    """Numbers in [0, 1)."""
+    transport: Callable[[Api], Transport] = parts.transport
+    notifier: Callable[[Receiver, Callable[[], datetime]], Notifier] = parts.notifier
+    writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
+    reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "store-read")
+    stdout: TextIO = sys.stdout
+    serve: bool = True
+    """Whether the pages are served."""
+    watch_files: bool = True
+    """Whether a changed file reloads the configuration."""

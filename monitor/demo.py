@@ -1,0 +1,210 @@
+"""The demo: the simulated API, the daemon and a console in one process, over real HTTP, with nothing to configure.
+
+The console reads what anybody can read: the events of the store by their cursor, the metrics, the beliefs.
+"""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+import yaml
+
+from monitor.app import Daemon, Surroundings
+from monitor.core.model import StepExecution, StepStatus, TargetState
+from monitor.core.units import format_duration
+from monitor.settings import Settings, load_settings
+from monitor.sim.demo_day import PERIOD, demo_day
+from monitor.sim.scenario import watched
+from monitor.sim.server import base_url, serve
+from monitor.sim.world import World
+
+_LOOK = 0.2
+_SUMMARY_EVERY = 5.0
+_STALLED_AFTER = timedelta(seconds=8)
+_CEILING = 40.0
+_COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[32m", "stalled": "\x1b[35m"}
+_UNDER_WAY = (StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
+
+
+async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> None:
+    """Until `stop` is set. Raises StartError where the port is not to be had."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    world = World(demo_day(), epoch=datetime.now(UTC))
+    runner = await serve(world, "127.0.0.1", 0, lambda: loop.time() - began)
+    try:
+        with tempfile.TemporaryDirectory(prefix="workflow-monitor-demo-") as folder:
+            stage = _Stage(Path(folder), world, base_url(runner), port)
+            stage.write(0.0)
+            daemon = Daemon(stage.load(), stage.load, Surroundings(stdout=stage.log(), watch_files=False))
+            await _play(daemon, stage, lambda: loop.time() - began, stop, out)
+    finally:
+        await runner.cleanup()
+
+
+async def _play(daemon: Daemon, stage: "_Stage", clock: Callable[[], float], stop: asyncio.Event, out: TextIO) -> None:
+    console = _Console(daemon, out)
+    ended = asyncio.Event()
+    running = asyncio.create_task(daemon.run(stop), name="daemon")
+    running.add_done_callback(lambda _: ended.set())
+    starting = asyncio.create_task(daemon.started.wait())
+    await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
+    if daemon.started.is_set():
+        console.greet()
+        watching = asyncio.create_task(_narrate(console, stage, clock, ended), name="console")
+        await asyncio.wait([running, watching], return_when=asyncio.FIRST_COMPLETED)
+        ended.set()
+        stop.set()
+        await watching
+    starting.cancel()
+    await running
+
+
+async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], float], ended: asyncio.Event) -> None:
+    turn, summary_at = 0, clock() + _SUMMARY_EVERY
+    while not ended.is_set():
+        await console.tell_events()
+        console.tell_stalled()
+        if clock() >= summary_at:
+            summary_at += _SUMMARY_EVERY
+            await console.tell_summary(_SUMMARY_EVERY)
+        if (now_turn := int((clock() + 1.0) // PERIOD)) != turn:
+            turn = now_turn
+            stage.write(turn * PERIOD)
+            await console.daemon.reload("file")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), _LOOK)
+
+
+class _Stage:
+    """The folder with the demo's configuration, written anew for each turn of the scripted day."""
+
+    def __init__(self, folder: Path, world: World, api: str, port: int) -> None:
+        self._folder = folder
+        self._world = world
+        self._api = api
+        self._port = port
+
+    def load(self) -> Settings:
+        keys = {_variable(account.id): account.key for account in self._world.scenario.accounts}
+        return load_settings(self._folder / "monitor.yaml", keys)
+
+    def log(self) -> TextIO:
+        return (self._folder / "monitor.log").open("w", encoding="utf-8")
+
+    def write(self, t: float) -> None:
+        """The configuration for the turn that world time `t` lies in."""
+        targets = [
+            {"account": one.account, "definition": one.definition, "workflow": one.workflow, "name": one.name}
+            for one in watched(self._world.scenario, self._world.seed, at=t)
+        ]
+        self._put("watchlist.yaml", {"targets": targets})
+        self._put("monitor.yaml", self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "api": {"base_url": self._api, "timeout": "2s"},
+            "accounts": [
+                {"id": account.id, "api_key_env": _variable(account.id), "requests_per_second": _CEILING}
+                for account in self._world.scenario.accounts
+            ],
+            "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s"},
+            "server": {"port": self._port},
+            "shutdown_timeout": "2s",
+        }
+
+    def _put(self, name: str, tree: dict[str, Any]) -> None:
+        (self._folder / name).write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+
+def _variable(account: str) -> str:
+    return f"DEMO_KEY_{account.upper()}"
+
+
+class _Console:
+    """What a person sees."""
+
+    def __init__(self, daemon: Daemon, out: TextIO) -> None:
+        self.daemon = daemon
+        self._out = out
+        self._colours = out.isatty()
+        self._cursor = 0
+        self._requests = 0.0
+        self._stalled: set[str] = set()
+
+    def greet(self) -> None:
+        address = f"http://127.0.0.1:{self.daemon.port}"
+        targets = len(self.daemon.scheduler.watched)
+        self._print(f"Watching {targets} simulated workflow instances of 2 accounts, once a second each.")
+        self._print(f"Metrics: {address}/metrics   Pages: {address}/   End: Ctrl-C\n")
+
+    async def tell_events(self) -> None:
+        """What was committed since the last look."""
+        while True:
+            events, self._cursor = await self.daemon.store.events(self._cursor, None, 100)
+            for event in events:
+                told = msgspec.json.decode(event.body)
+                facts = told["data"]
+                self._line(facts["severity"], facts["observed_at"][11:19], _delayed(facts), facts["summary"])
+            if not events:
+                return
+
+    def tell_stalled(self) -> None:
+        """The monitor has no deadline for these steps; a person would like to know all the same."""
+        now = self.daemon.now()
+        for watched_ in self.daemon.scheduler.watched.values():
+            for step in stalled(watched_.state, now, _STALLED_AFTER):
+                if step.id not in self._stalled and step.started_at is not None:
+                    self._stalled.add(step.id)
+                    lasted = format_duration((now - step.started_at).total_seconds())
+                    name = watched_.target.name or watched_.target.key.workflow
+                    text = f"{name} has been in {step.step} ({step.status.value}) for {lasted}"
+                    self._line("stalled", f"{now:%H:%M:%S}", "", text)
+
+    async def tell_summary(self, seconds: float) -> None:
+        sent = sum(
+            sample.value
+            for family in self.daemon.registry.collect()
+            if family.name == "workflow_monitor_requests"
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        )
+        rate, self._requests = (sent - self._requests) / seconds, sent
+        used = rate / (_CEILING * len(self.daemon.members))
+        alerts = await self.daemon.store.alerts(self.daemon.now())
+        running = sum(not w.state.status.ended for w in self.daemon.scheduler.watched.values())
+        self._print(
+            f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, "
+            f"{len(alerts)} open alerts"
+        )
+
+    def _line(self, kind: str, at: str, delayed: str, text: str) -> None:
+        start, end = (_COLOURS.get(kind, ""), "\x1b[0m") if self._colours else ("", "")
+        self._print(f"{at}  {start}{kind:<8}{end}  {text}{delayed}")
+
+    def _print(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+
+def stalled(state: TargetState, now: datetime, patience: timedelta) -> Iterator[StepExecution]:
+    """The steps of a running instance that have been under way for longer than `patience`."""
+    if state.status.ended:
+        return
+    for step in state.steps:
+        if step.status in _UNDER_WAY and step.started_at is not None and now - step.started_at > patience:
+            yield step
+
+
+def _delayed(facts: dict[str, str]) -> str:
+    """How long after it happened it was seen."""
+    if "occurred_at" not in facts:
+        return ""
+    observed, occurred = datetime.fromisoformat(facts["observed_at"]), datetime.fromisoformat(facts["occurred_at"])
+    return f"  (seen {format_duration((observed - occurred).total_seconds())} after it happened)"

@@ -1,0 +1,280 @@
+"""Whose turn it is: due targets, a lane that allows, a bounded number of polls under way.
+
+Each account has its own lane, schedule and workers, so that a sick account slows no other. Everything that changes
+what is watched enters by one door: `Scheduler.replace`.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from monitor.core.model import Target, TargetKey, TargetState
+from monitor.core.records import NextPoll
+from monitor.core.schedule import Schedule, Turn
+from monitor.core.units import format_duration
+from monitor.core.watchlist import Difference, difference
+from monitor.poller import Poller, Watched
+from monitor.upstream.gate import Gate, Permit
+
+_CHUNK = 500
+"""Targets that are taken in before the loop gets its breath."""
+_T = TypeVar("_T")
+_TURN = 10.0
+"""Seconds; an idle loop turns at least so often, and says so."""
+
+
+class AccountConfig(msgspec.Struct, frozen=True):
+    max_concurrency: int
+    max_backoff: float
+
+
+class Ledger(Protocol):
+    """Whether changes can become durable now."""
+
+    @property
+    def available(self) -> bool: ...
+    async def wait_available(self) -> None: ...
+
+
+class Observer(Protocol):
+    """Who wants to know what is watched."""
+
+    def target_added(self, target: Target, state: TargetState) -> None: ...
+    def target_removed(self, target: Target, state: TargetState) -> None: ...
+    def fault(self, loop: str, error: Exception) -> None: ...
+
+
+Beliefs = Callable[[Collection[TargetKey]], Awaitable[Mapping[TargetKey, tuple[TargetState, datetime | None]]]]
+"""What the store believes of these targets, with when they were last seen; those never seen are absent."""
+
+
+class Round:
+    """One account's round: its schedule, its lane, and whether it goes on."""
+
+    def __init__(self, account: str, config: AccountConfig, gate: Gate, beat: Callable[[], None]) -> None:
+        self.account = account
+        self.config = config
+        self.gate = gate
+        self.schedule = Schedule()
+        self.dispatched = 0
+        self.stopping = False
+        self._beat = beat
+        self._turnstile = asyncio.Lock()
+
+    def wake(self) -> None:
+        self.gate.changed.set()
+
+    async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+        """The next turn, as soon as one is due and the lane lets it through. None: no more."""
+        async with self._turnstile:
+            while not self.stopping:
+                self._beat()
+                if not ledger.available:
+                    await _at_most(_TURN, ledger.wait_available())
+                    continue
+                now = asyncio.get_running_loop().time()
+                wait = self._wait(now)
+                if wait <= 0 and (permit := self.gate.take()) is not None:
+                    self.dispatched += 1
+                    return permit, self.schedule.pop(now)
+                await self._pause(wait)
+        return None
+
+    def _wait(self, now: float) -> float:
+        due = self.schedule.wait(now)
+        return _TURN if due is None else max(due, self.gate.wait())
+
+    async def _pause(self, seconds: float) -> None:
+        """Until something changed, at most `seconds`."""
+        changed = self.gate.changed
+        changed.clear()
+        timer = asyncio.get_running_loop().call_later(min(seconds, _TURN), changed.set)
+        try:
+            await changed.wait()
+        finally:
+            timer.cancel()
+
+
+class Scheduler:
+    """Keeps every account's round going."""
+
+    def __init__(
+        self,
+        poller: Poller,
+        ledger: Ledger,
+        beliefs: Beliefs,
+        observer: Observer,
+        *,
+        now: Callable[[], datetime],
+        jitter: Callable[[], float],
+        retention: float,
+    ) -> None:
+        self._poller = poller
+        self._ledger = ledger
+        self._beliefs = beliefs
+        self._observer = observer
+        self._now = now
+        self._jitter = jitter
+        self.retention = retention
+        self.watched: dict[TargetKey, Watched] = {}
+        """Every target that is shown: those that are polled, and those that ended within the retention."""
+        self._targets: Mapping[TargetKey, Target] = {}
+        self._rounds: dict[str, Round] = {}
+        self._ended: deque[TargetKey] = deque()
+
+    # --- rounds ---
+
+    def enlist(self, account: str, config: AccountConfig, gate: Gate, beat: Callable[[], None]) -> None:
+        """Open an account's round; its targets may be replaced from now on, `run` polls them."""
+        self._rounds[account] = Round(account, config, gate, beat)
+
+    def configure(self, account: str, config: AccountConfig) -> None:
+        """Another back-off from now on; the number of workers stays until the next start."""
+        self._rounds[account].config = config
+
+    async def run(self, account: str) -> None:
+        """Poll an account's targets until it is dismissed; polls under way are finished, not cancelled."""
+        round_ = self._rounds[account]
+        async with asyncio.TaskGroup() as workers:
+            for number in range(round_.config.max_concurrency):
+                workers.create_task(self._work(round_), name=f"poll {account} #{number}")
+
+    def dismiss(self, account: str) -> None:
+        """Send no more polls for this account; `run` returns when those under way have ended."""
+        round_ = self._rounds.pop(account)
+        round_.stopping = True
+        round_.wake()
+
+    def stop(self) -> None:
+        for account in list(self._rounds):
+            self.dismiss(account)
+
+    def dispatched(self) -> bool:
+        """Whether the first polls are out, as far as there is anything to poll and a lane to send it by."""
+        waiting = (r for r in self._rounds.values() if r.schedule and not r.dispatched and r.gate.open)
+        return all((r.schedule.wait(asyncio.get_running_loop().time()) or 0) > 0 for r in waiting)
+
+    async def _work(self, round_: Round) -> None:
+        while (ticket := await round_.next(self._ledger)) is not None:
+            permit, turn = ticket
+            watched = self.watched[turn.key]
+            try:
+                await self._poller.turn(watched, permit, turn.delay)
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
+                watched.failures += 1
+                self._observer.fault(f"poll {round_.account}", error)
+            self._finish(round_, watched)
+
+    def _finish(self, round_: Round, watched: Watched) -> None:
+        key = watched.target.key
+        if watched.ended_at is not None:
+            round_.schedule.remove(key)
+            self._ended.append(key)
+        now = asyncio.get_running_loop().time()
+        backoff = round_.config.max_backoff
+        round_.schedule.done(key, now, watched.failures, backoff, self._jitter() if watched.failures else 0.0)
+
+    def forgive(self, account: str) -> None:
+        """An outage is over: targets that backed off because of it get their pace again."""
+        round_ = self._rounds.get(account)
+        loop = asyncio.get_running_loop()
+        if round_ is not None:
+            if round_.schedule.forgive(loop.time(), _CHUNK):
+                loop.call_soon(self.forgive, account)
+            round_.wake()
+
+    # --- what is watched ---
+
+    async def replace(self, targets: Mapping[TargetKey, Target]) -> Difference:
+        """Watch these targets from now on; those that stay keep their schedule and what is believed of them."""
+        change = await asyncio.get_running_loop().run_in_executor(None, difference, self._targets, targets)
+        beliefs = await self._beliefs([target.key for target in change.added])
+        self._targets = targets
+        await _in_chunks(change.removed, self._remove)
+        await _in_chunks(change.changed, self._change)
+        await _in_chunks(
+            change.added,
+            lambda target: self._add(target, *beliefs.get(target.key, (TargetState(key=target.key), None))),
+        )
+        for round_ in self._rounds.values():
+            round_.wake()
+        return change
+
+    def _add(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
+        watched = Watched(target, state, last_seen_at)
+        if watched.ended_at is not None and self._expired(watched.ended_at):
+            return
+        self.watched[target.key] = watched
+        self._observer.target_added(target, state)
+        if watched.ended_at is not None:
+            self._ended.append(target.key)
+        else:
+            round_ = self._rounds[target.key.account]
+            round_.schedule.add(target.key, target.interval, asyncio.get_running_loop().time())
+
+    def _remove(self, key: TargetKey) -> None:
+        watched = self.watched.pop(key, None)
+        if watched is not None:
+            self._observer.target_removed(watched.target, watched.state)
+        if (round_ := self._rounds.get(key.account)) is not None:
+            round_.schedule.remove(key)
+
+    def _change(self, target: Target) -> None:
+        watched = self.watched.get(target.key)
+        if watched is None:
+            return
+        self._observer.target_removed(watched.target, watched.state)
+        watched.target = target
+        self._observer.target_added(target, watched.state)
+        if watched.ended_at is None:
+            now = asyncio.get_running_loop().time()
+            self._rounds[target.key.account].schedule.change(target.key, target.interval, now)
+
+    def _expired(self, ended_at: datetime) -> bool:
+        return self._now() - ended_at > timedelta(seconds=self.retention)
+
+    def retire(self) -> None:
+        """Stop showing what ended longer ago than the retention."""
+        while self._ended:
+            watched = self.watched.get(self._ended[0])
+            if watched is not None and watched.ended_at is not None:
+                if not self._expired(watched.ended_at):
+                    return
+                self._remove(watched.target.key)
+            self._ended.popleft()
+
+    def next_poll(self, key: TargetKey) -> NextPoll:
+        """When and why a watched target is polled next."""
+        watched = self.watched[key]
+        round_ = self._rounds.get(key.account)
+        if watched.ended_at is not None or round_ is None:
+            return NextPoll(key, None, "ended" if watched.ended_at is not None else "the monitor is stopping")
+        if round_.schedule.under_way(key):
+            return NextPoll(key, self._now(), "under way")
+        now = asyncio.get_running_loop().time()
+        due = max(round_.schedule.next_due(key) or now, now)
+        at = self._now() + timedelta(seconds=due - now)
+        if not round_.gate.open:
+            return NextPoll(key, max(at, round_.gate.closed_until or at), "the account's lane is closed by a 429")
+        if watched.failures:
+            return NextPoll(key, at, f"backing off after {watched.failures} failures")
+        return NextPoll(key, at, f"interval {format_duration(watched.target.interval)}")
+
+
+async def _at_most(seconds: float, waiting: Awaitable[None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiting
+
+
+async def _in_chunks(items: Sequence[_T], take: Callable[[_T], None]) -> None:
+    """However many there are, the loop is not held."""
+    for start in range(0, len(items), _CHUNK):
+        for item in items[start : start + _CHUNK]:
+            take(item)
+        await asyncio.sleep(0)
