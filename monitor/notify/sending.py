@@ -47,7 +47,7 @@ class Sender:
         except (aiohttp.ClientError, OSError) as error:  # OSError: TimeoutError, and what aiohttp leaves as it is
             return self._trouble(error)
         async with response:
-            text = answers.withhold(await _text(response), [*self._secrets, *secrets])
+            text = answers.withhold(await _text(response, min(self._timeout, _MAX_READING)), [*self._secrets, *secrets])
             return answers.verdict(response.status, response.headers, text, self._now())
 
     async def close(self) -> None:
@@ -94,11 +94,11 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else "unknown reason"
 
 
-async def _text(response: aiohttp.ClientResponse) -> str:
+async def _text(response: aiohttp.ClientResponse, seconds: float) -> str:
     """An answer, or its beginning where it is long, slow or broken."""
     read = bytearray()
     try:
-        async with asyncio.timeout(_MAX_READING):
+        async with asyncio.timeout(seconds):
             while len(read) < _MAX_ANSWER and (chunk := await response.content.readany()):
                 read += chunk
     except (aiohttp.ClientError, OSError):

@@ -132,6 +132,14 @@ def test_a_full_window_leaves_the_rest_in_the_store_and_reads_it_later() -> None
     assert backlog.ask() == (4, 4)
 
 
+def test_an_offer_that_comes_after_a_newer_one_is_not_lost() -> None:
+    backlog = empty(window=2)
+    for seq in (5, 6, 4):
+        backlog.offer(delivery(seq, f"s{seq}"), 0.0)
+
+    assert sorted(ready(backlog.turns)) == [4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("not_before", "wait"),
     [
