@@ -87,5 +87,5 @@ def key_of(cursor: str | None) -> TargetKey | None:
 
 
 def _listed(names: Iterable[str]) -> str:
-    *most, last = names
+    *most, last = names or ("no parameters",)
     return f"{', '.join(most)} or {last}" if most else last
