@@ -218,6 +218,7 @@ def _lived(life: Coroutine[Any, Any, None]) -> int:
 
 def _say(text: str) -> None:
     sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
 
 
 def _complain(text: str) -> None:

@@ -29,7 +29,6 @@ _SUMMARY_EVERY = 5.0
 _STALLED_AFTER = timedelta(seconds=8)
 _CEILING = 40.0
 _COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[32m", "stalled": "\x1b[35m"}
-_UNDER_WAY = (StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 
 
 async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> None:
@@ -164,7 +163,7 @@ class _Console:
                     self._stalled.add(step.id)
                     lasted = format_duration((now - step.started_at).total_seconds())
                     name = watched_.target.name or watched_.target.key.workflow
-                    text = f"{name} has been in {step.step} ({step.status.value}) for {lasted}"
+                    text = f"{name} has been in {step.step} for {lasted} and does not end"
                     self._line("stalled", f"{now:%H:%M:%S}", "", text)
 
     async def tell_summary(self, seconds: float) -> None:
@@ -194,11 +193,11 @@ class _Console:
 
 
 def stalled(state: TargetState, now: datetime, patience: timedelta) -> Iterator[StepExecution]:
-    """The steps of a running instance that have been under way for longer than `patience`."""
+    """The steps of a running instance that do not wait for anything and yet run for longer than `patience`."""
     if state.status.ended:
         return
     for step in state.steps:
-        if step.status in _UNDER_WAY and step.started_at is not None and now - step.started_at > patience:
+        if step.status is StepStatus.RUNNING and step.started_at is not None and now - step.started_at > patience:
             yield step
 
 
