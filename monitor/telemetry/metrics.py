@@ -80,8 +80,10 @@ class Metrics:
 
     # --- what is there with 0 before anything happens ---
 
-    def watch(self, account: str) -> None:
+    def watch(self, account: str, requests_per_second: float | None) -> None:
         self._account(account)
+        if requests_per_second is not None:
+            self._families.lane_rate.labels(account).set(requests_per_second)
 
     def unwatch(self, account: str) -> None:
         """Its counters stay, so that they never vanish under a query; what it is now, it is no more."""

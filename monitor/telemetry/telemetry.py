@@ -41,9 +41,9 @@ class Telemetry:
         for receiver in receivers:
             self._metrics.receiver(receiver)
 
-    def watch(self, account: str) -> None:
-        """Its counters are there from now on."""
-        self._metrics.watch(account)
+    def watch(self, account: str, *, requests_per_second: float | None = None) -> None:
+        """Its counters are there from now on, and its lane, open at this rate, until a record says otherwise."""
+        self._metrics.watch(account, requests_per_second)
 
     def unwatch(self, account: str) -> None:
         """Its gauges vanish, its counters stay. Its targets are removed one by one, before."""

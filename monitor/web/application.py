@@ -39,8 +39,8 @@ def build(
 ) -> web.Application:
     """The application, to be served by whoever binds the address.
 
-    `admin_token` is asked at every reload; None: reload is refused. A scrape is rendered in `executor` (None: the
-    loop's), so that a large one does not hold the loop.
+    `admin_token` is asked at every reload, and may raise OSError or ValueError where it cannot be read; None: reload is
+    refused. A scrape is rendered in `executor` (None: the loop's), so that a large one does not hold the loop.
     """
     site = external_url.rstrip("/")
     application = web.Application(middlewares=[_in_our_words], client_max_size=_MOST_OF_A_BODY)

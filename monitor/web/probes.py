@@ -47,7 +47,10 @@ class Probes:
         return answer({"ready": True}) if reason is None else answer({"ready": False, "reason": reason}, 503)
 
     async def reload(self, request: web.Request) -> web.Response:
-        token = self._admin_token()
+        try:
+            token = self._admin_token()
+        except (OSError, ValueError):
+            return refusal(403, "the admin token cannot be read now; look at the file of server.admin_token_file")
         if not token:
             return refusal(403, "no admin token is configured; set server.admin_token_file to allow this")
         if not _bears(request, token):

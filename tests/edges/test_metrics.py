@@ -303,6 +303,8 @@ def test_an_event_about_an_account_has_no_definition(scene: Scene) -> None:
 def test_a_lane_shows_whether_it_is_open_and_its_rate(scene: Scene) -> None:
     assert scene.value("workflow_monitor_lane_open", account="acme") == 1.0
     assert scene.value("workflow_monitor_lane_requests_per_second", account="acme") is None
+    scene.telemetry.watch("acme", requests_per_second=10.0)
+    assert scene.value("workflow_monitor_lane_requests_per_second", account="acme") == 10.0
     scene.telemetry.lane(LaneRecord("acme", open=False, requests_per_second=2.5, reason="429"))
     assert scene.value("workflow_monitor_lane_open", account="acme") == 0.0
     assert scene.value("workflow_monitor_lane_requests_per_second", account="acme") == 2.5

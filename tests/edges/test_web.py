@@ -94,6 +94,7 @@ class Daemon:
         self.reloads: list[str] = []
         self.disk_fails = False
         self.token: str | None = TOKEN
+        self.token_fails: Exception | None = None
         self.registry = CollectorRegistry()
 
     def loops(self) -> Mapping[str, LoopHealth]:
@@ -101,6 +102,11 @@ class Daemon:
 
     def ready(self) -> str | None:
         return self.reason
+
+    def admin_token(self) -> str | None:
+        if self.token_fails is not None:
+            raise self.token_fails
+        return self.token
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         self.reloads.append(trigger)
@@ -150,7 +156,7 @@ Client = TestClient[Request, Application]
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[Client]:
-    application = build(daemon, daemon.registry, external_url=SITE + "/", admin_token=lambda: daemon.token)
+    application = build(daemon, daemon.registry, external_url=SITE + "/", admin_token=daemon.admin_token)
     async with TestClient(TestServer(application, host="127.0.0.1")) as client:
         yield client
 
@@ -256,6 +262,17 @@ async def test_reload_is_refused_where_no_token_is_configured(
     response = await reload(client, "Bearer ")
     assert response.status == 403
     assert "server.admin_token_file" in (await response.json())["error"]
+    assert daemon.reloads == []
+
+
+@pytest.mark.parametrize("error", [PermissionError("/run/secrets/admin"), ValueError("empty")])
+async def test_reload_is_refused_while_the_token_cannot_be_read(
+    client: Client, daemon: Daemon, error: Exception
+) -> None:
+    daemon.token_fails = error
+    response = await reload(client, f"Bearer {TOKEN}")
+    assert response.status == 403
+    assert str(error) not in await response.text()
     assert daemon.reloads == []
 
 
