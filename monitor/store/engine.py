@@ -18,6 +18,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    f"PRAGMA journal_size_limit = {64 * 1024**2}",  # what a burst made long is cut again
 )
 _ONE_MIGRATION_AT_A_TIME = threading.Lock()
 """Alembic keeps the connection of a migration in a global of its own."""
@@ -59,9 +60,8 @@ def migrate(engine: Engine) -> None:
     try:
         _upgrade(engine, script)
     except DBAPIError:
-        with engine.begin() as connection:
-            if _version(connection) != script.get_current_head():
-                raise
+        if not _is_newest(engine, script):
+            raise
 
 
 def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
@@ -77,6 +77,14 @@ def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _is_newest(engine: Engine, script: ScriptDirectory) -> bool:
+    try:
+        with engine.begin() as connection:
+            return _version(connection) == script.get_current_head()
+    except DBAPIError:
+        return False
 
 
 def _version(connection: Connection) -> str | None:

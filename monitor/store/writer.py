@@ -49,7 +49,7 @@ class Writer:
         report: Callable[[StoreRecord], None],
         jitter: Callable[[], float],
         max_group: int = 500,
-        touch_every: float = 30.0,
+        touch_every: float = 45.0,
     ) -> None:
         """`jitter` gives numbers in [0, 1). `touch_every`: seconds between two flushes of `touch`."""
         self._store = store

@@ -95,7 +95,7 @@ async def test_all_targets_come_in_chunks_each_once(store: Store, writer: Writer
 async def test_a_sighting_is_kept_apart_from_the_belief(store: Store, writer: Writer) -> None:
     await writer.commit(Change(target=belief()))
     writer.touch(key(), at(9))
-    await asyncio.sleep(31)
+    await asyncio.sleep(60)
     assert await store.load_target(key()) == (belief(revision=1), at(9))
     assert [found async for found in store.load_targets()] == [[(belief(revision=1), at(9))]]
     assert not (await writer.commit(Change(target=belief(revision=1)))).stale
@@ -113,13 +113,13 @@ async def test_an_older_sighting_never_takes_the_place_of_a_later_one(store: Sto
 
 async def test_sightings_reach_the_disk_within_a_minute_without_a_write_each(store: Store, writer: Writer) -> None:
     await asyncio.gather(*(writer.commit(Change(target=belief(number))) for number in range(1200)))
-    for second in range(60):
+    for second in range(0, 200, 5):
         for number in range(1200):
             writer.touch(key(number), at(second))
-        await asyncio.sleep(1)
+        await asyncio.sleep(5)
     loaded = [seen async for found in store.load_targets() for _, seen in found]
     assert len(loaded) == 1200
-    assert all(seen is not None and seen >= at(28) for seen in loaded)
+    assert all(seen is not None and at(140) <= seen < at(195) for seen in loaded)
 
 
 async def test_a_moment_without_a_time_zone_is_refused(store: Store, writer: Writer) -> None:
