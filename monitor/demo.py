@@ -5,6 +5,7 @@ The console reads what anybody can read: the events of the store by their cursor
 
 import asyncio
 import contextlib
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> 
     runner = await serve(world, "127.0.0.1", 0, lambda: loop.time() - began)
     try:
         with tempfile.TemporaryDirectory(prefix="workflow-monitor-demo-") as folder:
-            stage = _Stage(Path(folder), world, base_url(runner), port)
+            stage = _Stage(Path(folder), world, base_url(runner), port or _free_port())
             stage.write(0.0)
             daemon = Daemon(stage.load(), stage.load, Surroundings(stdout=stage.log(), watch_files=False))
             await _play(daemon, stage, lambda: loop.time() - began, stop, out)
@@ -81,6 +82,14 @@ async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], flo
             await asyncio.wait_for(ended.wait(), _LOOK)
 
 
+def _free_port() -> int:
+    """Known beforehand, since links are made of it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class _Stage:
     """The folder with the demo's configuration, written anew for each turn of the scripted day."""
 
@@ -114,7 +123,7 @@ class _Stage:
                 for account in self._world.scenario.accounts
             ],
             "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s"},
-            "server": {"port": self._port},
+            "server": {"port": self._port, "external_url": f"http://127.0.0.1:{self._port}"},
             "shutdown_timeout": "2s",
         }
 

@@ -23,6 +23,8 @@ from monitor.upstream.gate import Gate, Permit
 
 _CHUNK = 500
 """Targets that are taken in before the loop gets its breath."""
+_FIRST_LOOK = 5.0
+"""Seconds within which a new target is looked at, where the budget allows."""
 _T = TypeVar("_T")
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
@@ -68,6 +70,12 @@ class Round:
 
     def wake(self) -> None:
         self.gate.changed.set()
+
+    def add(self, target: Target) -> None:
+        """Look at it soon, as far as the budget allows: it may have changed since it was last seen."""
+        budget = len(self.schedule) / self.gate.requests_per_second
+        now = asyncio.get_running_loop().time()
+        self.schedule.add(target.key, target.interval, now, first_within=max(_FIRST_LOOK, budget))
 
     async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""
@@ -214,8 +222,7 @@ class Scheduler:
         if watched.ended_at is not None:
             self._ended.append(target.key)
         else:
-            round_ = self._rounds[target.key.account]
-            round_.schedule.add(target.key, target.interval, asyncio.get_running_loop().time())
+            self._rounds[target.key.account].add(target)
 
     def _remove(self, key: TargetKey) -> None:
         watched = self.watched.pop(key, None)

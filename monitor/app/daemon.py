@@ -241,7 +241,7 @@ class Daemon:
             forgive=self.scheduler.forgive,
         )
         self.members[name] = Member(gate, lookout)
-        self.telemetry.watch(name)
+        self.telemetry.watch(name, requests_per_second=gate.requests_per_second)
         self.scheduler.enlist(name, parts.round_of(account, settings), gate, self._beat(f"poll {name}"))
 
     def begin(self, name: str) -> None:
@@ -279,6 +279,7 @@ class Daemon:
             member.lookout.look()
 
     def _pending(self) -> Mapping[str, tuple[int, datetime | None]]:
+        """Called by scrapes, in a thread of theirs."""
         oldest = self.deliverer.oldest()
         return {name: (count, oldest[name]) for name, count in self.deliverer.pending().items()}
 
@@ -324,6 +325,7 @@ class Daemon:
         while True:
             beat()
             self.scheduler.retire()
+            self.logs.flush()
             if loop.time() >= prune_at:
                 prune_at = loop.time() + _PRUNE_EVERY
                 await self._prune()
