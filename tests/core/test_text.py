@@ -1,0 +1,176 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.text import SUMMARY_LIMIT, clean, summary
+from tests.core.beliefs import START, error, step
+
+# --- clean ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Invalid subaccount id.", "Invalid subaccount id.", id="plain"),
+        pytest.param("one\r\n\ttwo\x00\x1b[31mthree", "one two [31mthree", id="control characters"),
+        pytest.param("abc\u202egpj.exe", "abc gpj.exe", id="text that would read backwards"),
+        pytest.param("one\u2028two\u0085three", "one two three", id="lines of other kinds"),
+        pytest.param("a\u200bb\ufeffc\U000e0041d", "a b c d", id="what nobody can see"),
+        pytest.param("half \ud83d of it", "half of it", id="half a character"),
+        pytest.param("  padded  ", "padded", id="padding"),
+        pytest.param("Grüße 👩‍💻", "Grüße 👩‍💻", id="people's text"),
+        pytest.param("0123456789012345678901234", "0123456789012345678901234", id="just fits"),
+        pytest.param("01234567890123456789012345", "012345678901234567890123…", id="cut"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("\n" * 1000 + "x", "…", id="nothing of it in sight"),
+    ],
+)
+def test_foreign_text_becomes_one_harmless_line(text: str, expected: str) -> None:
+    assert clean(text, 25) == expected
+
+
+@given(st.text(st.characters()), st.integers(-1, 40))
+def test_no_text_gets_through_as_more_than_a_line(text: str, limit: int) -> None:
+    line = clean(text, limit)
+    assert len(line) <= max(limit, 0)
+    assert len(line.splitlines()) <= 1
+    line.encode()
+    assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in line)
+    assert clean(line, limit) == line
+
+
+def test_megabytes_are_not_read_to_the_end() -> None:
+    assert clean("x" * 10_000_000, 10) == "x" * 9 + "…"
+
+
+# --- summaries --------------------------------------------------------------------------------------------
+
+DEFINITION, WORKFLOW = "5870442f-3ddd-4657-b74c-6e17308f5230", "60dbe307fe55d99fc083db61"
+
+
+def event(
+    type: EventType,
+    *,
+    name: str | None = "onboarding-reply",
+    definition_name: str | None = None,
+    cause: Cause | None = None,
+    failed: StepExecution | None = None,
+    errors: tuple[WorkflowError, ...] = (),
+    before: Status | None = None,
+    after: Status | None = None,
+    reason: str | None = None,
+    seen: bool = True,
+) -> Event:
+    return Event(
+        id="1",
+        type=type,
+        severity=Severity.INFO,
+        summary="",
+        account="acme",
+        definition=DEFINITION,
+        workflow=WORKFLOW,
+        name=name,
+        definition_name=definition_name,
+        observed_at=START,
+        last_seen_at=START if seen else None,
+        cause=cause,
+        step=failed,
+        errors=errors,
+        from_status=before,
+        to_status=after,
+        reason=reason,
+    )
+
+
+FAILED = step("a", StepStatus.FAILED)
+TERMINATED = EventType.TERMINATED
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            event(TERMINATED, failed=FAILED, errors=(error("Invalid subaccount id."),)),
+            "onboarding-reply terminated: step1: Invalid subaccount id.",
+            id="a fault",
+        ),
+        pytest.param(
+            event(TERMINATED, errors=(error("First."), error("Second."))),
+            "onboarding-reply terminated: step1: First. (and 1 more)",
+            id="several errors",
+        ),
+        pytest.param(
+            event(TERMINATED, errors=(error("It broke.", name=""),)),
+            "onboarding-reply terminated: It broke.",
+            id="an error of no step",
+        ),
+        pytest.param(event(TERMINATED, failed=FAILED), "onboarding-reply terminated: step1 failed", id="no words"),
+        pytest.param(
+            event(TERMINATED, cause=Cause.MANUAL),
+            "onboarding-reply was terminated on purpose: no errors, no failed step",
+            id="by hand",
+        ),
+        pytest.param(
+            event(TERMINATED, cause=Cause.UNKNOWN),
+            "onboarding-reply terminated; why is not known, its errors could not be read",
+            id="no cause",
+        ),
+        pytest.param(event(EventType.COMPLETED), "onboarding-reply completed", id="complete"),
+        pytest.param(event(EventType.SUSPENDED), "onboarding-reply is suspended", id="suspended"),
+        pytest.param(event(EventType.RESUMED), "onboarding-reply is running again", id="resumed"),
+        pytest.param(
+            event(EventType.STEP_FAILED, failed=FAILED), "onboarding-reply: step step1 failed", id="step failed"
+        ),
+        pytest.param(
+            event(EventType.STEP_CANCELLED, failed=FAILED),
+            "onboarding-reply: step step1 was cancelled",
+            id="step cancelled",
+        ),
+        pytest.param(
+            event(EventType.NOT_FOUND),
+            "onboarding-reply is not found: the API does not know these ids",
+            id="never found",
+        ),
+        pytest.param(
+            event(EventType.NOT_FOUND, before=Status.RUNNABLE),
+            "onboarding-reply is not found any more; it was Runnable",
+            id="not found any more",
+        ),
+        pytest.param(
+            event(EventType.FOUND, after=Status.SUSPENDED), "onboarding-reply is found again: Suspended", id="found"
+        ),
+        pytest.param(event(EventType.COMPLETED, name=None), "5870442f…/60dbe307… completed", id="no name"),
+        pytest.param(
+            event(EventType.COMPLETED, name=None, definition_name="order-reminder"),
+            "order-reminder/60dbe307… completed",
+            id="only an alias",
+        ),
+        pytest.param(
+            event(EventType.BLIND, reason="timeout"),
+            "No answer about account acme since 2026-01-05 10:00:00 UTC (timeout): its workflows are not being watched",
+            id="blind",
+        ),
+        pytest.param(
+            event(EventType.BLIND, reason="unauthorized", seen=False),
+            "No answer about account acme (unauthorized): its workflows are not being watched",
+            id="blind from the start",
+        ),
+        pytest.param(event(EventType.SIGHTED), "Account acme answers again", id="sighted"),
+        pytest.param(
+            event(EventType.SCHEMA_DRIFT, reason="status:Paused"),
+            "An answer about account acme is not as this version knows it: status:Paused, seen at onboarding-reply",
+            id="drift",
+        ),
+    ],
+)
+def test_a_line_for_somebody_woken_at_night(told: Event, expected: str) -> None:
+    assert summary(told, where="onboarding-reply") == expected
+
+
+@pytest.mark.parametrize("type", EventType)
+def test_every_event_has_a_line_of_bounded_length(type: EventType) -> None:
+    line = summary(event(type, name="n" * 1000, reason="r" * 1000), where="w" * 1000)
+    assert 0 < len(line) <= SUMMARY_LIMIT
