@@ -59,6 +59,7 @@ from tests.inline import InlineExecutor
 from monitor.store import Store
 
 async def main():
+    print("ready", flush=True)
     sys.stdin.readline()
     store = Store(sys.argv[1], writer=InlineExecutor(), reader=InlineExecutor())
     await store.open()
@@ -72,10 +73,17 @@ asyncio.run(main())
 def test_processes_that_start_at_once_do_not_break_each_other(database_url: str) -> None:
     processes = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _OPEN, database_url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", _OPEN, database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(4)
     ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
