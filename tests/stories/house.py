@@ -1,0 +1,254 @@
+"""The whole daemon in virtual time: real parts on a real database, only the network is in process.
+
+A `House` has one simulated world and one clock. Daemons come and go in it, on the same database: `start`, `stop` (as by
+SIGTERM) and `crash` (as by SIGKILL, as far as one process can: nothing is wound down).
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import yaml
+from multidict import CIMultiDict
+from yarl import URL
+
+from monitor.app import Daemon, Surroundings
+from monitor.core.model import Delivery
+from monitor.core.retry import Delivered, Verdict
+from monitor.settings import Settings, load_settings
+from monitor.sim.answers import Broken
+from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.world import World
+from monitor.upstream.transport import Response, TransportBroken, TransportTimeout
+from tests.inline import InlineExecutor
+
+EPOCH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+
+
+class Sent:
+    """One request that reached the simulated API."""
+
+    def __init__(self, at: float, account: str, path: str, status: int) -> None:
+        self.at = at
+        self.account = account
+        self.path = path
+        self.status = status
+
+
+class Phone:
+    """A receiver: what rang when. Scripted by `answer`."""
+
+    def __init__(self, house: "House", name: str) -> None:
+        self.calls: list[tuple[float, Delivery]] = []
+        """Every try, in seconds of the world."""
+        self.answer: Callable[[Delivery], Verdict] = lambda _: Delivered()
+        self.takes = 0.0
+        self._house = house
+        self.name = name
+
+    async def send(self, delivery: Delivery) -> Verdict:
+        self.calls.append((self._house.t, delivery))
+        verdict = self.answer(delivery)
+        await asyncio.sleep(self.takes)
+        return verdict
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class House:
+    """One story's place."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: Scenario,
+        *,
+        receivers: Sequence[str] = ("oncall",),
+        lane: Mapping[str, Any] | None = None,
+        targets: Sequence[Watched] | None = None,
+        **settings: Any,
+    ) -> None:
+        """`lane`: keys of every account; `settings`: sections of monitor.yaml. All instances are watched by default."""
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self.folder = folder
+        self.world = World(scenario, epoch=EPOCH)
+        self.sent: list[Sent] = []
+        self.phones = {name: Phone(self, name) for name in receivers}
+        self.log = io.StringIO()
+        self.lane = {"requests_per_second": 10, "burst": 10, "max_concurrency": 20, **(lane or {})}
+        self.settings: dict[str, Any] = settings
+        self.targets = list(watched(scenario) if targets is None else targets)
+        self.daemon: Daemon
+        self._running: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    # --- time ---
+
+    @property
+    def t(self) -> float:
+        """Seconds since the world began."""
+        return asyncio.get_running_loop().time() - self._began
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.t)
+
+    async def until(self, t: float) -> None:
+        """Let virtual time pass; a daemon that dies meanwhile fails the story."""
+        waiting = asyncio.ensure_future(asyncio.sleep(t - self.t))
+        watched_ = {waiting} if self._running is None else {waiting, self._running}
+        await asyncio.wait(watched_, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done() and self._running is not None:
+            waiting.cancel()
+            self._running.result()
+            raise AssertionError("the daemon has ended by itself")
+
+    # --- daemons ---
+
+    async def start(self) -> Daemon:
+        self.write()
+        self._stop = asyncio.Event()
+        surroundings = Surroundings(
+            now=self.now,
+            jitter=lambda: 0.5,
+            transport=lambda api: _Wire(self, api.timeout),
+            notifier=lambda receiver, _now: self.phones[receiver.name],
+            writer=InlineExecutor,
+            reader=InlineExecutor,
+            stdout=self.log,
+            serve=False,
+            watch_files=False,
+        )
+        self.daemon = Daemon(self.load(), self.load, surroundings)
+        self._running = asyncio.create_task(self.daemon.run(self._stop), name="daemon")
+        await self.daemon.started.wait()
+        return self.daemon
+
+    async def stop(self) -> None:
+        assert self._running is not None
+        self._stop.set()
+        await self._running
+        self._running = None
+
+    async def crash(self) -> None:
+        """Nothing is wound down, nothing more is written."""
+        assert self._running is not None
+        self.daemon.writer.drain = self.daemon.deliverer.drain = None  # type: ignore[method-assign,assignment]  # never called again
+        self._running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._running
+        self._running = None
+
+    async def close(self) -> None:
+        if self._running is not None:
+            await self.stop()
+        self.keeps_its_budget()
+
+    async def __aenter__(self) -> "House":
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            await self.close()
+        elif self._running is not None:
+            await self.crash()
+
+    # --- configuration ---
+
+    def load(self) -> Settings:
+        keys = {f"KEY_{account.id.upper().replace('-', '_')}": account.key for account in self.world.scenario.accounts}
+        return load_settings(self.folder / "monitor.yaml", keys)
+
+    def write(self) -> None:
+        """The files as `settings`, `lane` and `targets` say now."""
+        accounts = [
+            {"id": account.id, "api_key_env": f"KEY_{account.id.upper().replace('-', '_')}", **self.lane}
+            for account in self.world.scenario.accounts
+        ]
+        receivers = [
+            {"name": name, "type": "webhook", "url": "http://127.0.0.1:9", "min_severity": "info"}
+            for name in self.phones
+        ]
+        tree = {
+            "api": {"base_url": "http://127.0.0.1:8", "timeout": "5s"},
+            "accounts": accounts,
+            "receivers": receivers,
+            **self.settings,
+        }
+        targets = [
+            {"account": one.account, "definition": one.definition, "workflow": one.workflow, "name": one.name}
+            for one in self.targets
+        ]
+        (self.folder / "monitor.yaml").write_text(yaml.safe_dump(tree), "utf-8")
+        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"targets": targets}), "utf-8")
+
+    # --- what was told, what was asked ---
+
+    def told(self, receiver: str = "oncall") -> list[dict[str, Any]]:
+        """The CloudEvents that rang, in order, twins included."""
+        return [json.loads(delivery.body) for _, delivery in self.phones[receiver].calls]
+
+    def types(self, receiver: str = "oncall") -> list[str]:
+        return [event["type"] for event in self.told(receiver)]
+
+    def about(self, name: str, receiver: str = "oncall") -> list[dict[str, Any]]:
+        """What was told of the target of that name."""
+        return [event for event in self.told(receiver) if event["data"].get("name") == name]
+
+    def asked(self, name: str) -> list[float]:
+        """When the target of that name was polled."""
+        workflow = next(one.workflow for one in self.targets if one.name == name)
+        return [sent.at for sent in self.sent if sent.path.endswith(f"/workflows/{workflow}")]
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of that event."""
+        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.daemon.registry.get_sample_value(name, labels)
+
+    def keeps_its_budget(self) -> None:
+        """No window of time holds more requests to an account than burst + rate * window."""
+        rate, burst = self.lane["requests_per_second"], self.lane["burst"]
+        for account in {sent.account for sent in self.sent}:
+            times = [sent.at for sent in self.sent if sent.account == account]
+            # Of every window that begins with a request: n requests need n - burst earned ones.
+            level, last = 0.0, 0.0
+            for at in times:
+                level = max(level - (at - last) * rate, 0.0) + 1
+                last = at
+                assert level <= burst + 1e-6, f"{account} was asked over its budget at {at:.3f} s"
+
+
+class _Wire:
+    """The network: requests go to the world, with the time that it is there."""
+
+    def __init__(self, house: House, timeout: float) -> None:
+        self._house = house
+        self._timeout = timeout
+
+    async def get(self, url: URL, headers: Mapping[str, str]) -> Response:
+        house, path = self._house, url.raw_path
+        query = dict(parse_qsl(url.raw_query_string))
+        bearer = headers["Authorization"].removeprefix("Bearer ")
+        answer = house.world.answer("GET", path, query, bearer, house.t)
+        house.sent.append(Sent(house.t, path.split("/")[4], path, answer.status))
+        if answer.broken is Broken.HANG or answer.delay > self._timeout:
+            await asyncio.sleep(self._timeout)
+            raise TransportTimeout(f"no answer within {self._timeout:g}s")
+        await asyncio.sleep(answer.delay + 0.02)
+        if answer.broken is Broken.RESET:
+            raise TransportBroken("connection reset")
+        return Response(answer.status, CIMultiDict(answer.headers), answer.body)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
