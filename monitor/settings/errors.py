@@ -36,17 +36,28 @@ def spell(path: Path) -> str:
 
 
 def _clean(key: str) -> str:
-    short = key if len(key) <= 60 else f"{key[:60]}…"  # noqa: PLR2004 - what fits on a line beside the reason
-    return short if short and short.isprintable() else repr(short)
+    return printable(key if len(key) <= 60 else f"{key[:60]}…")  # noqa: PLR2004 - what fits beside the reason
+
+
+def printable(text: str) -> str:
+    """The text, or a spelling of it that does no harm to a terminal or a log."""
+    return text if text and text.isprintable() else repr(text)
 
 
 def describe(value: object) -> str:
-    """What came, in a word or cut; only for what cannot be a secret."""
+    """What came, cut; only for what cannot be a secret."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else f"{value[:40]}…")  # noqa: PLR2004 - enough to recognise it
+    return kind_of(value)
+
+
+def kind_of(value: object) -> str:
+    """What came, without what it says."""
     match value:
         case None:
             return "nothing"
         case str():
-            return repr(value if len(value) <= 40 else f"{value[:40]}…")  # noqa: PLR2004 - enough to recognise it
+            return "a text"
         case list():
             return "a list"
         case dict():
@@ -56,6 +67,7 @@ def describe(value: object) -> str:
 
 def lines(file: str, problems: Iterable[Problem], tree: object) -> list[str]:
     """The problems of one file in its order."""
+    file = printable(file)
     position = _Order(tree)
     ordered = sorted(problems, key=lambda problem: position.of(problem.path))
     shown = [f"{file}: {spell(p.path)}: {p.reason}" if p.path else f"{file}: {p.reason}" for p in ordered[:MAX_ERRORS]]
@@ -100,7 +112,10 @@ def problems_of(error: ValidationError, model: type[BaseModel], within: Path = (
     alien = {detail["loc"][:-1] for detail in found if detail["loc"][-1:] == ("type",)}
     # What a receiver of an unknown type needs is not known, so nothing more is said of it.
     told = [detail for detail in found if detail["loc"][:-1] not in alien or detail["loc"][-1] == "type"]
-    return [Problem((*within, *detail["loc"]), _reason(detail, model)) for detail in told]
+    # What is wrong with a key itself is told where the key stands.
+    return [
+        Problem((*within, *(key for key in detail["loc"] if key != "[key]")), _reason(detail, model)) for detail in told
+    ]
 
 
 def _reason(detail: Any, model: type[BaseModel]) -> str:
@@ -113,9 +128,9 @@ def _reason(detail: Any, model: type[BaseModel]) -> str:
         section = section_at(model, detail["loc"][:-1])
         return unknown(str(detail["loc"][-1]), section) if section else "unknown key"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"expected keys with values, got {describe(detail['input'])}"
+        return f"expected keys with values, got {kind_of(detail['input'])}"
     if kind in ("tuple_type", "list_type"):
-        return f"expected a list, got {describe(detail['input'])}"
+        return f"expected a list, got {kind_of(detail['input'])}"
     return "not understood"
 
 

@@ -2,9 +2,11 @@
 
 import difflib
 import glob
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeGuard
 
 from monitor.core.model import EventType
 from monitor.settings import later
@@ -43,9 +45,14 @@ def paths(value: object) -> tuple[str, ...]:
     if not items or len(items) > _MOST:
         raise ValueError("expected a path, or a list of paths and globs")
     for item in items:
-        if not isinstance(item, str) or not item.strip() or "\0" in item or len(item) > _LONGEST:
+        if not is_path(item):
             raise ValueError(f"expected a path, or a list of paths and globs, got {describe(item)}")
     return tuple(dict.fromkeys(items))
+
+
+def is_path(value: object) -> TypeGuard[str]:
+    """Whether this could be a path or a glob."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value and len(value) <= _LONGEST
 
 
 def anchored(path: str, folder: Path) -> str:
@@ -58,8 +65,9 @@ def anchored(path: str, folder: Path) -> str:
 def expand(path: str) -> tuple[Path, ...]:
     """The files that a path or glob names now, sorted. A path without magic names itself, whether it is there or not.
 
-    Hidden files match no glob: a ConfigMap keeps its own copies in `..data`.
+    Hidden files match no glob: a ConfigMap keeps its own copies in `..data`. `**` is no more than `*`: nobody wants to
+    walk a whole tree every few seconds to learn whether something changed.
     """
-    if not _MAGIC.search(path) or Path(path).exists():
+    if not _MAGIC.search(path) or os.path.lexists(path):
         return (Path(path),)
-    return tuple(found for found in map(Path, sorted(glob.glob(path, recursive=True))) if found.is_file())  # noqa: PTH207 - Path.glob knows no absolute patterns
+    return tuple(found for found in map(Path, sorted(glob.glob(path))) if found.is_file())  # noqa: PTH207 - Path.glob knows no absolute patterns

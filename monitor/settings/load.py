@@ -1,6 +1,8 @@
 """From files and environment to one frozen value, or to every reason why not."""
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from pydantic import ValidationError
 from monitor.core.capacity import Budget, Plan, plan
 from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Watchlist
-from monitor.settings.errors import ConfigurationError, Problem, describe, lines, problems_of
-from monitor.settings.globs import expand, paths
+from monitor.settings.errors import ConfigurationError, Problem, describe, kind_of, lines, printable, problems_of
+from monitor.settings.globs import expand, is_path
 from monitor.settings.model import Account, Api, Document, Log, Polling, Receiver, Server, Store
 from monitor.settings.sources import API_KEY, Environment, merge, rooted
 from monitor.settings.watchlist_file import load_watchlist
@@ -55,14 +57,34 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError with everything that is wrong with all of them. Blocking; seconds for 100,000 targets.
     """
-    file = str(path)
+    with _uncollected():
+        return _load(path, environ)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collections, each of which would hold up the event loop's thread.
+
+    Loading makes a million objects that live for a moment and none that refers to itself.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> Settings:
+    file = printable(str(path))
     try:
         tree, flaws = parse(read_text(path))
     except YamlError as error:
         raise ConfigurationError([f"{file}: {error}", *Environment(environ, None).errors]) from None
     environment = Environment(environ, tree)
     if not isinstance(tree, dict):
-        reason = "the file is empty" if tree is None else f"expected keys with values, got {describe(tree)}"
+        reason = "the file is empty" if tree is None else f"expected keys with values, got {kind_of(tree)}"
         raise ConfigurationError([f"{file}: {reason}", *environment.errors])
     merged = merge(environment.tree, rooted(tree, path.parent))
     if environ.get(API_KEY):
@@ -104,14 +126,12 @@ def _told(file: str, problems: list[Problem], tree: object, environment: Environ
 
 
 def _watchlist_files(written: object) -> tuple[list[Path], list[Problem]]:
-    """The files, each once; and the globs that match none. What is not even a path is told elsewhere."""
-    try:
-        patterns = paths(written)
-    except ValueError:
-        return [], []
+    """The files, each once; and the globs that match none. What is not even a path is told by the model."""
     files: dict[Path, None] = {}
     missing: list[Problem] = []
-    for index, pattern in enumerate(patterns):
+    for index, pattern in enumerate(written if isinstance(written, list) else [written]):
+        if not is_path(pattern):
+            continue
         found = expand(pattern)
         files.update(dict.fromkeys(found))
         if not found:

@@ -21,7 +21,9 @@ PREFIX = "MONITOR_"
 API_KEY = "MONITOR_API_KEY"
 _OURS = frozenset({"MONITOR_CONFIG", API_KEY})
 _BETWEEN = "__"
-_OF_KUBERNETES = re.compile(r"MONITOR_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)")
+_OF_KUBERNETES = re.compile(
+    r"MONITOR_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)=.*|PORT(?:=(?:tcp|udp)://.*|_\d+_(?:TCP|UDP)(?:_\w+)?=.*))"
+)
 """What Kubernetes puts into every container beside a service that is named `monitor`."""
 
 
@@ -34,10 +36,8 @@ class _Merged(BaseSettings):
 def merge(environment: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
     """The environment over the file, key by key."""
     layers = tuple(InitSettingsSource(_Merged, init_kwargs=layer) for layer in (environment, file))
-    return dict(
-        _Merged(_build_sources=(layers, {})).model_extra  # type: ignore[call-arg]  # documented, and yet unknown to its type
-        or {}
-    )
+    merged = _Merged(_build_sources=(layers, {}))  # type: ignore[call-arg]  # documented, and yet unknown to its type
+    return dict(merged.model_extra or {})
 
 
 def rooted(tree: dict[str, Tree], folder: Path) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Environment:
     @property
     def errors(self) -> list[str]:
         """Of variables that could not be placed."""
-        return [f"environment: {name}: {reason}" for name, reason in self._wrong.items()]
+        return [f"environment: {spell((name,))}: {reason}" for name, reason in self._wrong.items()]
 
     def lend_key(self, accounts: object) -> object:
         """The accounts, those without a key of their own with MONITOR_API_KEY."""
@@ -110,7 +110,7 @@ class Environment:
         try:
             self._place(keys, _value(keys, text))
         except UnknownVariableError as error:
-            if not _OF_KUBERNETES.fullmatch(name):
+            if not _OF_KUBERNETES.fullmatch(f"{name}={text}"):
                 self._wrong[name] = str(error) or _unknown(name)
         except ValueError as error:
             self._wrong[name] = str(error)
@@ -143,7 +143,7 @@ def _value(keys: tuple[str, ...], text: str) -> object:
         is_list = bool(get_args(field.annotation))
         if depth == len(keys) - 1:
             in_json = inner is not None or (key == "watchlist" and text.startswith("["))
-            return _from_json(text, is_list) if in_json else text
+            return _from_json(text, _EXAMPLES.get(key, '{"key": "value"}')) if in_json else text
         if inner is None or is_list:
             lead = PREFIX + _BETWEEN.join(keys[: depth + 1]).upper()
             raise UnknownVariableError(f"a list is set as a whole, by {lead} as JSON" if inner else "")
@@ -151,8 +151,15 @@ def _value(keys: tuple[str, ...], text: str) -> object:
     raise UnknownVariableError
 
 
-def _from_json(text: str, is_list: bool) -> object:
-    expected = 'JSON such as [{"id": "acme"}]' if is_list else 'JSON such as {"key": "value"}'
+_EXAMPLES = {
+    "accounts": '[{"id": "acme"}]',
+    "receivers": '[{"name": "oncall", "type": "webhook", "url": "https://hooks.example"}]',
+    "watchlist": '["watchlist.yaml"]',
+}
+
+
+def _from_json(text: str, example: str) -> object:
+    expected = f"JSON such as {example}"
     try:
         return _texts(json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_pairs))
     except json.JSONDecodeError as error:
@@ -183,17 +190,20 @@ def _texts(value: object) -> object:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name[:100], list(variables()), n=1)
-    return f"no setting has this variable; did you mean {near[0]}?" if near else "no setting has this variable"
+    rest = name.removeprefix(PREFIX)[:100]
+    known = list(_variables())
+    same_key = [other for other in known if other.endswith(_BETWEEN + rest)]
+    near = same_key or difflib.get_close_matches(rest, known, n=1)
+    return f"no setting has this variable; did you mean {PREFIX}{near[0]}?" if near else "no setting has this variable"
 
 
-def variables(section: type[BaseModel] = Document, prefix: str = PREFIX) -> Iterator[str]:
-    """Every variable that sets something."""
+def _variables(section: type[BaseModel] = Document, prefix: str = "") -> Iterator[str]:
+    """Every variable that sets something, without what all begin with."""
     for key, field in section.model_fields.items():
         name = prefix + key.upper()
         yield name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from variables(field.annotation, name + _BETWEEN)
+            yield from _variables(field.annotation, name + _BETWEEN)
 
 
 def _named_variables(tree: object) -> Iterator[str]:

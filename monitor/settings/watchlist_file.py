@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from monitor.core.model import EventType, Severity, Target, TargetKey
 from monitor.core.watchlist import Watchlist, build
 from monitor.settings import later
-from monitor.settings.errors import Problem, describe, lines, problems_of
+from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of
 from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
 from monitor.settings.model import Section
 from monitor.settings.yamlfile import Tree, YamlError, parse, read_text
@@ -45,10 +45,13 @@ def _event_type(value: object) -> EventType:
     raise ValueError("no type of event" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
-_Labels = dict[Annotated[str, Written(_label_name, {"type": "string"})], Annotated[str, line(1000)]]
-_Severities = dict[
-    Annotated[EventType, Written(_event_type, {"enum": _JUDGED})],
-    Annotated[Severity, choice(Severity)],
+_Labels = Annotated[
+    dict[Annotated[str, Written(_label_name, {"type": "string"})], Annotated[str, line(1000)]],
+    Field(json_schema_extra={"propertyNames": {"pattern": "^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"}}),
+]
+_Severities = Annotated[
+    dict[Annotated[EventType, Written(_event_type, {"type": "string"})], Annotated[Severity, choice(Severity)]],
+    Field(json_schema_extra={"propertyNames": {"enum": [*_JUDGED]}}),
 ]
 _Interval = Annotated[float | None, optional(duration("100ms", "30d"))]
 
@@ -115,7 +118,7 @@ class WatchlistFile:
         if not isinstance(self._tree, dict):
             empty = self._tree is None
             self.problems.append(
-                Problem((), "the file is empty" if empty else f"expected keys with values, got {describe(self._tree)}")
+                Problem((), "the file is empty" if empty else f"expected keys with values, got {kind_of(self._tree)}")
             )
             return
         entries = self._tree.get("targets")
@@ -132,16 +135,21 @@ class WatchlistFile:
             defaults = defaults.model_copy(update={"account": None})
         # What depends on defaults that are wrong is not judged.
         certain = not any(problem.path[:1] == ("defaults",) for problem in self.problems)
-        for index, written in enumerate(entries if isinstance(entries, list) else ()):
-            self._take(index, written, defaults or Wishes(), certain)
+        if not isinstance(entries, list):
+            return
+        for index, written in enumerate(entries):
+            if self._take(index, written, defaults or Wishes(), certain):
+                # Let go of one after the other: to free them all at once would hold up other threads.
+                entries[index] = None
 
-    def _take(self, index: int, written: Tree, defaults: Wishes, certain: bool) -> None:
+    def _take(self, index: int, written: Tree, defaults: Wishes, certain: bool) -> bool:
+        """Make a target of an entry; False where it is none."""
         here = ("targets", index)
         try:
             entry = Entry.model_validate(written)
         except ValidationError as error:
             self.problems.extend(problems_of(error, Entry, here))
-            return
+            return False
         account = entry.account or defaults.account
         if account is None:
             if certain:
@@ -150,6 +158,8 @@ class WatchlistFile:
             self.problems.append(Problem((*here, "account"), self._stranger(account)))
         else:
             self.targets.append(self._target(index, entry, account, defaults))
+            return True
+        return False
 
     def _target(self, index: int, entry: Entry, account: str, defaults: Wishes) -> Target:
         return Target(
