@@ -13,6 +13,7 @@ from monitor.core.model import (
     Failed,
     Observation,
     Outcome,
+    Seen,
     Severity,
     Status,
     StepStatus,
@@ -238,6 +239,14 @@ def test_each_suspension_is_its_own_episode() -> None:
     assert len(set(ids)) == 3
 
 
+def test_episodes_are_counted_at_each_step_so_that_one_that_was_missed_changes_no_later_id() -> None:
+    first, second = step("a", StepStatus.COMPLETE, 1, 2), step("b", StepStatus.RUNNING, 3)
+    held, run = Status.SUSPENDED, Status.RUNNABLE
+    _, saw_both = believe(seen(held, first), seen(run, first), seen(held, first, second))
+    _, saw_one = believe(seen(run, first), seen(held, first, second))
+    assert saw_both[-1].id == saw_one[-1].id
+
+
 def test_a_suspension_after_a_log_went_missing_does_not_reuse_an_episode() -> None:
     first = step("a", StepStatus.COMPLETE, 1, 2)
     held, run = Status.SUSPENDED, Status.RUNNABLE
@@ -292,6 +301,15 @@ def test_since_is_when_the_status_was_first_observed() -> None:
 def test_a_change_of_version_is_recorded_not_told() -> None:
     verdict = poll(poll(NEW, seen(Status.RUNNABLE)).state, seen(Status.RUNNABLE, version=2))
     assert (verdict.state.version, verdict.events, verdict.changed) == (2, (), True)
+
+
+@pytest.mark.parametrize("field", ["started_at", "completed_at"])
+def test_a_corrected_time_is_recorded(field: str) -> None:
+    observation = seen(Status.RUNNABLE, *LOG)
+    corrected = Seen(msgspec.structs.replace(observation.snapshot, **{field: at(7)}))
+    verdict = poll(poll(NEW, observation).state, corrected)
+    assert getattr(verdict.state, field) == at(7)
+    assert (verdict.changed, verdict.events) == (True, ())
 
 
 def test_a_missing_field_is_not_news() -> None:
