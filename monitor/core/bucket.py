@@ -75,6 +75,4 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         full = self.burst * self.period
         held = min(full + ticks_before(now) - self.spent_until, full)
         kept = min(held * period // self.period, period * (burst if at_most is None else min(at_most, burst)))
-        # The tick that `now` cuts belongs to the slower of the two rates.
-        tick = ticks_before(now) if period >= self.period else ticks_after(now)
-        return type(self)(period, burst, tick + burst * period - kept)
+        return type(self)(period, burst, ticks_after(now) + burst * period - kept)
