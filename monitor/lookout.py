@@ -74,6 +74,7 @@ class Lookout:
         committed, told = await self._announcer.commit(Change(account=state), events)
         if committed.stale:
             self.state = await self._load(state.account) or AccountState(account=state.account)
+            self._reach = begin(self.state, self._now())
             return
         self.state = msgspec.structs.replace(state, revision=state.revision + 1)
         if told:

@@ -1,5 +1,6 @@
 """An account that throttles, goes away, hangs, or has too small a budget."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -48,7 +49,7 @@ async def test_without_retry_after_the_lane_closes_for_a_growing_while(tmp_path:
     async with House(tmp_path, scene("night", *roles, faults=(fault,))) as house:
         await house.until(200.0)
         refused = [sent.at for sent in house.sent if sent.status == 429]
-    pauses = [later - earlier for earlier, later in zip(refused, refused[1:], strict=False) if later - earlier > 0.5]
+    pauses = [later - earlier for earlier, later in pairwise(refused) if later - earlier > 0.5]
     assert pauses == sorted(pauses)
     assert 1.0 <= pauses[0] <= 2.0
     assert len(refused) < 12
@@ -131,7 +132,7 @@ async def test_a_hanging_account_slows_no_other(tmp_path: Path) -> None:
         await house.until(1000.0)
         for n in range(10):
             asked = house.asked(f"call-{n}")
-            gaps = [later - earlier for earlier, later in zip(asked[2:], asked[3:], strict=False)]
+            gaps = [later - earlier for earlier, later in pairwise(asked[2:])]
             assert max(gaps) < 31.0
             assert min(gaps) > 29.0
 
@@ -145,7 +146,7 @@ async def test_under_too_small_a_budget_all_targets_stretch_alike_and_the_budget
         gaps = []
         for target in house.targets:
             asked = [at for at in house.asked(target.name) if at > 200.0]
-            gaps += [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+            gaps += [later - earlier for earlier, later in pairwise(asked)]
     assert used >= 0.95
     assert 60.0 * 0.85 <= min(gaps) <= max(gaps) <= 60.0 * 1.15, "8 requests a second are wanted, 2 allowed"
 
