@@ -1,0 +1,41 @@
+"""`make bench`: measures what is promised, and prints it. Names of benches run only those."""
+
+import sys
+import time
+
+from tests.bench import ack_latency, budget, hundred_thousand, micro, poll_cpu
+from tests.bench.house import Figure, say
+
+_BENCHES = {
+    "poll-cpu": poll_cpu.run,
+    "ack-latency": ack_latency.run,
+    "budget": budget.run,
+    "hundred-thousand": hundred_thousand.run,
+    "micro": micro.run,
+}
+_WORDS = {True: "yes", False: "NO", None: ""}
+
+
+def main(names: list[str]) -> None:
+    if unknown := set(names) - _BENCHES.keys():
+        sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(_BENCHES)}")
+    figures: list[Figure] = []
+    for name in names or _BENCHES:
+        began = time.monotonic()
+        figures += _BENCHES[name]()
+        say(f"  {name}: {time.monotonic() - began:.0f} s")
+    _print(figures)
+
+
+def _print(figures: list[Figure]) -> None:
+    rows = [("figure", "measured", "target", "reached")]
+    rows += [(one.name, one.value, one.target, _WORDS[one.reached]) for one in figures]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if not number:
+            say("  ".join("-" * width for width in widths))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

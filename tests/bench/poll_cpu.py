@@ -1,0 +1,53 @@
+"""CPU of a poll by the whole daemon against CPU of a request by aiohttp alone, in one run, in turns."""
+
+import signal
+import statistics
+from collections.abc import Iterator
+
+from tests.bench.house import DEFINITION, Figure, get, house, say
+
+_TARGETS = 2_000
+_CONCURRENCY = 20
+_ROUNDS = 5
+_SECONDS = 3.0
+_WANTED = 1.5
+
+
+def run() -> Iterator[Figure]:
+    with house() as here:
+        api = here.server("api")
+        workflows = [f"{number:024x}" for number in range(_TARGETS)]
+        here.watchlist(workflows)
+        config = here.settings(
+            api,
+            account={"requests_per_second": 10_000, "burst": 100, "max_concurrency": _CONCURRENCY},
+            interval="100ms",
+        )
+        path = f"http://127.0.0.1:{api}/api/v1/accounts/crowd-0/definitions/{DEFINITION}/workflows/"
+        urls = here.folder / "urls"
+        urls.write_text("\n".join(f"{path}{workflow}?includeLogs=true" for workflow in workflows), "utf-8")
+        bare = here.start("-m", "tests.bench.bare", str(urls), str(_CONCURRENCY))
+        daemon = here.daemon(config)
+        daemon.wait_ready()
+        daemon.wait(4.0)  # every target was seen, and its first sight is committed
+
+        def polls() -> int:
+            return int(get(f"http://127.0.0.1:{api}/count"))
+
+        bare.ask("0.5")
+        ours: list[float] = []
+        theirs: list[float] = []
+        for _ in range(_ROUNDS):
+            cpu, count = daemon.process.cpu(), polls()
+            daemon.wait(_SECONDS)
+            ours.append((daemon.process.cpu() - cpu) / (polls() - count) * 1e6)
+            daemon.process.signal(signal.SIGSTOP)
+            requests, seconds = bare.ask(str(_SECONDS)).split()
+            theirs.append(float(seconds) / int(requests) * 1e6)
+            daemon.process.signal(signal.SIGCONT)
+            daemon.wait(0.3)
+            say(f"  poll-cpu: {ours[-1]:.0f} us a poll, {theirs[-1]:.0f} us a bare request")
+    ratio = statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    yield Figure("poll-cpu: CPU of a poll / of a bare request", f"{ratio:.2f}", f"<= {_WANTED}", ratio <= _WANTED)
+    yield Figure("poll-cpu: CPU of a poll", f"{statistics.median(ours):.0f} us")
+    yield Figure("poll-cpu: CPU of a bare request", f"{statistics.median(theirs):.0f} us")
