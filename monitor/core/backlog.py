@@ -6,6 +6,7 @@ right after a commit, and `loaded`, a page of the store. While the store may hol
 are left in the store, too, and come with a later page.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -30,8 +31,9 @@ class Backlog:
         self._left_out = False
         """Whether something was offered and left in the store since the last page was asked for."""
         self._beyond = 0
-        self._ended: dict[int, None] = {}
+        self._ended: set[int] = set()
         """The last ones that ended, so that a late offer does not bring them back."""
+        self._ended_in_order: deque[int] = deque()
 
     @property
     def pending(self) -> int:
@@ -75,9 +77,10 @@ class Backlog:
     def ended(self, delivery: Delivery) -> None:
         """Delivered or dead."""
         self.turns.ended(delivery)
-        self._ended[delivery.seq] = None
+        self._ended.add(delivery.seq)
+        self._ended_in_order.append(delivery.seq)
         if len(self._ended) > self._window:
-            del self._ended[next(iter(self._ended))]
+            self._ended.remove(self._ended_in_order.popleft())
 
     def _known(self, delivery: Delivery) -> bool:
         return delivery.seq in self.turns or delivery.seq in self._ended
