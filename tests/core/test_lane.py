@@ -163,6 +163,12 @@ def test_a_good_answer_ends_the_doubling() -> None:
     assert throttled(lane, START + 5, None).wait(START + 5) == pytest.approx(1.0, abs=1e-3)
 
 
+def test_a_probe_that_times_out_does_not_end_the_doubling() -> None:
+    lane = probing(throttled(probing(throttled(rested(), START, None), START), START + 1, None), START + 1)
+    lane = answered(lane, START + 4, Outcome.TIMEOUT)
+    assert throttled(lane, START + 5, None).closed_for(START + 5) == pytest.approx(4.0)
+
+
 # --- the probe ---
 
 

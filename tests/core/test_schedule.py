@@ -245,10 +245,10 @@ def test_nothing_to_forgive_is_nothing_to_do() -> None:
 
 def test_forgiveness_never_puts_a_poll_off() -> None:
     schedule = scheduled(1)
-    now = polled(schedule, START, failures=1, jitter=0.0)[1]
-    due = schedule.next_due(key(0))
-    schedule.forgive(now + 29.5, 10)
-    assert schedule.next_due(key(0)) == due
+    now = polled(schedule, START, failures=2, jitter=0.1)[1]
+    assert schedule.wait(now) == pytest.approx(39)
+    schedule.forgive(now + 38, 10)
+    assert schedule.wait(now) == pytest.approx(39)
 
 
 # --- laws ---

@@ -145,6 +145,22 @@ async def test_a_request_cancelled_in_the_very_moment_it_is_told_to_go_leaves_it
     assert gate_.wait() == pytest.approx(0.2, abs=1e-3), "one permit was spent, not two"
 
 
+async def test_a_request_that_was_told_to_go_waits_again_when_a_429_comes_between() -> None:
+    gate_ = await rested()
+    late = taken(gate_)
+    await throttled(gate_, 1.0)
+    probe = await gate_.urgent()
+    explaining = asyncio.create_task(gate_.urgent())
+    await asyncio.sleep(10)
+    gate_.answered(probe, Outcome.OK, None)
+    assert gate_.take() is None, "there is a permit, but not for polls"
+    gate_.answered(late, Outcome.THROTTLED, 5.0)
+    closed_at = clock()
+    permit = await explaining
+    assert permit.probe
+    assert permit.taken_at == pytest.approx(closed_at + 5, abs=1e-3)
+
+
 async def test_the_last_urgent_request_to_be_cancelled_lets_the_polls_go() -> None:
     gate_ = gate(rate=1, burst=1)
     taken(gate_)
