@@ -7,22 +7,24 @@ SIGTERM) and `crash` (as by SIGKILL, as far as one process can: nothing is wound
 import asyncio
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import yaml
 from multidict import CIMultiDict
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 from yarl import URL
 
 from monitor.app import Daemon, Surroundings
 from monitor.core.model import Delivery
 from monitor.core.retry import Delivered, Verdict
 from monitor.settings import Settings, load_settings
-from monitor.sim.answers import Broken
+from monitor.sim.answers import Answer, Broken
 from monitor.sim.scenario import Scenario, Watched, watched
 from monitor.sim.world import World
 from monitor.upstream.transport import Response, TransportBroken, TransportTimeout
@@ -77,6 +79,7 @@ class House:
     ) -> None:
         """`lane`: keys of every account; `settings`: sections of monitor.yaml. All instances are watched by default."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(InlineExecutor())  # threads know nothing of virtual time
         self._began = loop.time()
         self.folder = folder
         self.world = World(scenario, epoch=EPOCH)
@@ -85,7 +88,12 @@ class House:
         self.log = io.StringIO()
         self.lane = {"requests_per_second": 10, "burst": 10, "max_concurrency": 20, **(lane or {})}
         self.settings: dict[str, Any] = settings
+        self.accounts = [account.id for account in scenario.accounts]
         self.targets = list(watched(scenario) if targets is None else targets)
+        self.wishes: dict[str, dict[str, Any]] = {}
+        """More keys of a target's entry in the watchlist, by its name."""
+        self.instead: Callable[[str], Answer | None] = lambda _path: None
+        """Answers in the API's place, by path; None leaves it to the API."""
         self.daemon: Daemon
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -150,8 +158,10 @@ class House:
         if self._running is not None:
             await self.stop()
         self.keeps_its_budget()
+        self.repeats_to_the_letter()
+        assert not self.lines("fault"), "a loop survived an error of ours"
 
-    async def __aenter__(self) -> "House":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -164,15 +174,17 @@ class House:
     # --- configuration ---
 
     def load(self) -> Settings:
-        keys = {f"KEY_{account.id.upper().replace('-', '_')}": account.key for account in self.world.scenario.accounts}
+        keys = {_variable(account.id): account.key for account in self.world.scenario.accounts}
         return load_settings(self.folder / "monitor.yaml", keys)
 
+    async def reload(self) -> tuple[str, ...]:
+        """Write the files, and let the running daemon read them."""
+        self.write()
+        return await self.daemon.reload("http")
+
     def write(self) -> None:
-        """The files as `settings`, `lane` and `targets` say now."""
-        accounts = [
-            {"id": account.id, "api_key_env": f"KEY_{account.id.upper().replace('-', '_')}", **self.lane}
-            for account in self.world.scenario.accounts
-        ]
+        """The files as `settings`, `lane`, `accounts`, `targets` and `wishes` say now."""
+        accounts = [{"id": name, "api_key_env": _variable(name), **self.lane} for name in self.accounts]
         receivers = [
             {"name": name, "type": "webhook", "url": "http://127.0.0.1:9", "min_severity": "info"}
             for name in self.phones
@@ -184,11 +196,36 @@ class House:
             **self.settings,
         }
         targets = [
-            {"account": one.account, "definition": one.definition, "workflow": one.workflow, "name": one.name}
+            {
+                "account": one.account,
+                "definition": one.definition,
+                "workflow": one.workflow,
+                "name": one.name,
+                **self.wishes.get(one.name, {}),
+            }
             for one in self.targets
         ]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(tree), "utf-8")
         (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"targets": targets}), "utf-8")
+
+    # --- the disk ---
+
+    @contextmanager
+    def disk_fails(self, *, after_commit: bool = False) -> Iterator[None]:
+        """Every commit ends in an error; `after_commit`: it succeeds, and nobody hears of it."""
+        writing = self.daemon.store._writing  # noqa: SLF001 - the disk is below the store's face
+
+        def fail(connection: Connection) -> None:
+            raw = connection.connection.driver_connection
+            if after_commit and raw is not None:
+                raw.execute("COMMIT")
+            raise OperationalError("COMMIT", None, OSError("disk I/O error"))
+
+        event.listen(writing, "commit", fail)
+        try:
+            yield
+        finally:
+            event.remove(writing, "commit", fail)
 
     # --- what was told, what was asked ---
 
@@ -216,6 +253,14 @@ class House:
     def metric(self, name: str, **labels: str) -> float | None:
         return self.daemon.registry.get_sample_value(name, labels)
 
+    def repeats_to_the_letter(self) -> None:
+        """Whatever falls between, an event that is sent again is the same text under the same id."""
+        bodies: dict[str, bytes] = {}
+        for phone in self.phones.values():
+            for _, delivery in phone.calls:
+                assert bodies.setdefault(delivery.event_id, delivery.body) == delivery.body
+                assert json.loads(delivery.body)["id"] == delivery.event_id
+
     def keeps_its_budget(self) -> None:
         """No window of time holds more requests to an account than burst + rate * window."""
         rate, burst = self.lane["requests_per_second"], self.lane["burst"]
@@ -229,6 +274,10 @@ class House:
                 assert level <= burst + 1e-6, f"{account} was asked over its budget at {at:.3f} s"
 
 
+def _variable(account: str) -> str:
+    return f"KEY_{account.upper().replace('-', '_')}"
+
+
 class _Wire:
     """The network: requests go to the world, with the time that it is there."""
 
@@ -240,7 +289,7 @@ class _Wire:
         house, path = self._house, url.raw_path
         query = dict(parse_qsl(url.raw_query_string))
         bearer = headers["Authorization"].removeprefix("Bearer ")
-        answer = house.world.answer("GET", path, query, bearer, house.t)
+        answer = house.instead(path) or house.world.answer("GET", path, query, bearer, house.t)
         house.sent.append(Sent(house.t, path.split("/")[4], path, answer.status))
         if answer.broken is Broken.HANG or answer.delay > self._timeout:
             await asyncio.sleep(self._timeout)
