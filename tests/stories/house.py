@@ -213,7 +213,7 @@ class House:
     @contextmanager
     def disk_fails(self, *, after_commit: bool = False) -> Iterator[None]:
         """Every commit ends in an error; `after_commit`: it succeeds, and nobody hears of it."""
-        writing = self.daemon.store._writing  # noqa: SLF001 - the disk is below the store's face
+        writing = self.daemon.store._writing
 
         def fail(connection: Connection) -> None:
             raw = connection.connection.driver_connection
@@ -239,6 +239,11 @@ class House:
     def about(self, name: str, receiver: str = "oncall") -> list[dict[str, Any]]:
         """What was told of the target of that name."""
         return [event for event in self.told(receiver) if event["data"].get("name") == name]
+
+    async def alerts(self, name: str | None = None) -> list[str]:
+        """The types of what is open, newest first; of the target of that name."""
+        alerts = await self.daemon.store.alerts(self.now())
+        return [alert.type.value for alert in alerts if name is None or alert.name == name]
 
     def asked(self, name: str) -> list[float]:
         """When the target of that name was polled."""
