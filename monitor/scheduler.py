@@ -6,6 +6,7 @@ what is watched enters by one door: `Scheduler.replace`.
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -67,6 +68,7 @@ class Round:
         self.stopping = False
         self._beat = beat
         self._turnstile = asyncio.Lock()
+        self._paused_until = -math.inf
 
     def wake(self) -> None:
         self.gate.changed.set()
@@ -76,6 +78,13 @@ class Round:
         budget = len(self.schedule) / self.gate.requests_per_second
         now = asyncio.get_running_loop().time()
         self.schedule.add(target.key, target.interval, now, first_within=max(_FIRST_LOOK, budget))
+
+    def done(self, key: TargetKey, failures: int, jitter: float) -> None:
+        """A turn has ended; whoever pauses learns of it where the next one comes sooner than the pause is over."""
+        self.schedule.done(key, asyncio.get_running_loop().time(), failures, self.config.max_backoff, jitter)
+        due = self.schedule.next_due(key)
+        if due is not None and due < self._paused_until:
+            self.wake()
 
     async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""
@@ -101,11 +110,14 @@ class Round:
         """Until something changed, at most `seconds`."""
         changed = self.gate.changed
         changed.clear()
-        timer = asyncio.get_running_loop().call_later(min(seconds, _TURN), changed.set)
+        loop = asyncio.get_running_loop()
+        self._paused_until = loop.time() + min(seconds, _TURN)
+        timer = loop.call_at(self._paused_until, changed.set)
         try:
             await changed.wait()
         finally:
             timer.cancel()
+            self._paused_until = -math.inf
 
 
 class Scheduler:
@@ -183,9 +195,7 @@ class Scheduler:
         if watched.ended_at is not None:
             round_.schedule.remove(key)
             self._ended.append(key)
-        now = asyncio.get_running_loop().time()
-        backoff = round_.config.max_backoff
-        round_.schedule.done(key, now, watched.failures, backoff, self._jitter() if watched.failures else 0.0)
+        round_.done(key, watched.failures, self._jitter() if watched.failures else 0.0)
 
     def forgive(self, account: str) -> None:
         """An outage is over: targets that backed off because of it get their pace again."""
