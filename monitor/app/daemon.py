@@ -258,6 +258,7 @@ class Daemon:
             await asyncio.wait([member.polling])
             self._loops.remove(member.looking)
             await _cancel([member.looking])
+        self._account_states[name] = member.lookout.state  # should it come back: its lane may be closed for hours
         del self.members[name], self._gates[name], self.credentials[name]
         self.telemetry.unwatch(name)
         self.pulses.forget(f"poll {name}")
