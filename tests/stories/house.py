@@ -255,7 +255,7 @@ class House:
         lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [line for line in lines if line["event"] == event]
 
-    def metric(self, name: str, **labels: str) -> float | None:
+    def metric(self, name: str, /, **labels: str) -> float | None:
         return self.daemon.registry.get_sample_value(name, labels)
 
     def repeats_to_the_letter(self) -> None:
