@@ -13,7 +13,7 @@ class Meter:
 
     def wait(self, t: float) -> float:
         """0.0: the request passes and is counted. Else the seconds until one would. Times never go back."""
-        while self._passed and self._passed[0] <= t - self._window:
+        while self._passed and self._passed[0] + self._window <= t:
             self._passed.popleft()
         if len(self._passed) < self._limit:
             self._passed.append(t)
