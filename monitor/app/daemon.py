@@ -156,7 +156,7 @@ class Daemon:
         """The pages come first, so that a port in use is told before anything is sent."""
         if self._around.serve:
             await self._serve(closing)
-        self._writing = self._loop("commit", self.writer.run(self._beat("commit")))
+        self._writing = self._loop("commit", self.writer.run(self._beat_of_writer))
         self._delivering = self._loop("deliver", self.deliverer.run(self._beat_of))
         for account in self.settings.accounts:
             self.enlist(account, self.settings, parts.credential(account.secret))
@@ -304,6 +304,14 @@ class Daemon:
     def _beat_of(self, loop: str) -> None:
         self.pulses.beat(loop, asyncio.get_running_loop().time())
 
+    def _beat_of_writer(self) -> None:
+        """While the disk fails, those who wait for a commit turn with the writer that tries again."""
+        self._beat_of("commit")
+        if not self.writer.available:
+            for name in self.members:
+                self._beat_of(f"poll {name}")
+                self._beat_of(f"look {name}")
+
     def loops(self) -> Mapping[str, LoopHealth]:
         return self.pulses.loops(asyncio.get_running_loop().time())
 
@@ -327,7 +335,7 @@ class Daemon:
             beat()
             self.scheduler.retire()
             self.logs.flush()
-            if loop.time() >= prune_at:
+            if loop.time() >= prune_at and self.writer.available:
                 prune_at = loop.time() + _PRUNE_EVERY
                 await self._prune()
             await asyncio.sleep(_TURN)
