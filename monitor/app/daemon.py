@@ -143,6 +143,8 @@ class Daemon:
 
     async def _open(self) -> None:
         """Load what is believed."""
+        parts.share()
+        parts.settle()
         try:
             await self.store.open()
             async for chunk in self.store.load_targets():
