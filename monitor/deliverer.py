@@ -25,6 +25,8 @@ _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
 _MARKING = 1.0
 """Seconds that a subject waits for the mark of its last delivery before it goes on without."""
+_CLOSE_ENOUGH = 1e-6
+"""Seconds; what may be sent so soon may be sent now, or a timer's rounding would wake the loop in vain."""
 _UNMARKED = 1000
 """Deliveries of one receiver whose mark is under way; beyond that the receiver waits for the store."""
 
@@ -213,7 +215,8 @@ class Courier:
         if self._sending >= self._receiver.concurrency or len(self._tasks) >= _UNMARKED:
             return math.inf
         now = _time()
-        return max(self._wellness.wait(now), self.backlog.turns.wait(now))
+        wait = max(self._wellness.wait(now), self.backlog.turns.wait(now))
+        return wait if wait > _CLOSE_ENOUGH else 0.0
 
     async def _pause(self, seconds: float) -> None:
         """Until something changed, at most `seconds`."""
