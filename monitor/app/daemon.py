@@ -200,6 +200,7 @@ class Daemon:
             reason = f"cannot listen on {server.host}:{server.port}: {error.strerror}"
             raise StartError(f"server.port: {reason}; choose another port or end what uses it") from error
         self.port = runner.addresses[0][1]
+        self.logs.log.info("serving", address=f"http://{server.host}:{self.port}")
 
     async def _wind_down(self) -> None:
         """Stop polling, let what is in flight end, deliver what is pending: within `shutdown_timeout`."""
