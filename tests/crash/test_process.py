@@ -1,0 +1,263 @@
+"""The running process: reloads, signals, a full disk, a port in use."""
+
+import asyncio
+import json
+import resource
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from monitor.sim import plots
+from monitor.sim.stage import role, scene
+from tests.crash.running import Daemon, Station, command, eventually, station, throughout, watchlist
+
+FAULT_AT = 100.0
+TWO = scene(
+    "two",
+    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", FAULT_AT)),
+    role("order-reminder", "order", plots.complete("order-reminder", 1000)),
+)
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Station]:
+    async with station(tmp_path, TWO) as served:
+        yield served
+
+
+async def _reports_success(daemon: Daemon) -> bool:
+    return await daemon.metric("workflow_monitor_config_last_reload_successful") == 1
+
+
+# --- reload ---------------------------------------------------------------------------------------------------
+
+
+async def test_sighup_applies_a_good_file_and_refuses_a_bad_one(here: Station) -> None:
+    one, both = here.targets[:1], here.targets
+    here.write(*one)
+    async with here.run() as daemon:
+        running = daemon.running
+        here.watch(*both)
+        running.signal(signal.SIGHUP)
+        await eventually(lambda: running.lines("config.loaded", trigger="sighup"), "the reload")
+        assert await daemon.watches() == 2
+        assert await _reports_success(daemon)
+
+        (here.folder / "watchlist.yaml").write_text("targets: [{definition: a, workflow: b/c, typo: 1}]")
+        running.signal(signal.SIGHUP)
+        await eventually(lambda: running.lines("config.refused", trigger="sighup"), "the refusal")
+        refused = running.lines("config.refused")[0]
+        assert any("watchlist.yaml: targets[0].typo" in error for error in refused["errors"])
+        assert await daemon.watches() == 2
+        assert not await _reports_success(daemon)
+        assert await daemon.healthy()
+        assert await daemon.ready()
+
+        here.watch(*one)
+        running.signal(signal.SIGHUP)
+        await eventually(lambda: _reports_success(daemon), "the recovery")
+        assert await daemon.watches() == 1
+
+
+async def test_the_swap_of_a_config_map_reloads(here: Station) -> None:
+    """Kubernetes mounts files as links into `..data`, and replaces that link."""
+    mounted = here.folder / "mounted"
+    here.write(*here.targets[:1])
+    _config_map(mounted, "..1", here.config.read_text(), watchlist(*here.targets[:1]))
+    for name in ("monitor.yaml", "watchlist.yaml"):
+        (mounted / name).symlink_to(f"..data/{name}")
+    here.config = mounted / "monitor.yaml"
+    async with here.run() as daemon:
+        _config_map(mounted, "..2", here.config.read_text(), watchlist(*here.targets))
+        await eventually(lambda: daemon.running.lines("config.loaded", trigger="file"), "the reload")
+        assert await daemon.watches() == 2
+        assert await _reports_success(daemon)
+
+
+def _config_map(mounted: Path, version: str, settings: str, targets: str) -> None:
+    folder = mounted / version
+    folder.mkdir(parents=True)
+    (folder / "monitor.yaml").write_text(settings)
+    (folder / "watchlist.yaml").write_text(targets)
+    (mounted / "..new").symlink_to(version)
+    (mounted / "..new").rename(mounted / "..data")
+
+
+# --- the end --------------------------------------------------------------------------------------------------
+
+
+def _types(events: list[dict[str, object]]) -> list[object]:
+    return [event["type"] for event in events]
+
+
+async def _is_being_told_of_a_fault(here: Station) -> None:
+    """The receiver has it, and does not answer yet."""
+    here.lifted.clear()
+    here.t = FAULT_AT + 10
+    await eventually(lambda: here.tries, "the delivery")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_cleanly_after_what_is_pending_was_delivered(
+    here: Station, number: signal.Signals
+) -> None:
+    here.write()
+    async with here.run() as daemon:
+        await _is_being_told_of_a_fault(here)
+        daemon.running.signal(number)
+        await eventually(lambda: _says_no(daemon), "the end of readiness")
+        assert await daemon.healthy()
+        here.lifted.set()
+        ended = await daemon.running.ended()
+    assert ended.code == 0
+    assert ended.stderr == ""
+    assert _types(here.heard) == ["workflow.step_failed", "workflow.terminated"]
+    assert daemon.running.lines("stopped", deliveries_pending=0)
+    assert {json.loads(line)["level"] for line in ended.stdout.splitlines() if '"workflow.' not in line} == {"info"}
+
+
+async def _says_no(daemon: Daemon) -> bool:
+    return not await daemon.ready()
+
+
+async def test_a_second_sigterm_ends_it_at_once_and_the_next_start_delivers(here: Station) -> None:
+    here.settings["shutdown_timeout"] = "10m"
+    here.write()
+    async with here.run() as daemon:
+        await _is_being_told_of_a_fault(here)
+        daemon.running.signal(signal.SIGTERM)
+        await eventually(lambda: _says_no(daemon), "the end of readiness")
+        daemon.running.signal(signal.SIGTERM)
+        ended = await daemon.running.ended(within=2.0)
+    assert ended.code == 1
+    assert "Traceback" not in ended.stderr
+    assert here.heard == []
+    here.lifted.set()
+    here.heard.clear()
+    async with here.run():
+        await eventually(lambda: _types(here.heard)[-1:] == ["workflow.terminated"], "the delivery after the start")
+
+
+async def test_what_is_left_when_the_time_is_up_is_delivered_after_the_next_start(here: Station) -> None:
+    here.settings["shutdown_timeout"] = "300ms"
+    here.write()
+    async with here.run() as daemon:
+        await _is_being_told_of_a_fault(here)
+        daemon.running.signal(signal.SIGTERM)
+        ended = await daemon.running.ended()
+    assert ended.code == 0
+    assert daemon.running.lines("stopped", deliveries_pending=2)
+    here.lifted.set()
+    here.heard.clear()
+    async with here.run():
+        await eventually(lambda: _types(here.heard)[-1:] == ["workflow.terminated"], "the delivery after the start")
+    assert {event["id"] for event in here.heard} >= {event["id"] for event in here.tries}
+
+
+# --- a full disk ----------------------------------------------------------------------------------------------
+
+
+class FileSizeLimit:
+    """No file of the process can grow."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def fill(self) -> None:
+        _, hard = resource.prlimit(self._pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (1024, hard))
+
+    def free(self) -> None:
+        _, hard = resource.prlimit(self._pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+class SmallDisk:
+    """A file system of a megabyte, and something that fills it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._filler = folder / "filler"
+
+    def fill(self) -> None:
+        with self._filler.open("wb", buffering=0) as file:
+            while True:
+                try:
+                    file.write(bytes(4096))
+                except OSError:
+                    return
+
+    def free(self) -> None:
+        self._filler.unlink()
+
+
+async def test_it_pauses_while_no_file_can_grow_and_resumes_by_itself(here: Station) -> None:
+    here.write()
+    async with here.run() as daemon:
+        await _survives(FileSizeLimit(daemon.running.pid), here, daemon)
+
+
+async def test_it_pauses_while_the_disk_is_full_and_resumes_by_itself(here: Station, small_disk: Path) -> None:
+    here.settings["store"] = {"url": f"sqlite:///{small_disk}/monitor.db"}
+    here.write()
+    async with here.run() as daemon:
+        await _survives(SmallDisk(small_disk), here, daemon)
+
+
+async def _survives(disk: FileSizeLimit | SmallDisk, here: Station, daemon: Daemon) -> None:
+    running = daemon.running
+    disk.fill()
+    here.t = FAULT_AT + 10
+    await eventually(lambda: _says_no(daemon), "the end of readiness")
+    assert "the store does not take commits" in (await daemon.get("/-/ready"))[1]
+    asked = here.asked
+    await throughout(1.0, lambda: here.asked == asked and here.tries == [])
+    assert await daemon.healthy()
+
+    disk.free()
+    await eventually(daemon.ready, "readiness")
+    await eventually(lambda: _types(here.heard)[-1:] == ["workflow.terminated"], "the delivery")
+    await eventually(lambda: here.asked > asked + 3, "polling")
+    assert len(running.lines("store.unavailable")) == len(running.lines("store.available")) == 1
+    assert "full" in running.lines("store.unavailable")[0]["detail"]
+    assert running.lines("fault") == []
+    running.signal(signal.SIGTERM)
+    assert (await running.ended()).code == 0
+
+
+@pytest.fixture
+async def small_disk(tmp_path: Path) -> AsyncIterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if await _call("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)) != 0:
+        pytest.skip("no permission to mount")
+    try:
+        yield folder
+    finally:
+        assert await _call("umount", str(folder)) == 0
+
+
+async def _call(*words: str) -> int:
+    quiet = asyncio.subprocess.DEVNULL
+    try:
+        called = await asyncio.create_subprocess_exec(*words, stdout=quiet, stderr=quiet)
+    except FileNotFoundError:
+        return -1
+    return await called.wait()
+
+
+# --- a port in use --------------------------------------------------------------------------------------------
+
+
+async def test_a_port_in_use_is_told_in_one_line_and_nothing_is_sent(here: Station) -> None:
+    here.write()
+    async with here.run() as first:
+        port = int(first.running.lines("serving")[0]["address"].rpartition(":")[2])
+        here.settings["server"] = {"port": port}
+        here.settings["store"] = {"url": f"sqlite:///{here.folder}/another.db"}
+        here.write()
+        ended = await command("run", "--config", str(here.config))
+    assert ended.code == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert f"server.port: cannot listen on 127.0.0.1:{port}" in ended.stderr
