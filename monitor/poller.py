@@ -139,14 +139,14 @@ class Poller:
         key, before, sent_at = watched.target.key, watched.state, self._now()
         observation = await self._observe(watched, permit)
         observed_at = self._now()
-        failed = isinstance(observation, Failed)
-        outcome = observation.outcome if isinstance(observation, Failed) else Outcome.OK
+        failed = observation if isinstance(observation, Failed) else None
+        outcome = failed.outcome if failed else Outcome.OK
         self._heard(key.account, outcome, sent_at, observed_at)
         verdict = self._detect(watched, observation, observed_at)
         events: tuple[Event, ...] = ()
         if verdict.changed or verdict.events:
             events = await self._commit(watched, verdict)
-        if not failed:
+        if isinstance(observation, Seen):
             watched.last_seen_at = observed_at
             self._ledger.touch(key, observed_at)
         watched.failures = watched.failures + 1 if failed else 0
@@ -158,7 +158,7 @@ class Poller:
             state=watched.state,
             changed=watched.state is not before,
             outcome=outcome,
-            detail=observation.detail if isinstance(observation, Failed) else verdict.reason,
+            detail=failed.detail if failed else verdict.reason,
             events=events,
             delay=delay,
             duration=(self._now() - sent_at).total_seconds(),
@@ -167,6 +167,8 @@ class Poller:
         )
         _note(watched, record)
         self._report(record)
+        if isinstance(observation, Seen):
+            _share(watched, observation.snapshot)
 
     async def _observe(self, watched: Watched, permit: Permit) -> Observation:
         key = watched.target.key
@@ -217,11 +219,18 @@ class Poller:
 
 def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:
     """Whether this answer brings something that a person will ask the cause of."""
-    if state.status.ended or (snapshot.steps == state.steps and snapshot.status is state.status):
+    if (snapshot.steps == state.steps and snapshot.status is state.status) or state.status.ended:
         return False
     return snapshot.status is Status.TERMINATED or any(
         step.status is StepStatus.FAILED and step.id not in state.told for step in snapshot.steps
     )
+
+
+def _share(watched: Watched, snapshot: Snapshot) -> None:
+    """Of two equal step logs, the belief's and the answer's, which its reader keeps, one is enough."""
+    steps = watched.state.steps
+    if steps is not snapshot.steps and steps == snapshot.steps:
+        watched.state = msgspec.structs.replace(watched.state, steps=snapshot.steps)
 
 
 def _note(watched: Watched, record: PollRecord) -> None:
@@ -232,7 +241,7 @@ def _note(watched: Watched, record: PollRecord) -> None:
         record.outcome,
         record.detail,
         record.duration,
-        tuple(event.type.value for event in record.events),
+        tuple([event.type.value for event in record.events]),
     )
     if traces and not _remarkable(traces[-1], changed=False):
         traces[-1] = trace

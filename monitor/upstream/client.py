@@ -16,6 +16,7 @@ from monitor.core.retry_after import parse_http_date
 from monitor.upstream.address import check_base_url, workflow_path
 from monitor.upstream.credentials import Credential
 from monitor.upstream.gate import Gate, Permit
+from monitor.upstream.recall import Recall
 from monitor.upstream.transport import (
     Response,
     ResponseTooLarge,
@@ -23,7 +24,7 @@ from monitor.upstream.transport import (
     TransportError,
     TransportTimeout,
 )
-from monitor.upstream.wire import read_errors, read_status
+from monitor.upstream.wire import read_errors
 
 _T = TypeVar("_T")
 _URLS_KEPT = 8_192
@@ -72,17 +73,12 @@ class Client:
         self._report = report
         self._plain_headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._headers: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._recall = Recall()
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
     async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed:
         """What the API says about the instance now, with its step log. `permit` is used up."""
-
-        def read(response: Response, secret: str) -> Seen | Failed:
-            return read_status(
-                response.status, response.headers, response.body, workflow=key.workflow, now=self._now(), secret=secret
-            )
-
-        return await self._ask(key, Endpoint.STATUS, self._status_url, permit, read)
+        return await self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
     async def errors(self, key: TargetKey) -> tuple[WorkflowError, ...] | Failed:
         """The runtime errors of the instance. Goes before any poll, and once more where asking again can help."""
@@ -100,7 +96,7 @@ class Client:
         endpoint: Endpoint,
         url: Callable[[TargetKey], URL],
         permit: Permit,
-        read: Callable[[Response, str], _T | Failed],
+        read: Callable[[TargetKey, Response, str], _T | Failed],
     ) -> _T | Failed:
         """Whatever comes of it, the gate hears of the permit once, and one record is given."""
         loop, gate = asyncio.get_running_loop(), self._gates[permit.account]
@@ -116,7 +112,7 @@ class Client:
                 result = _failed(error)
             else:
                 date = response.headers.get("Date")
-                result = read(response, secret)
+                result = read(key, response, secret)
             if isinstance(result, Failed):
                 outcome, retry_after = result.outcome, result.retry_after
                 if outcome is Outcome.UNAUTHORIZED:
@@ -130,7 +126,10 @@ class Client:
             ahead = _ahead(date, sent_at, ended_at)
             self._report(RequestRecord(key.account, endpoint, outcome, duration, ended_at, ahead))
 
-    def _read_errors(self, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
+    def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | Failed:
+        return self._recall.read(key, response, now=self._now, secret=secret)
+
+    def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
     def _authorized(self, account: str, credential: Credential) -> tuple[str, Mapping[str, str]]:

@@ -7,6 +7,7 @@ towards wrong types. The customers' `data` ends here: there is no field that it 
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from sys import intern
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -145,7 +146,7 @@ def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
     return StepExecution(
         # An execution without an id still has its place in time, so that its failure is told, and told once.
         _name(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
-        _name(entry.step_name or _NAMELESS),
+        intern(_name(entry.step_name or _NAMELESS)),  # a hundred thousand logs tell of the same few steps
         _step_status(entry.status, drifts),
         _moment(entry.started_at, "logs.startedAt", drifts),
         _moment(entry.completed_at, "logs.completedAt", drifts),
