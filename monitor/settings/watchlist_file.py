@@ -6,7 +6,7 @@ that other threads get their turn.
 
 import difflib
 import re
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -148,7 +148,8 @@ class WatchlistFile:
         try:
             entry = Entry.model_validate(written)
         except ValidationError as error:
-            self.problems.extend(problems_of(error, Entry, here))
+            found = problems_of(error, Entry, here)
+            self.problems.extend((*found, *self._stranger_beside(found, here, written)))
             return False
         account = entry.account or defaults.account
         if account is None:
@@ -185,6 +186,15 @@ class WatchlistFile:
 
     def _known(self, account: str | None) -> bool:
         return account is None or self._accounts is None or account in self._accounts
+
+    def _stranger_beside(
+        self, found: Collection[Problem], here: tuple[str | int, ...], written: Tree
+    ) -> Iterator[Problem]:
+        """An unknown account, of an entry that is wrong elsewhere: all is told in one go."""
+        account = written.get("account") if isinstance(written, dict) else None
+        place = (*here, "account")
+        if isinstance(account, str) and not self._known(account) and all(one.path != place for one in found):
+            yield Problem(place, self._stranger(account))
 
     def _stranger(self, account: str | None) -> str:
         near = difflib.get_close_matches(account or "", self._accounts or (), n=1)
