@@ -21,7 +21,7 @@ from monitor.lookout import Lookout
 from monitor.poller import Announcer, Poller
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, ConfigurationError, Settings, fingerprint
-from monitor.store import Loaded, Store, StoreUnavailable, Writer
+from monitor.store import Loaded, Store, StoreNewer, StoreUnavailable, Writer
 from monitor.telemetry import Telemetry, configure
 from monitor.upstream.client import Client
 from monitor.upstream.credentials import Credential
@@ -151,7 +151,7 @@ class Daemon:
                 self._beliefs.update((loaded[0].key, loaded) for loaded in chunk)
             self._account_states = {state.account: state for state in await self.store.load_accounts()}
             self.poller.drifts.update(await self.store.known_drifts())
-        except StoreUnavailable as error:
+        except (StoreUnavailable, StoreNewer) as error:
             raise StartError(f"store.url: {error}") from error
 
     async def _start(self, closing: contextlib.AsyncExitStack) -> None:
