@@ -1,0 +1,220 @@
+"""Every command of the command line as a process: what it prints, and its exit code."""
+
+import contextlib
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from monitor import __version__
+from monitor.sim import plots
+from monitor.sim.stage import ACME, role, scene
+from tests.crash.running import Ended, Station, command, eventually, process, station
+
+COMMANDS = ("run", "check", "demo", "simulate", "status", "schema")
+ONE = scene(
+    "one",
+    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),
+)
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Station]:
+    async with station(tmp_path, ONE) as served:
+        served.write()
+        yield served
+
+
+# --- usage ----------------------------------------------------------------------------------------------------
+
+
+async def test_help_names_every_command() -> None:
+    ended = await command("--help")
+    assert ended.code == 0
+    assert ended.stderr == ""
+    assert all(re.search(rf"^ +{name} ", ended.stdout, re.MULTILINE) for name in COMMANDS)
+
+
+async def test_the_version_is_told() -> None:
+    assert await command("--version") == Ended(0, f"workflow-monitor {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        [],
+        ["run", "--loud"],
+        ["demo", "--duration", "soon"],
+        ["simulate"],
+        ["simulate", "--port", "70000"],
+        ["status", "acme", "one/two", "three"],
+        ["schema", "weather"],
+    ],
+    ids=lambda arguments: " ".join(arguments) or "nothing",
+)
+async def test_wrong_usage_is_2_and_says_what_is_right(arguments: list[str]) -> None:
+    ended = await command(*arguments)
+    assert ended.code == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("usage: workflow-monitor")
+    assert "Traceback" not in ended.stderr
+
+
+# --- configuration --------------------------------------------------------------------------------------------
+
+
+async def test_check_prints_what_the_budget_buys(here: Station) -> None:
+    ended = await command("check", "--config", str(here.config))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "acme" in ended.stdout
+    assert "needed    5 requests/s" in ended.stdout
+
+
+async def test_the_variable_names_the_file_too(here: Station) -> None:
+    assert (await command("check", environ={"MONITOR_CONFIG": str(here.config)})).code == 0
+
+
+@pytest.mark.parametrize("name", ["check", "run"])
+async def test_every_error_of_the_configuration_is_told_by_place(here: Station, name: str) -> None:
+    here.settings["polling"] = {"interval": "soon", "colour": "red"}
+    here.config.write_text(yaml.safe_dump(here.settings))
+    (here.folder / "watchlist.yaml").write_text("targets: [{workflow: w, account: nobody}]")
+    ended = await command(name, "--config", str(here.config))
+    assert ended.code == 2
+    assert ended.stdout == ""
+    settings, watchlist = str(here.config), str(here.folder / "watchlist.yaml")
+    places = [line.split(": ")[:2] for line in ended.stderr.splitlines()]
+    assert [settings, "polling.interval"] in places
+    assert [settings, "polling.colour"] in places
+    assert [watchlist, "targets[0].account"] in places
+    assert [watchlist, "targets[0].definition"] in places
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["check", "run"])
+async def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    ended = await command(name, "--config", "nowhere.yaml", cwd=tmp_path)
+    assert ended.code == 2
+    assert [line.split(": ")[0] for line in ended.stderr.splitlines()] == ["nowhere.yaml"]
+
+
+@pytest.mark.parametrize("name", ["check", "run"])
+async def test_a_secret_that_cannot_be_read_is_told_by_its_place_in_the_file(here: Station, name: str) -> None:
+    (here.folder / f"key-{ACME.id}").unlink()
+    ended = await command(name, "--config", str(here.config))
+    assert ended.code == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"{here.config}: accounts[0].api_key_file: ")
+    assert ACME.key not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("content", ["newer", "no database"])
+async def test_a_database_that_cannot_be_used_is_told_in_one_line_and_left_alone(here: Station, content: str) -> None:
+    file = here.folder / "monitor.db"
+    if content == "newer":
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            database.execute("INSERT INTO alembic_version VALUES ('9999')")
+            database.commit()
+    else:
+        file.write_bytes(b"The store of another program." * 1000)
+    before = file.read_bytes()
+    ended = await command("run", "--config", str(here.config))
+    assert ended.code == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("workflow-monitor: store.url: ")
+    if content != "newer":
+        assert file.read_bytes() == before
+
+
+async def test_a_database_in_a_folder_that_is_not_there_is_told_in_one_line(here: Station) -> None:
+    here.settings["store"] = {"url": f"sqlite:///{here.folder}/nowhere/monitor.db"}
+    here.write()
+    ended = await command("run", "--config", str(here.config))
+    assert ended.code == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("workflow-monitor: store.url: ")
+
+
+# --- schema ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["settings", "watchlist", "event"])
+async def test_schemas_are_json_schemas(what: str) -> None:
+    ended = await command("schema", what)
+    assert (ended.code, ended.stderr) == (0, "")
+    Draft202012Validator.check_schema(json.loads(ended.stdout))
+
+
+# --- status ---------------------------------------------------------------------------------------------------
+
+
+def _status(here: Station, *more: str, workflow: str | None = None) -> list[str]:
+    one = here.targets[0]
+    return ["status", one.account, one.definition, workflow or one.workflow, *more, "--config", str(here.config)]
+
+
+async def test_status_shows_a_person_the_instance_its_errors_and_its_steps(here: Station) -> None:
+    here.t = 20.0
+    ended = await command(*_status(here))
+    assert (ended.code, ended.stderr) == (0, "")
+    assert re.search(r"^status +Terminated \(it faulted\)$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^error +step1: Invalid subaccount id\.$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^step1 +Failed ", ended.stdout, re.MULTILINE)
+
+
+async def test_status_gives_a_program_json(here: Station) -> None:
+    here.t = 20.0
+    ended = await command(*_status(here, "--json"))
+    assert (ended.code, ended.stderr) == (0, "")
+    shown = json.loads(ended.stdout)
+    assert shown["status"] == "Terminated"
+    assert shown["workflow"] == here.targets[0].workflow
+    assert [(error["step"], error["message"]) for error in shown["errors"]] == [("step1", "Invalid subaccount id.")]
+    assert [(step["name"], step["status"]) for step in shown["steps"]] == [("step1", "Failed")]
+    assert "payload" not in ended.stdout
+
+
+async def test_status_of_what_the_api_does_not_know_is_1(here: Station) -> None:
+    ended = await command(*_status(here, workflow="0" * 24))
+    assert (ended.code, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("workflow-monitor: not_found: ")
+
+
+async def test_status_of_an_account_that_is_not_configured_is_2(here: Station) -> None:
+    ended = await command("status", "nobody", "d", "w", "--config", str(here.config))
+    assert (ended.code, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+# --- demo and simulate ----------------------------------------------------------------------------------------
+
+
+async def test_the_demo_tells_events_and_ends(tmp_path: Path) -> None:
+    ended = await command("demo", "--duration", "5s", "--port", "0", cwd=tmp_path)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert re.search(r"^Metrics: http://127\.0\.0\.1:\d+/metrics", ended.stdout, re.MULTILINE)
+    assert re.search(r"^[\d:]{8}  critical  onboarding-lopez terminated: step1: Invalid", ended.stdout, re.MULTILINE)
+
+
+async def test_simulate_serves_the_api_that_it_prints() -> None:
+    async with process("simulate", "--port", "0", "--scenario", "calm") as running:
+        await eventually(lambda: "http://" in running.stdout or not running.lives, "the address")
+        await eventually(lambda: running.stdout.count("\n") > 3 or not running.lives, "an instance")
+        address, key, *_ = re.findall(r"http://\S+|(?<=acme: )\S+", running.stdout)
+        account, definition, workflow = next(
+            line.split()[:3] for line in running.stdout.splitlines() if line.startswith("  acme ")
+        )
+        path = f"/api/v1/accounts/{account}/definitions/{definition}/workflows/{workflow}"
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+            answer = await session.get(address + path)
+            assert answer.status == 200
+            assert (await answer.json())["workflowId"] == workflow
