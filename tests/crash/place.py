@@ -137,7 +137,7 @@ class Place:
         settings = {
             "api": {"base_url": api, "timeout": "5s"},
             "accounts": [{"id": a.id, "api_key_file": f"keys/{a.id}", **lane} for a in world.accounts],
-            "polling": {"interval": "100ms"},
+            "polling": {"interval": "100ms", "max_backoff": "200ms", "blind_after": "200ms"},
             "store": {"url": f"sqlite:///{self.folder}/monitor.db"},
             "receivers": [
                 {"name": name, "type": "webhook", "url": f"{phone}/{name}", "min_severity": "info"}
@@ -181,11 +181,21 @@ class Place:
 
     def _check_order(self, bodies: list[bytes]) -> None:
         """The end of a workflow is the last that is heard of it for the first time, and it is told with its cause."""
-        first = [json.loads(body) for body in dict.fromkeys(bodies)]
+        first = [event for body in dict.fromkeys(bodies) if "workflow" in (event := json.loads(body))["data"]]
         last = {event["subject"]: event for event in first}
         assert {event["type"] for event in last.values()} <= set(_BY_STATUS.values())
         causes = {event["data"]["cause"] for event in last.values() if event["type"] == "workflow.terminated"}
         assert causes <= {"fault"}
+
+    def check_sight(self, receiver: str) -> None:
+        """An account goes blind and is sighted again, in turn; neither is told by two lives."""
+        said: dict[str, list[str]] = defaultdict(list)
+        for event in map(json.loads, dict.fromkeys(self.told[receiver])):
+            if event["type"].startswith("monitor."):
+                said[event["subject"]].append(event["type"])
+        assert said, "a world without an outage"
+        for types in said.values():
+            assert types == list(itertools.islice(itertools.cycle(("monitor.blind", "monitor.sighted")), len(types)))
 
     def check_database(self) -> None:
         """It is whole, and nothing waits in it."""
@@ -198,7 +208,7 @@ class Place:
         assert told == heard
 
 
-_PASSING = {"workflow.suspended", "workflow.resumed"}
+_PASSING = {"workflow.suspended", "workflow.resumed", "monitor.blind", "monitor.sighted"}
 """May pass unseen while nobody looks, and happen more than once."""
 
 

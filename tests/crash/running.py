@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -155,6 +156,8 @@ class Station:
         """The world's time; it stands still until a test moves it."""
         self.asked = 0
         """Requests to the API."""
+        self.asked_at = -math.inf
+        """When the last one came, on the loop's clock."""
         self.tries: list[dict[str, Any]] = []
         """What was sent to the receiver, acknowledged or not."""
         self.heard: list[dict[str, Any]] = []
@@ -166,6 +169,7 @@ class Station:
 
     def clock(self) -> float:
         self.asked += 1
+        self.asked_at = asyncio.get_running_loop().time()
         return self.t
 
     async def hear(self, request: web.Request) -> web.Response:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from monitor.sim import plots
-from monitor.sim.stage import role, scene
+from monitor.sim.faults import Fault, Trouble
+from monitor.sim.stage import ACME, role, scene
 from tests.crash.place import Graveyard, graveyard, place
 
 _AT_ONCE = 6
@@ -32,6 +33,15 @@ A_DAY = scene(
     role("two-way-survey", "survey", plots.cancelled("two-way-survey", "wait_for_reply", 40, 80)),
     role("delivery-notice", "parcel", plots.fault("delivery-notice", "close_case", "HTTP 502", 70)),
     role("appointment-call", "call", plots.retried("appointment-call", "call", 30, 100, failures=2)),
+)
+A_BAD_DAY = scene(
+    "a-bad-day",
+    *A_DAY.cast.roles,
+    faults=(
+        Fault(trouble=Trouble.RESET, begin=25, end=55),
+        Fault(trouble=Trouble.THROTTLED, begin=60, end=62, retry_after=0.2),
+        Fault(trouble=Trouble.STATUS, begin=70, end=110, accounts=(ACME.id,)),
+    ),
 )
 
 
@@ -68,7 +78,7 @@ async def test_a_daemon_that_dies_again_and_again_tells_everything_in_the_end(ya
         here.check_database()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_a_kill_at_any_time_loses_nothing(yard: Graveyard, tmp_path: Path, seed: int) -> None:
     """Also within a write: the kill comes from another thread, whatever the daemon does at that time."""
     chance = random.Random(seed)  # noqa: S311 - no secret depends on it
@@ -101,3 +111,15 @@ async def test_two_daemons_that_die_beside_each_other_lose_nothing(yard: Graveya
         assert not (await here.life()).killed
         here.check("oncall")
         here.check_database()
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_kill_at_any_time_while_the_api_fails_loses_nothing(yard: Graveyard, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret depends on it
+    async with place(yard, tmp_path / "place", A_BAD_DAY) as here:
+        for _ in range(12):
+            await here.life(kill_at=chance.randint(5, 90))
+        assert not (await here.life()).killed
+        here.check("oncall")
+        here.check_database()
+        here.check_sight("oncall")

@@ -1,19 +1,23 @@
 """The running process: reloads, signals, a full disk, a port in use."""
 
 import asyncio
+import contextlib
 import json
 import resource
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from monitor.sim import plots
+from monitor.sim.faults import Fault, Trouble
 from monitor.sim.stage import role, scene
 from tests.crash.running import Daemon, Station, command, eventually, station, throughout, watchlist
 
 FAULT_AT = 100.0
+_RETRY_AFTER = 5.0
 TWO = scene(
     "two",
     role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", FAULT_AT)),
@@ -226,6 +230,33 @@ async def _survives(disk: FileSizeLimit | SmallDisk, here: Station, daemon: Daem
     assert (await running.ended()).code == 0
 
 
+async def test_sigterm_ends_it_while_the_disk_is_full_and_the_next_start_tells_what_happened(here: Station) -> None:
+    here.settings["shutdown_timeout"] = "500ms"
+    here.write()
+    async with here.run() as daemon:
+        FileSizeLimit(daemon.running.pid).fill()
+        here.t = FAULT_AT + 10
+        await eventually(lambda: daemon.running.lines("store.unavailable"), "the failure")
+        daemon.running.signal(signal.SIGTERM)
+        ended = await daemon.running.ended()
+    assert ended.code == 0
+    assert ended.stderr == ""
+    assert here.tries == [], "told before it was durable"
+    async with here.run():
+        await eventually(lambda: _types(here.heard) == ["workflow.step_failed", "workflow.terminated"], "the delivery")
+
+
+async def test_a_start_on_a_full_disk_is_told_in_one_line(here: Station, small_disk: Path) -> None:
+    SmallDisk(small_disk).fill()
+    here.settings["store"] = {"url": f"sqlite:///{small_disk}/monitor.db"}
+    here.write()
+    ended = await command("run", "--config", str(here.config))
+    assert ended.code == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("workflow-monitor: store.url: ")
+    assert "full" in line
+
+
 @pytest.fixture
 async def small_disk(tmp_path: Path) -> AsyncIterator[Path]:
     folder = tmp_path / "disk"
@@ -245,6 +276,35 @@ async def _call(*words: str) -> int:
     except FileNotFoundError:
         return -1
     return await called.wait()
+
+
+# --- a kill -------------------------------------------------------------------------------------------------
+
+
+async def test_a_lane_that_was_closed_by_retry_after_stays_closed_across_a_kill(tmp_path: Path) -> None:
+    throttled = Fault(trouble=Trouble.THROTTLED, begin=50, end=60, retry_after=_RETRY_AFTER)
+    async with station(tmp_path, scene("throttled", *TWO.cast.roles[:1], faults=(throttled,))) as here:
+        here.write()
+        async with here.run() as daemon:
+            here.t = 55
+            await eventually(lambda: daemon.running.lines("lane.closed"), "the 429")
+            throttled_at = here.asked_at
+            here.t = 70
+            await eventually(lambda: _knows_a_closed_lane(here.folder / "monitor.db"), "the commit")
+            daemon.running.signal(signal.SIGKILL)
+            assert (await daemon.running.ended()).code == -signal.SIGKILL
+        assert here.asked_at == throttled_at
+        asked = here.asked
+        async with here.run() as daemon:
+            assert here.asked == asked
+            await eventually(lambda: here.asked > asked, "the probe")
+            assert here.asked_at - throttled_at > _RETRY_AFTER - 0.1
+
+
+def _knows_a_closed_lane(file: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        states = [json.loads(state) for (state,) in database.execute("SELECT state FROM accounts")]
+    return any(state.get("closed_until") for state in states)
 
 
 # --- a port in use --------------------------------------------------------------------------------------------
