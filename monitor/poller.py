@@ -56,6 +56,11 @@ class Watched:
         self.failures = 0
         """Consecutive polls that did not say what was asked."""
 
+    def succeed(self, other: "Watched") -> None:
+        """The target left and came back while `other` was being polled: what was learned by that holds."""
+        self.state, self.last_seen_at, self.ended_at = other.state, other.last_seen_at, other.ended_at
+        self.traces, self.failures = other.traces, other.failures
+
 
 class Source(Protocol):
     """Where observations come from."""

@@ -56,6 +56,15 @@ Beliefs = Callable[[Collection[TargetKey]], Awaitable[Mapping[TargetKey, tuple[T
 """What the store believes of these targets, with when they were last seen; those never seen are absent."""
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What it takes to watch other targets."""
+
+    targets: Mapping[TargetKey, Target]
+    change: Difference
+    beliefs: Mapping[TargetKey, tuple[TargetState, datetime | None]]
+    """Of those that are added."""
+
+
 class Round:
     """One account's round: its schedule, its lane, and whether it goes on."""
 
@@ -192,6 +201,8 @@ class Scheduler:
 
     def _finish(self, round_: Round, watched: Watched) -> None:
         key = watched.target.key
+        if (again := self.watched.get(key, watched)) is not watched:
+            again.succeed(watched)
         if watched.ended_at is not None:
             round_.schedule.remove(key)
             self._ended.append(key)
@@ -210,14 +221,21 @@ class Scheduler:
 
     async def replace(self, targets: Mapping[TargetKey, Target]) -> Difference:
         """Watch these targets from now on; those that stay keep their schedule and what is believed of them."""
+        return await self.carry_out(await self.plan(targets))
+
+    async def plan(self, targets: Mapping[TargetKey, Target]) -> Plan:
+        """All of `replace` that can fail, because the store cannot be read; changes nothing."""
         change = await asyncio.get_running_loop().run_in_executor(None, difference, self._targets, targets)
-        beliefs = await self._beliefs([target.key for target in change.added])
-        self._targets = targets
+        return Plan(targets, change, await self._beliefs([target.key for target in change.added]))
+
+    async def carry_out(self, plan: Plan) -> Difference:
+        """The rest of `replace`. Nothing else may have changed what is watched since the plan was made."""
+        change, self._targets = plan.change, plan.targets
         await _in_chunks(change.removed, self._remove)
         await _in_chunks(change.changed, self._change)
         await _in_chunks(
             change.added,
-            lambda target: self._add(target, *beliefs.get(target.key, (TargetState(key=target.key), None))),
+            lambda target: self._add(target, *plan.beliefs.get(target.key, (TargetState(key=target.key), None))),
         )
         for round_ in self._rounds.values():
             round_.wake()

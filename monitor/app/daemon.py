@@ -378,6 +378,8 @@ class Daemon:
                 record = await Reloading(self, settings).apply(trigger)
             except ConfigurationError as error:
                 record = ReloadRecord(False, self._around.now(), trigger, errors=tuple(error.errors))
+            except StoreUnavailable as error:
+                record = ReloadRecord(False, self._around.now(), trigger, errors=(f"store.url: {error}",))
             self.telemetry.reload(record)
             return record.errors
 

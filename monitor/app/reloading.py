@@ -30,9 +30,10 @@ class Reloading:
         self._after = {account.id: account for account in new.accounts}
 
     async def apply(self, trigger: str) -> ReloadRecord:
-        """Raises ConfigurationError, and has changed nothing then."""
+        """Raises ConfigurationError or StoreUnavailable, and has changed nothing then."""
         credentials = self._credentials()
         daemon, new = self._daemon, self._new
+        plan = await daemon.scheduler.plan(new.watchlist.targets)
         daemon.settings = new
         daemon.announcer.config = parts.poller(new)
         daemon.scheduler.retention = new.polling.retention
@@ -42,7 +43,7 @@ class Reloading:
                 daemon.enlist(account, new, credentials[name])
             else:
                 self._change(account, credentials[name])
-        change = await daemon.scheduler.replace(new.watchlist.targets)
+        change = await daemon.scheduler.carry_out(plan)
         for name in added:
             daemon.begin(name)
         for name in self._before.keys() - self._after.keys():
