@@ -211,6 +211,20 @@ class House:
     # --- the disk ---
 
     @contextmanager
+    def reading_fails(self) -> Iterator[None]:
+        """Nothing can be read."""
+        reading = self.daemon.store._reading
+
+        def fail(_: Connection) -> None:
+            raise OperationalError("BEGIN", None, OSError("disk I/O error"))
+
+        event.listen(reading, "begin", fail)
+        try:
+            yield
+        finally:
+            event.remove(reading, "begin", fail)
+
+    @contextmanager
     def disk_fails(self, *, after_commit: bool = False) -> Iterator[None]:
         """Every commit ends in an error; `after_commit`: it succeeds, and nobody hears of it."""
         writing = self.daemon.store._writing

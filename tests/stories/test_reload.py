@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core.model import Status, TargetKey
 from monitor.sim import plots
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.scenario import Scenario
@@ -206,3 +207,52 @@ async def test_reloads_that_change_nothing_change_nothing(tmp_path: Path) -> Non
         for target in house.targets:
             times = house.asked(target.name)
             assert gaps(times, 40.0) == pytest.approx([30.0] * len(gaps(times, 40.0)), abs=0.3)
+
+
+async def test_a_target_that_leaves_and_comes_back_during_the_poll_that_sees_its_end_is_seen_to_have_ended(
+    tmp_path: Path,
+) -> None:
+    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+    slow = Fault(trouble=Trouble.SLOW, begin=100.0, end=200.0, seconds=4.0)
+    roles = role("onboarding-reply", "failed", fault), role("order-reminder", "order", LONG)
+    async with House(tmp_path, scene("night", *roles, faults=(slow,))) as house:
+        everybody = house.targets
+        while max(house.asked("failed"), default=0.0) < 100.0:
+            await house.until(house.t + 1.0)
+        house.targets = everybody[1:]
+        assert await house.reload() == ()
+        house.targets = everybody
+        assert await house.reload() == ()
+        await house.until(300.0)
+        labels = {"account": ACME.id, "definition": everybody[0].definition}
+        assert house.metric("workflow_targets", **labels, status="Terminated") == 1
+        watched = house.daemon.scheduler.watched[TargetKey(*everybody[0][:3])]
+        assert watched.state.status is Status.TERMINATED
+        assert watched.ended_at is not None
+        assert [event["type"] for event in house.told()] == ["workflow.step_failed", "workflow.terminated"]
+        asked = len(house.asked("failed"))
+        await house.until(500.0)
+        assert len(house.asked("failed")) == asked
+
+
+async def test_a_reload_while_the_store_cannot_be_read_is_refused_and_succeeds_later(tmp_path: Path) -> None:
+    house = House(tmp_path, night())
+    everybody = house.targets
+    house.accounts, house.targets = [ACME.id], everybody[:5]
+    async with house:
+        await house.until(300.0)
+        house.accounts, house.targets = [ACME.id, GLOBEX.id], everybody[1:]
+        house.lane["requests_per_second"] = 9
+        with house.reading_fails():
+            [error] = await house.reload()
+        assert "store.url" in error
+        assert house.metric("workflow_monitor_config_last_reload_successful") == 0
+        await house.until(400.0)
+        assert {sent.account for sent in house.sent} == {ACME.id}
+        assert house.metric("workflow_monitor_lane_requests_per_second", account=ACME.id) == 10
+        assert await house.reload() == ()
+        await house.until(500.0)
+        assert {sent.account for sent in house.sent} == {ACME.id, GLOBEX.id}
+        asked = {target.name: house.asked(target.name) for target in everybody[1:]}
+        house.lane["requests_per_second"] = 10
+    assert min(len(times) for times in asked.values()) >= 3
