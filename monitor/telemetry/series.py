@@ -4,6 +4,7 @@ A scrape runs in another thread than the loop that changes these. Every read of 
 interpreter does not interrupt; what it copies are objects whose fields are replaced, never dicts that grow.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -101,7 +102,8 @@ class NamedTargets(Collector):
     def __init__(self, most: int = _MOST_SERIES) -> None:
         self._most = most
         self._shown: dict[TargetKey, _Named] = {}
-        self._waiting: dict[TargetKey, _Named] = {}
+        self._waiting: OrderedDict[TargetKey, _Named] = OrderedDict()
+        """Its first is found at once, however many were taken from its front; a dict would look for it."""
 
     def place(self, target: Target, status: Status) -> None:
         key = target.key
@@ -119,8 +121,8 @@ class NamedTargets(Collector):
 
     def remove(self, key: TargetKey) -> None:
         if self._waiting.pop(key, None) is None and self._shown.pop(key, None) is not None and self._waiting:
-            first = next(iter(self._waiting))
-            self._shown[first] = self._waiting.pop(first)
+            first, named = self._waiting.popitem(last=False)
+            self._shown[first] = named
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(

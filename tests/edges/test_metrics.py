@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -392,6 +393,17 @@ def test_a_named_target_beyond_the_bound_takes_the_place_of_one_that_goes() -> N
     assert ones == ["Suspended"]
     named.place(msgspec.structs.replace(targets[1], name=None), Status.RUNNABLE)
     assert shown() == ({"n2", "n3"}, 0.0)
+
+
+def test_a_hundred_thousand_named_targets_go_without_holding_the_loop() -> None:
+    named = NamedTargets()
+    targets = [Target(key=TargetKey("acme", "d", f"w{n}"), interval=1.0, name="n") for n in range(100_000)]
+    for target in targets:
+        named.place(target, Status.COMPLETE)
+    begin = time.process_time()
+    for target in targets:
+        named.remove(target.key)
+    assert time.process_time() - begin < 1.0
 
 
 @given(
