@@ -3,6 +3,7 @@
 Pure but for its memory, which is bounded: the answer that was read the longest ago makes way.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from monitor.upstream.wire import read_status
 
 _OK = 200
 _KEPT = 131_072
-"""Targets; some 300 bytes each beside the belief, with which the step log is shared."""
+"""Targets; some 370 bytes each beside the belief, with which the step log is shared."""
 
 
 class Recall:
@@ -20,7 +21,7 @@ class Recall:
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
-        self._last: dict[TargetKey, tuple[int, Seen]] = {}
+        self._last: OrderedDict[TargetKey, tuple[int, Seen]] = OrderedDict()
         """Each with the hash of its bytes, by a secret key that Python makes anew for each process (SipHash)."""
 
     def read(self, key: TargetKey, response: Response, *, now: Callable[[], datetime], secret: str) -> Seen | Failed:
@@ -37,9 +38,9 @@ class Recall:
         return read
 
     def _keep(self, key: TargetKey, mark: int, seen: Seen) -> None:
+        self._last.pop(key, None)
         if seen.snapshot.status.ended:
-            self._last.pop(key, None)  # it will not be asked for again
-            return
+            return  # it will not be asked for again
         self._last[key] = mark, seen
         if len(self._last) > self._kept:
-            del self._last[next(iter(self._last))]
+            self._last.popitem(last=False)

@@ -67,3 +67,13 @@ def test_the_answer_that_was_read_the_longest_ago_makes_way() -> None:
     _read(recall, "c", _answer("c"))
     assert _read(recall, "b", _answer("b")) is second
     assert _read(recall, "a", _answer("a")) is not first
+
+
+def test_an_answer_that_was_read_again_keeps_its_place_in_the_memory_longest() -> None:
+    recall = Recall(kept=2)
+    _read(recall, "a", _answer("a"))
+    second = _read(recall, "b", _answer("b"))
+    again = _read(recall, "a", _answer("a", "Suspended"))
+    _read(recall, "c", _answer("c"))
+    assert _read(recall, "a", _answer("a", "Suspended")) is again
+    assert _read(recall, "b", _answer("b")) is not second
