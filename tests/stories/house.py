@@ -94,6 +94,9 @@ class House:
         """More keys of a target's entry in the watchlist, by its name."""
         self.instead: Callable[[str], Answer | None] = lambda _path: None
         """Answers in the API's place, by path; None leaves it to the API."""
+        self.watch_files = False
+        self.faults = 0
+        """Errors of ours that this story is about."""
         self.daemon: Daemon
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -132,7 +135,7 @@ class House:
             reader=InlineExecutor,
             stdout=self.log,
             serve=False,
-            watch_files=False,
+            watch_files=self.watch_files,
         )
         self.daemon = Daemon(self.load(), self.load, surroundings)
         self._running = asyncio.create_task(self.daemon.run(self._stop), name="daemon")
@@ -159,7 +162,7 @@ class House:
             await self.stop()
         self.keeps_its_budget()
         self.repeats_to_the_letter()
-        assert not self.lines("fault"), "a loop survived an error of ours"
+        assert len(self.lines("fault")) == self.faults, "a loop survived an error of ours"
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,0 +1,101 @@
+"""What else may befall a daemon: errors of its own, a second one beside it, files that change under its feet."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.sim import plots
+from monitor.sim.answers import Answer
+from monitor.sim.scenario import Scenario
+from monitor.sim.stage import ACME, role, scene
+from tests.stories.house import House
+
+pytestmark = pytest.mark.looptime
+
+LONG = plots.complete("order-reminder", 1e9)
+
+
+def faults(count: int) -> Scenario:
+    """One each minute."""
+    message = "Invalid subaccount id."
+    return scene(
+        "night",
+        *[
+            role("onboarding-reply", f"w{n}", plots.fault("onboarding-reply", "step1", message, 60.0 * (n + 1)))
+            for n in range(count)
+        ],
+    )
+
+
+async def test_an_error_of_our_own_in_one_poll_ends_no_other_and_is_logged_now_and_then(tmp_path: Path) -> None:
+    async with House(tmp_path, faults(4)) as house:
+        cursed = house.targets[0].workflow
+
+        def answer(path: str) -> Answer | None:
+            if path.endswith(cursed) and 30.0 < house.t < 600.0:
+                raise ZeroDivisionError
+            return None
+
+        house.instead = answer
+        await house.until(600.0)
+        assert {event["data"]["name"] for event in house.told()} == {"w1", "w2", "w3"}
+        assert all(health.turns for health in house.daemon.loops().values())
+        assert house.metric("workflow_monitor_faults_total", loop="poll acme")
+        assert house.metric("workflow_monitor_lane_open", account=ACME.id) == 1
+        await house.until(1000.0)
+        assert [event["type"] for event in house.about("w0")] == ["workflow.step_failed", "workflow.terminated"]
+        house.faults = 1
+        [line] = house.lines("fault")
+    assert line["error"] == "ZeroDivisionError"
+    assert "Traceback" in line["exception"]
+
+
+async def test_two_daemons_on_one_database_tell_each_fact_under_one_id(tmp_path: Path) -> None:
+    """Nobody asks for it; but it happens in a rolling update."""
+    scenario = faults(6)
+    async with House(tmp_path, scenario) as one, House(tmp_path, scenario) as other:
+        await one.until(150.0)
+        await other.crash()
+        await one.until(210.0)
+        await other.start()
+        await one.until(600.0)
+        told = one.told() + other.told()
+        for house in (one, other):
+            states = {watched.state.status.value for watched in house.daemon.scheduler.watched.values()}
+            assert states == {"Terminated"}
+    by_id = {event["id"]: event for event in told}
+    assert all(by_id[event["id"]] == event for event in told)
+    facts = sorted((event["data"]["name"], event["type"]) for event in by_id.values())
+    kinds = ("workflow.step_failed", "workflow.terminated")
+    assert facts == [(f"w{n}", kind) for n in range(6) for kind in kinds]
+
+
+async def test_files_that_change_are_read_again_and_bad_ones_are_survived(tmp_path: Path) -> None:
+    roles = [role("order-reminder", f"order-{n}", LONG) for n in range(4)]
+    house = House(tmp_path, scene("night", *roles))
+    house.watch_files = True
+    everybody = house.targets
+    house.targets = everybody[:2]
+    async with house:
+        await house.until(100.0)
+        house.targets = everybody[1:3]
+        house.write()
+        await house.until(110.0)
+        assert len(house.lines("config.loaded")) == 2
+        await house.until(150.0)
+        (tmp_path / "watchlist.yaml").write_bytes(b"\xff\xfe\x00targets")
+        await house.until(160.0)
+        (tmp_path / "monitor.yaml").unlink()
+        await house.until(170.0)
+        assert house.metric("workflow_monitor_config_last_reload_successful") == 0
+        assert len(house.lines("config.refused")) == 2
+        await house.until(250.0)
+        house.targets = everybody
+        house.write()
+        await house.until(300.0)
+        assert house.metric("workflow_monitor_config_last_reload_successful") == 1
+        asked = {target.name: house.asked(target.name) for target in everybody}
+    assert not [at for at in asked["order-0"] if 105.0 < at < 250.0]
+    assert len([at for at in asked["order-1"] if 105.0 < at < 250.0]) in (4, 5), "the old list holds"
+    assert 100.0 < min(asked["order-2"]) < 115.0
+    assert 250.0 < min(asked["order-3"]) < 265.0
