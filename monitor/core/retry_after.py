@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_LONGEST = 86_400.0
 _LONGEST_DATE = 64
 
 
@@ -21,7 +20,8 @@ def parse_http_date(text: str) -> datetime | None:
 
 
 def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
-    """Seconds to wait, at most a day; None where there is no answer in it.
+    """Seconds to wait, as many as are asked; None where there is no answer in it. What is too long to be meant, who
+    obeys decides.
 
     `text` is whole or fractional seconds, or a date. A date is taken relative to `now`, which should be the answer's
     own `Date`, so that clocks that differ do not matter; without one a date says nothing. Negative numbers, dates that
@@ -29,9 +29,9 @@ def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
     """
     stripped = (text or "").strip()
     if _SECONDS.fullmatch(stripped):
-        return min(float(stripped), _LONGEST)
+        return float(stripped)
     moment = parse_http_date(stripped)
     if moment is None or now is None:
         return None
     seconds = (moment - now).total_seconds()
-    return min(seconds, _LONGEST) if seconds >= 0 else None
+    return seconds if seconds >= 0 else None

@@ -102,6 +102,11 @@ def test_a_429_closes_the_lane_for_retry_after_and_not_a_moment_less() -> None:
     assert lane.take(START + lane.wait(START)) is not None
 
 
+def test_a_retry_after_of_days_is_obeyed_whole() -> None:
+    lane = throttled(rested(), START, 2 * 86_400.0)
+    assert lane.wait(START) == pytest.approx(2 * 86_400.0, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("later", "asked", "closed_until"),
     [(1.0, 5.0, 30.0), (1.0, 0.0, 30.0), (1.0, None, 30.0), (1.0, 29.0, 30.0), (1.0, 45.0, 46.0)],
