@@ -20,12 +20,12 @@ def parse_http_date(text: str) -> datetime | None:
 
 
 def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
-    """Seconds to wait, as many as are asked; None where there is no answer in it. What is too long to be meant, who
-    obeys decides.
+    """Seconds to wait, as many as were asked for; None where there is no answer in it.
 
     `text` is whole or fractional seconds, or a date. A date is taken relative to `now`, which should be the answer's
     own `Date`, so that clocks that differ do not matter; without one a date says nothing. Negative numbers, dates that
-    have passed and anything else are nonsense, which is not an answer.
+    have passed and anything else are nonsense, which is not an answer. Whether
+    it is too long to be meant, who obeys decides.
     """
     stripped = (text or "").strip()
     if _SECONDS.fullmatch(stripped):
