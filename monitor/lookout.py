@@ -64,7 +64,8 @@ class Lookout:
             beat()
             self._wake.clear()
             verdict = judge(self.state, self._reach, self._now(), self.blind_after)
-            state = msgspec.structs.replace(verdict.state, closed_until=self._gate.closed_until)
+            gate = self._gate
+            state = msgspec.structs.replace(verdict.state, closed_until=gate.closed_until, closed_for=gate.closed_for)
             if state != self.state:
                 await self._commit(state, verdict.events)
                 continue

@@ -289,6 +289,8 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     blind: Condition = Condition()
     closed_until: datetime | None = None
     """`Retry-After` holds the lane shut until then, also across a restart."""
+    closed_for: float | None = None
+    """Seconds that `closed_until` was ahead when it was set: no clock that is set back makes it more."""
     revision: int = 0
 
 

@@ -46,8 +46,12 @@ class Gate:
         jitter: Callable[[], float],
         report: Callable[[LaneRecord], None],
         closed_until: datetime | None = None,
+        closed_for: float | None = None,
     ) -> None:
         """`jitter` gives numbers in [0, 1). A `closed_until` still to come closes the lane as a 429 would have.
+
+        But for no longer than `closed_for`, the seconds that were asked for when it was set: the clock may have been
+        set back since.
 
         Must be made inside the running loop, whose clock it goes by.
         """
@@ -56,6 +60,8 @@ class Gate:
         """Set when `wait()` may have become smaller; who waits for it clears it."""
         self.closed_until: datetime | None = None
         """When the probe may go, for the store; None when open. Past while the probe is out."""
+        self.closed_for: float | None = None
+        """Seconds that `closed_until` was ahead when it was set; None when open."""
         self._now = now
         self._jitter = jitter
         self._report = report
@@ -67,13 +73,19 @@ class Gate:
         self._told_rate = self._lane.rate
         self._told_until: datetime | None = None
         if closed_until is not None and (remaining := (closed_until - now()).total_seconds()) > 0:
-            self._lane = self._lane.slowed(time).closed(time, remaining, "closed by Retry-After before the start")
-            self.closed_until = closed_until
+            seconds = remaining if closed_for is None else min(remaining, closed_for)
+            self._lane = self._lane.slowed(time).closed(time, seconds, "closed by Retry-After before the start")
+            self._note(seconds)
             self._tell()
 
     @property
     def open(self) -> bool:
         return self._lane.phase is Phase.OPEN
+
+    @property
+    def shut(self) -> bool:
+        """Whether a 429 forbids to send; False once the probe may go, though the lane is not open yet."""
+        return self._lane.closed_for(asyncio.get_running_loop().time()) > 0
 
     @property
     def requests_per_second(self) -> float:
@@ -137,17 +149,21 @@ class Gate:
         if lane.phase is Phase.CLOSED:
             self._close(before, lane)
         else:
-            self.closed_until = self._told_until = None
+            self.closed_until = self.closed_for = self._told_until = None
             if before.phase is not Phase.OPEN or self._rate_is_news(lane):
                 self._tell()
         self._wake()
 
     def _close(self, before: Lane, lane: Lane) -> None:
-        seconds = lane.closed_for(asyncio.get_running_loop().time())
-        self.closed_until = self._now() + timedelta(microseconds=math.ceil(seconds * 1e6))
+        until = self._note(lane.closed_for(asyncio.get_running_loop().time()))
         told = self._told_until
-        if lane.closings != before.closings or told is None or self.closed_until - told >= _TOLD_EXTENSION:
+        if lane.closings != before.closings or told is None or until - told >= _TOLD_EXTENSION:
             self._tell()
+
+    def _note(self, seconds: float) -> datetime:
+        self.closed_for = seconds
+        self.closed_until = self._now() + timedelta(microseconds=math.ceil(seconds * 1e6))
+        return self.closed_until
 
     def _rate_is_news(self, lane: Lane) -> bool:
         ceiling = lane.limits.requests_per_second

@@ -33,11 +33,24 @@ class Told(list[LaneRecord]):
 
 
 def gate(
-    rate: float = 10, burst: int = 10, *, told: list[LaneRecord] | None = None, closed_until: datetime | None = None
+    rate: float = 10,
+    burst: int = 10,
+    *,
+    told: list[LaneRecord] | None = None,
+    closed_until: datetime | None = None,
+    closed_for: float | None = None,
 ) -> Gate:
     report: Callable[[LaneRecord], None] = (lambda _: None) if told is None else told.append
     limits = LaneLimits(rate, burst)
-    return Gate("acme", limits, now=now, jitter=lambda: 0.0, report=report, closed_until=closed_until)
+    return Gate(
+        "acme",
+        limits,
+        now=now,
+        jitter=lambda: 0.0,
+        report=report,
+        closed_until=closed_until,
+        closed_for=closed_for,
+    )
 
 
 def taken(gate: Gate) -> Permit:
@@ -291,6 +304,35 @@ async def test_a_closing_holds_across_a_restart_and_ends_with_a_probe() -> None:
     await asyncio.sleep(gate_.wait())
     assert taken(gate_).probe
     assert gate_.take() is None
+
+
+@pytest.mark.parametrize(
+    ("until", "asked", "seconds"),
+    [
+        pytest.param(45.0, 60.0, 45.0, id="what is left of it"),
+        pytest.param(3 * 86_400.0, 60.0, 60.0, id="a clock set back asks for no more than the API did"),
+        pytest.param(3 * 86_400.0, None, 3 * 86_400.0, id="nobody knows what was asked"),
+    ],
+)
+async def test_a_closing_lasts_after_a_restart_no_longer_than_was_asked(
+    until: float, asked: float | None, seconds: float
+) -> None:
+    gate_ = gate(closed_until=now() + timedelta(seconds=until), closed_for=asked)
+    assert gate_.wait() == pytest.approx(seconds, abs=1e-3)
+    assert gate_.closed_until == now() + timedelta(seconds=seconds)
+    assert gate_.closed_for == pytest.approx(seconds)
+
+
+async def test_a_gate_says_for_how_long_it_was_closed() -> None:
+    gate_ = gate()
+    assert (gate_.closed_for, gate_.shut) == (None, False)
+    await throttled(gate_, 30.0)
+    assert gate_.closed_for == pytest.approx(30.0, abs=1e-3)
+    assert gate_.shut
+    await asyncio.sleep(gate_.wait())
+    assert (gate_.open, gate_.shut) == (False, False), "its probe may go, and nobody sends one"
+    gate_.answered(taken(gate_), Outcome.OK, None)
+    assert (gate_.closed_for, gate_.closed_until) == (None, None)
 
 
 async def test_a_closing_that_has_passed_closes_nothing() -> None:
