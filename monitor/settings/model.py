@@ -4,6 +4,7 @@ Durations are seconds, sizes are bytes. Whatever a file or a variable holds come
 """
 
 import enum
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -28,15 +29,17 @@ from monitor.settings.fields import (
 from monitor.settings.globs import event_globs, paths
 from monitor.settings.secrets import SecretSource, from_file, from_variable, one_of_two
 from monitor.upstream.address import check_base_url
+from monitor.upstream.credentials import check_key
 
 _Flag = Annotated[bool, flag()]
 _PATH = {"type": "string", "minLength": 1}
 _URL = {"type": "string", "format": "uri"}
 _TEXTS = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
+_VARIABLE = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 SecretFile = Annotated[SecretSource | None, optional(Written(from_file, _PATH))]
-SecretVariable = Annotated[
-    SecretSource | None, optional(Contextual(from_variable, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}))
-]
+SecretVariable = Annotated[SecretSource | None, optional(Contextual(from_variable, _VARIABLE))]
+KeyFile = Annotated[SecretSource | None, optional(Written(partial(from_file, rule=check_key), _PATH))]
+KeyVariable = Annotated[SecretSource | None, optional(Contextual(partial(from_variable, rule=check_key), _VARIABLE))]
 
 
 class LogLevel(enum.StrEnum):
@@ -100,9 +103,9 @@ class Account(Section):
 
     id: Annotated[str, identifier()]
     """`accountId` in the API."""
-    api_key_file: SecretFile = default(None)
+    api_key_file: KeyFile = default(None)
     """Read again when the file changes."""
-    api_key_env: SecretVariable = default(None)
+    api_key_env: KeyVariable = default(None)
     requests_per_second: Annotated[float, number(0.001, 10_000)] = default("10")
     """Ceiling of the lane."""
     burst: Annotated[int, integer(1, 100_000)] = default("10")

@@ -1,13 +1,15 @@
 """Where a secret is, and whether it can be read. What it says is in no error, repr or log."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationInfo
 
 _MAX_BYTES = 64 * 1024
+Rule = Callable[[str], str]
+"""Takes what stands in a file or a variable, gives the secret in it, or raises ValueError with the reason."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -27,20 +29,29 @@ class SecretSource:
     def read(self) -> str:
         """The secret as it is now; raises SecretError. Blocking where it is a file."""
         if self.file is not None:
-            return _checked(_content(self.file))
-        return _checked(self.value or "")
+            return one_line(_content(self.file))
+        return one_line(self.value or "")
 
 
-def from_file(value: object) -> SecretSource:
-    """The secret in a file, proved to be readable; raises ValueError."""
+def one_line(text: str) -> str:
+    """The rule for a secret that says no more of itself; raises SecretError."""
+    secret = text.rstrip("\r\n")
+    if not secret:
+        raise SecretError("the secret is empty")
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        raise SecretError("a secret is one line of printable ASCII characters, without spaces around it")
+    return secret
+
+
+def from_file(value: object, *, rule: Rule = one_line) -> SecretSource:
+    """The secret in a file, proved to be readable and usable; raises ValueError."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise SecretError("expected the path of a file that holds the secret")
-    source = SecretSource(file=Path(value))
-    source.read()
-    return source
+    rule(_content(Path(value)))
+    return SecretSource(file=Path(value))
 
 
-def from_variable(value: object, info: ValidationInfo) -> SecretSource:
+def from_variable(value: object, info: ValidationInfo, *, rule: Rule = one_line) -> SecretSource:
     """The secret in a variable of the environment, which the validation's context holds; raises ValueError."""
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         raise SecretError("expected the name of a variable that holds the secret")
@@ -48,9 +59,8 @@ def from_variable(value: object, info: ValidationInfo) -> SecretSource:
     if not environ.get(value):
         # The name is not repeated: whoever mistook this key for the secret's own would read it in a log.
         raise SecretError("the variable that is named here is not set")
-    source = SecretSource(env=value, value=environ[value])
-    source.read()
-    return source
+    rule(environ[value])
+    return SecretSource(env=value, value=environ[value])
 
 
 def one_of_two(variable: SecretSource | None, file: SecretSource | None, name: str) -> SecretSource | None:
@@ -78,12 +88,3 @@ def _content(path: Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise SecretError("the file holds no text in UTF-8") from None
-
-
-def _checked(text: str) -> str:
-    secret = text.rstrip("\r\n")
-    if not secret:
-        raise SecretError("the secret is empty")
-    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
-        raise SecretError("a secret is one line of printable ASCII characters, without spaces around it")
-    return secret

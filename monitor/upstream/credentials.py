@@ -3,12 +3,14 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 _LONGEST = 8_192
-"""Bytes; servers take no longer header."""
+"""Characters; servers take no longer header."""
+_MOST_BYTES = 64 * 1024
+"""Of a file; what is longer was never meant as a key."""
 _CHECK_EVERY = 1.0
 
 _Mark = tuple[int, int, int, int]
@@ -47,15 +49,6 @@ class LiteralCredential:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._source})"
-
-
-class EnvironmentCredential(LiteralCredential):
-    """A key from a variable of the environment."""
-
-    def __init__(self, name: str, environ: Mapping[str, str] = os.environ) -> None:
-        if name not in environ:
-            raise CredentialError(f"variable {name} is not set")
-        super().__init__(environ[name], f"variable {name}")
 
 
 class FileCredential:
@@ -98,10 +91,16 @@ class FileCredential:
         try:
             with self._path.open("rb") as file:
                 stat = os.fstat(file.fileno())
-                content = file.read(_LONGEST + 1)
+                content = file.read(_MOST_BYTES + 1)
         except OSError as error:
             raise CredentialError(f"{self._path}: {error.strerror or type(error).__name__}") from error
-        return _mark(stat), _checked(content.decode("latin-1"), str(self._path))
+        if len(content) > _MOST_BYTES:
+            raise CredentialError(f"{self._path}: the file is too large for a key")
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise CredentialError(f"{self._path}: the file holds no text in UTF-8") from None
+        return _mark(stat), _checked(text, str(self._path))
 
     def _marked(self) -> _Mark | None:
         try:
@@ -122,15 +121,22 @@ def _mark(stat: os.stat_result) -> _Mark:
 
 
 def _checked(text: str, source: str) -> str:
-    """The key without the newline that editors leave behind it; raises CredentialError."""
+    try:
+        return check_key(text)
+    except CredentialError as error:
+        raise CredentialError(f"{source}: {error}") from None
+
+
+def check_key(text: str) -> str:
+    """The key without the newline that editors leave behind it; raises CredentialError. The settings ask here, too."""
     secret = text.rstrip("\r\n")
     if not secret:
-        raise CredentialError(f"{source}: expected a key, it is empty")
+        raise CredentialError("expected a key, it is empty")
     if len(secret) > _LONGEST:
-        raise CredentialError(f"{source}: expected a key of at most {_LONGEST} characters")
+        raise CredentialError(f"expected a key of at most {_LONGEST} characters")
     for place, character in enumerate(secret, 1):
         if not "!" <= character <= "~":
             raise CredentialError(
-                f"{source}: character {place} cannot stand in a header; expected ASCII letters, digits and signs"
+                f"character {place} cannot stand in a header; expected ASCII letters, digits and signs"
             )
     return secret

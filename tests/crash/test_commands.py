@@ -50,12 +50,9 @@ async def test_the_version_is_told() -> None:
     [
         ["dance"],
         [],
-        ["run", "--loud"],
         ["demo", "--duration", "soon"],
-        ["simulate"],
         ["simulate", "--port", "70000"],
         ["status", "acme", "one/two", "three"],
-        ["schema", "weather"],
     ],
     ids=lambda arguments: " ".join(arguments) or "nothing",
 )
@@ -98,21 +95,29 @@ async def test_every_error_of_the_configuration_is_told_by_place(here: Station, 
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("name", ["check", "run"])
-async def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
-    ended = await command(name, "--config", "nowhere.yaml", cwd=tmp_path)
+async def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    ended = await command("run", "--config", "nowhere.yaml", cwd=tmp_path)
     assert ended.code == 2
     assert [line.split(": ")[0] for line in ended.stderr.splitlines()] == ["nowhere.yaml"]
 
 
-@pytest.mark.parametrize("name", ["check", "run"])
-async def test_a_secret_that_cannot_be_read_is_told_by_its_place_in_the_file(here: Station, name: str) -> None:
+async def test_a_secret_that_cannot_be_read_is_told_by_its_place_in_the_file(here: Station) -> None:
     (here.folder / f"key-{ACME.id}").unlink()
-    ended = await command(name, "--config", str(here.config))
+    ended = await command("run", "--config", str(here.config))
     assert ended.code == 2
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"{here.config}: accounts[0].api_key_file: ")
     assert ACME.key not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("name", ["check", "run", "status"])
+async def test_a_key_that_cannot_be_sent_is_told_before_anything_is_done(here: Station, name: str) -> None:
+    (here.folder / f"key-{ACME.id}").write_text("a blank\n")
+    instance = (ACME.id, "d", "w") if name == "status" else ()
+    ended = await command(name, *instance, "--config", str(here.config))
+    assert ended.code == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"{here.config}: accounts[0].api_key_file: character 2 cannot stand in a header")
 
 
 @pytest.mark.parametrize("content", ["newer", "no database"])

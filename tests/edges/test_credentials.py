@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.upstream.credentials import (
-    CredentialError,
-    EnvironmentCredential,
-    FileCredential,
-    LiteralCredential,
-)
+from monitor.upstream.credentials import CredentialError, FileCredential, LiteralCredential
 
 SECRET = "s3cr3t.of-the_account+/="
 
@@ -45,15 +40,6 @@ def test_the_newline_at_the_end_of_a_file_is_not_part_of_the_key(key: Path, end:
     assert FileCredential(key).bearer() == SECRET
 
 
-def test_a_variable_holds_a_key() -> None:
-    assert EnvironmentCredential("KEY", {"KEY": SECRET}).bearer() == SECRET
-
-
-def test_a_variable_that_is_not_set_is_named() -> None:
-    with pytest.raises(CredentialError, match="variable KEY is not set"):
-        EnvironmentCredential("KEY", {})
-
-
 def test_a_file_that_is_not_there_is_named_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(CredentialError, match=r"absent: No such file or directory"):
         FileCredential(tmp_path / "absent")
@@ -76,18 +62,28 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("made", ["file", "variable", "literal"])
+@pytest.mark.parametrize("made", ["file", "literal"])
 @pytest.mark.parametrize(("text", "said"), UNFIT.values(), ids=UNFIT.keys())
 def test_a_key_that_cannot_be_sent_is_refused_without_being_shown(key: Path, text: str, said: str, made: str) -> None:
     key.write_text(text)
     makers: dict[str, Callable[[], object]] = {
         "file": lambda: FileCredential(key),
-        "variable": lambda: EnvironmentCredential("KEY", {"KEY": text}),
         "literal": lambda: LiteralCredential(text),
     }
     with pytest.raises(CredentialError, match=said) as caught:
         makers[made]()
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff", "holds no text in UTF-8"), (b"x" * 65_537, "too large"), (b"x" * 8192 + b"\ny", "at most 8192")],
+    ids=["bytes", "large", "long line before another"],
+)
+def test_a_file_that_holds_something_else_is_no_key(key: Path, content: bytes, said: str) -> None:
+    key.write_bytes(content)
+    with pytest.raises(CredentialError, match=said):
+        FileCredential(key)
 
 
 def test_a_changed_file_is_read_again_at_most_once_a_second(key: Path, clock: Clock) -> None:
@@ -158,10 +154,10 @@ def test_the_last_key_stays_in_use_while_its_file_cannot_be_used_and_that_is_sai
 
 
 def test_no_key_shows_in_a_repr(key: Path) -> None:
-    credentials = [FileCredential(key), EnvironmentCredential("KEY", {"KEY": SECRET}), LiteralCredential(SECRET)]
+    credentials = [FileCredential(key), LiteralCredential(SECRET, "variable KEY"), LiteralCredential(SECRET)]
     assert [repr(credential) for credential in credentials] == [
         f"FileCredential({key})",
-        "EnvironmentCredential(variable KEY)",
+        "LiteralCredential(variable KEY)",
         "LiteralCredential(the key)",
     ]
     assert SECRET not in f"{credentials!s}"

@@ -96,11 +96,11 @@ targets:
 
 
 def test_the_documented_example_loads(tmp_path: Path) -> None:
-    (tmp_path / "acme.key").write_text("of acme\n")
+    (tmp_path / "acme.key").write_text("of-acme\n")
     (tmp_path / "hook.key").write_text("of the hook\r\n")
     settings = _load(tmp_path, _DOCUMENTED, _DOCUMENTED_WATCHLIST, {})
     assert settings.accounts[0].secret == SecretSource(file=tmp_path / "acme.key")
-    assert settings.accounts[0].secret.read() == "of acme"
+    assert settings.accounts[0].secret.read() == "of-acme"
     (receiver,) = settings.receivers
     assert (receiver.url, receiver.min_severity, receiver.timeout) == (
         "https://hooks.example/x",
@@ -150,24 +150,24 @@ def test_the_environment_stands_over_the_file_key_by_key(tmp_path: Path) -> None
 def test_lists_come_from_the_environment_as_json(tmp_path: Path) -> None:
     environ = {
         "MONITOR_ACCOUNTS": '[{"id": "a", "requests_per_second": 2.5, "burst": 3, "api_key_env": "MONITOR_A_KEY"}]',
-        "MONITOR_A_KEY": "of a",
+        "MONITOR_A_KEY": "of-a",
         "MONITOR_RECEIVERS": '[{"name": "r", "type": "webhook", "url": "http://x.example", "allow_http": true}]',
         "MONITOR_WATCHLIST": f'["{tmp_path}/watch*.yaml"]',
     }
     settings = _load(tmp_path, "accounts: [{id: acme}, {id: other}]", environ=environ)
     (account,) = settings.accounts
-    assert (account.id, account.requests_per_second, account.burst, account.secret.read()) == ("a", 2.5, 3, "of a")
+    assert (account.id, account.requests_per_second, account.burst, account.secret.read()) == ("a", 2.5, 3, "of-a")
     assert settings.receivers[0].allow_http
 
 
 def test_an_account_with_a_key_of_its_own_does_not_take_the_one_for_all(tmp_path: Path) -> None:
-    (tmp_path / "own").write_text("of its own")
+    (tmp_path / "own").write_text("of-its-own")
     settings = _load(
         tmp_path,
         "accounts: [{id: a}, {id: b, api_key_file: own}, {id: c, api_key_env: C}]",
-        environ=_KEY | {"C": "of c"},
+        environ=_KEY | {"C": "of-c"},
     )
-    assert [account.secret.read() for account in settings.accounts] == ["k3y", "of its own", "of c"]
+    assert [account.secret.read() for account in settings.accounts] == ["k3y", "of-its-own", "of-c"]
 
 
 def test_what_kubernetes_says_of_a_service_named_monitor_is_no_setting(tmp_path: Path) -> None:
@@ -214,14 +214,14 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "etc"
     (folder / "keys").mkdir(parents=True)
-    (folder / "keys" / "acme").write_text("of acme")
+    (folder / "keys" / "acme").write_text("of-acme")
     (folder / "monitor.yaml").write_text(
         "accounts: [{id: acme, api_key_file: keys/acme}]\nstore: {url: 'sqlite:///m.db'}"
     )
     (folder / "watchlist.yaml").write_text("targets: []")
     monkeypatch.chdir(tmp_path)
     settings = load_settings(Path("etc/monitor.yaml"), {})
-    assert settings.accounts[0].secret.read() == "of acme"
+    assert settings.accounts[0].secret.read() == "of-acme"
     assert settings.store.url == "sqlite:///etc/m.db"
     assert settings.files == (Path("etc/monitor.yaml"), Path("etc/watchlist.yaml"))
 

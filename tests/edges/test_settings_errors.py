@@ -40,6 +40,16 @@ def _of_file(settings: str | bytes) -> list[str]:
 
 # --- keys and values --------------------------------------------------------------------------------------
 
+_UNFIT = "cannot stand in a header; expected ASCII letters, digits and signs"
+_KEYS = {
+    "key": b"k",
+    "empty": b"\n",
+    "bytes": b"\xff",
+    "lines": b"a\nb",
+    "blank": b"s3cret s3cret\n",
+    "umlaut": "s3cretä".encode(),
+    "long": b"x" * 8193,
+}
 _HIDDEN = "give it api_key_file or api_key_env, or set MONITOR_API_KEY for all"
 
 
@@ -114,12 +124,12 @@ def test_a_wrong_setting_is_told_where_it_stands(text: str, line: str) -> None:
         ),
         ("{id: a, api_key_file: gone}", "accounts[0].api_key_file: there is no such file"),
         ("{id: a, api_key_file: .}", "accounts[0].api_key_file: a directory, not a file"),
-        ("{id: a, api_key_file: empty}", "accounts[0].api_key_file: the secret is empty"),
+        ("{id: a, api_key_file: empty}", "accounts[0].api_key_file: expected a key, it is empty"),
         ("{id: a, api_key_file: bytes}", "accounts[0].api_key_file: the file holds no text in UTF-8"),
-        (
-            "{id: a, api_key_file: lines}",
-            "accounts[0].api_key_file: a secret is one line of printable ASCII characters, without spaces around it",
-        ),
+        ("{id: a, api_key_file: lines}", f"accounts[0].api_key_file: character 2 {_UNFIT}"),
+        ("{id: a, api_key_file: blank}", f"accounts[0].api_key_file: character 7 {_UNFIT}"),
+        ("{id: a, api_key_file: umlaut}", f"accounts[0].api_key_file: character 7 {_UNFIT}"),
+        ("{id: a, api_key_file: long}", "accounts[0].api_key_file: expected a key of at most 8192 characters"),
         ("{id: a, api_key_env: GONE}", "accounts[0].api_key_env: the variable that is named here is not set"),
         (
             "{id: a, api_key_env: s3cret-itself}",
@@ -138,7 +148,7 @@ def test_a_wrong_setting_is_told_where_it_stands(text: str, line: str) -> None:
     ids=lambda value: value[:45],
 )
 def test_a_wrong_account_is_told(account: str, line: str) -> None:
-    for name, content in (("key", b"k"), ("empty", b"\n"), ("bytes", b"\xff"), ("lines", b"a\nb")):
+    for name, content in _KEYS.items():
         Path(name).write_bytes(content)
     errors = _of_file(f"accounts: [{account}]")
     assert errors == [line]
@@ -269,11 +279,8 @@ def test_the_key_goes_to_no_other_kind_of_address(url: str) -> None:
         ("LOG", '{"level": "x"}', "LOG.level: expected debug, info, warning or error, got 'x'"),
         ("WATCHLIST", "[", 'WATCHLIST: expected JSON such as ["watchlist.yaml"]; Expecting value at character 2'),
         ("WATCHLIST", "no*.yaml", "WATCHLIST: the glob matches no file"),
-        (
-            "API_KEY",
-            "two lines\nof s3cret",
-            "API_KEY: a secret is one line of printable ASCII characters, without spaces around it",
-        ),
+        ("API_KEY", "two\nlines of s3cret", f"API_KEY: character 4 {_UNFIT}"),
+        ("API_KEY", "s3cret with blanks", f"API_KEY: character 7 {_UNFIT}"),
     ],
     ids=lambda value: value[:40],
 )
