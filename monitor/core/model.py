@@ -125,7 +125,6 @@ class EventType(enum.StrEnum):
 _KINDS: Mapping[EventType, Kind] = {
     EventType.TERMINATED: Kind.EVENT,
     EventType.STEP_FAILED: Kind.EVENT,
-    EventType.STEP_CANCELLED: Kind.EVENT,
     EventType.SCHEMA_DRIFT: Kind.EVENT,
     EventType.SUSPENDED: Kind.CONDITION,
     EventType.NOT_FOUND: Kind.CONDITION,

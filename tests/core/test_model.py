@@ -1,0 +1,35 @@
+"""The words of the house: what the contract's table of events says of each type."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from monitor.core.model import Event, EventType, Kind, Severity
+
+TABLE = {
+    EventType.TERMINATED: (Severity.CRITICAL, Kind.EVENT),
+    EventType.COMPLETED: (Severity.INFO, Kind.NOTICE),
+    EventType.SUSPENDED: (Severity.WARNING, Kind.CONDITION),
+    EventType.RESUMED: (Severity.INFO, Kind.NOTICE),
+    EventType.STEP_FAILED: (Severity.WARNING, Kind.EVENT),
+    EventType.STEP_CANCELLED: (Severity.INFO, Kind.NOTICE),
+    EventType.NOT_FOUND: (Severity.WARNING, Kind.CONDITION),
+    EventType.FOUND: (Severity.INFO, Kind.NOTICE),
+    EventType.BLIND: (Severity.CRITICAL, Kind.CONDITION),
+    EventType.SIGHTED: (Severity.INFO, Kind.NOTICE),
+    EventType.SCHEMA_DRIFT: (Severity.WARNING, Kind.EVENT),
+}
+"""Default severity and kind, as the contract has them. What ends a condition only closes its alert."""
+
+
+@pytest.mark.parametrize("type", EventType)
+def test_a_type_has_the_severity_and_kind_of_the_contract(type: EventType) -> None:
+    assert (type.severity, type.kind) == TABLE[type]
+
+
+@pytest.mark.parametrize("type", EventType)
+@pytest.mark.parametrize("severity", Severity)
+def test_only_what_needs_a_person_opens_an_alert(type: EventType, severity: Severity) -> None:
+    now = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    event = Event(id="1", type=type, severity=severity, summary="", account="acme", observed_at=now)
+    assert event.opens_alert == (TABLE[type][1] is not Kind.NOTICE and severity is not Severity.INFO)
