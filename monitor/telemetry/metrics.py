@@ -76,7 +76,7 @@ class Metrics:
             registry.register(collector)
         self._accounts: dict[str, _Account] = {}
         self._definitions: set[tuple[str, str]] = set()
-        self._steps: dict[tuple[str, str], set[str]] = {}
+        self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
 
     # --- what is there with 0 before anything happens ---
 
@@ -118,15 +118,24 @@ class Metrics:
         for status in (Status.COMPLETE, Status.TERMINATED):
             families.run_duration.labels(account, definition, status.value)
 
+    def _steps_of(self, target: Target, state: TargetState) -> None:
+        """Every step that was seen has its counter before it fails."""
+        account, definition = target.key.account, target.definition_label
+        known = self._steps.setdefault((account, definition), {})
+        for execution in state.steps:
+            if execution.step not in known:
+                self._step_failures(account, definition, execution.step)
+
     # --- what is watched ---
 
-    def target_added(self, target: Target, status: Status) -> None:
+    def target_added(self, target: Target, state: TargetState) -> None:
         account, definition = target.key.account, target.definition_label
         self._definition(account, definition)
         for type_, severity in target.severities.items():
             self._families.events.labels(account, definition, type_.value, severity.value)
-        self._census.place(target, status)
-        self._named.place(target, status)
+        self._steps_of(target, state)
+        self._census.place(target, state.status)
+        self._named.place(target, state.status)
 
     def target_removed(self, key: TargetKey) -> None:
         self._census.remove(key)
@@ -151,6 +160,8 @@ class Metrics:
         name = record.target.key.account
         account = self._accounts.get(name) or self._account(name)
         account.schedule_delay.observe(record.delay)
+        if record.changed:
+            self._steps_of(record.target, record.state)
         if record.before is not record.state.status:
             self._transition(record)
         for event in record.events:
@@ -176,16 +187,14 @@ class Metrics:
         definition = "" if event.type in _OF_ACCOUNTS else event.definition_label
         self._families.events.labels(event.account, definition, event.type.value, event.severity.value).inc()
         if event.type is EventType.STEP_FAILED and event.step is not None:
-            step = self._step(event.account, definition, event.step.step)
-            self._families.step_failures.labels(event.account, definition, step).inc()
+            self._step_failures(event.account, definition, event.step.step).inc()
 
-    def _step(self, account: str, definition: str, step: str) -> str:
-        known = self._steps.setdefault((account, definition), set())
-        if step not in known:
-            if len(known) >= _MOST_STEPS:
-                return _OTHER_STEPS
-            known.add(step)
-        return step
+    def _step_failures(self, account: str, definition: str, step: str) -> Counter:
+        known = self._steps.setdefault((account, definition), {})
+        if (counter := known.get(step)) is not None:
+            return counter
+        name = step if len(known) < _MOST_STEPS else _OTHER_STEPS
+        return known.setdefault(name, self._families.step_failures.labels(account, definition, name))
 
     def events(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -30,14 +30,11 @@ class Telemetry:
         *,
         external_url: str,
         deliveries: Pending,
-        accounts: Iterable[str] = (),
         receivers: Iterable[str] = (),
     ) -> None:
         """`deliveries` is called at every scrape, on the scraping thread: it hands out what is known, asks nobody."""
         self._metrics = Metrics(registry, deliveries)
         self._journal = Journal(log, external_url=external_url)
-        for account in accounts:
-            self.watch(account)
         for receiver in receivers:
             self._metrics.receiver(receiver)
 
@@ -51,7 +48,7 @@ class Telemetry:
 
     def target_added(self, target: Target, state: TargetState) -> None:
         """It is watched and counted from now on; again, where its name, alias or severities changed."""
-        self._metrics.target_added(target, state.status)
+        self._metrics.target_added(target, state)
 
     def target_removed(self, target: Target, state: TargetState) -> None:  # noqa: ARG002 - the census knows better
         """It is counted no more, whatever it was counted as; polls that are still out change nothing."""

@@ -127,9 +127,9 @@ class Scene:
             self.logs.log,
             external_url="http://localhost:8808",
             deliveries=lambda: self.pending,
-            accounts=["acme"],
             receivers=["oncall"],
         )
+        self.telemetry.watch("acme")
 
     def value(self, metric: str, /, **labels: str) -> float | None:
         return self.registry.get_sample_value(metric, labels)
@@ -283,6 +283,32 @@ def test_detection_delay(scene: Scene, changes: Any, skew: float, count: int, se
     scene.telemetry.poll(poll_record(events=(event(**changes),), skew=skew))
     assert scene.value("workflow_detection_delay_seconds_count", account="acme") == count
     assert scene.value("workflow_detection_delay_seconds_sum", account="acme") == seconds
+
+
+def test_a_step_is_counted_with_zero_as_soon_as_it_is_seen(scene: Scene) -> None:
+    def failures(step: str) -> float | None:
+        return scene.value("workflow_step_failures_total", account="acme", definition="onboarding", step=step)
+
+    first, second = (StepExecution(f"id-{name}", name, StepStatus.RUNNING) for name in ("first", "second"))
+    scene.telemetry.target_added(TARGET, msgspec.structs.replace(RUNNING, steps=(first,)))
+    assert (failures("first"), failures("second")) == (0.0, None)
+    went_on = msgspec.structs.replace(RUNNING, steps=(first, second))
+    scene.telemetry.poll(poll_record(state=went_on, changed=True))
+    assert (failures("first"), failures("second")) == (0.0, 0.0)
+    failed = msgspec.structs.replace(second, status=StepStatus.FAILED)
+    scene.telemetry.poll(poll_record(events=(event(EventType.STEP_FAILED, step=failed),)))
+    assert (failures("first"), failures("second")) == (0.0, 1.0)
+
+
+def test_the_steps_of_a_definition_that_are_counted_by_name_are_bounded_before_they_fail(scene: Scene) -> None:
+    steps = tuple(StepExecution(f"id{n}", f"step{n}", StepStatus.COMPLETE) for n in range(300))
+    scene.telemetry.target_added(TARGET, msgspec.structs.replace(RUNNING, steps=steps))
+    samples = [
+        sample.labels["step"]
+        for sample in scene.families()["workflow_step_failures"].samples
+        if sample.name.endswith("_total")
+    ]
+    assert samples == [*(f"step{n}" for n in range(200)), "(other)"]
 
 
 def test_a_step_that_fails_is_counted_by_its_name_and_names_are_bounded(scene: Scene) -> None:
