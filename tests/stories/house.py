@@ -121,6 +121,13 @@ class House:
             self._running.result()
             raise AssertionError("the daemon has ended by itself")
 
+    async def when(self, happened: Callable[[], object], *, look_every: float = 0.5, within: float = 900.0) -> None:
+        """Let virtual time pass until something has happened; fails the story where it does not."""
+        deadline = self.t + within
+        while not happened():
+            assert self.t < deadline, f"it has not happened within {within:g} s"
+            await self.until(self.t + look_every)
+
     # --- daemons ---
 
     async def start(self) -> Daemon:

@@ -98,8 +98,7 @@ async def test_a_delivery_whose_mark_cannot_be_written_is_not_repeated(tmp_path:
     async with House(tmp_path, night()) as house:
         phone = house.phones["oncall"]
         phone.takes = 5.0
-        while not phone.calls:
-            await house.until(house.t + 1.0)
+        await house.when(lambda: phone.calls)
         with house.disk_fails():
             await house.until(house.t + 120.0)
         await house.until(house.t + 120.0)
@@ -114,8 +113,7 @@ async def test_a_delivery_whose_mark_was_lost_in_a_crash_is_repeated_to_the_lett
     async with House(tmp_path, night()) as house:
         phone = house.phones["oncall"]
         phone.takes = 5.0
-        while not phone.calls:
-            await house.until(house.t + 1.0)
+        await house.when(lambda: phone.calls)
         with house.disk_fails():
             await house.until(house.t + 30.0)
             await house.crash()

@@ -38,8 +38,7 @@ async def test_a_stop_delivers_what_is_pending(tmp_path: Path) -> None:
     async with House(tmp_path, one_fault()) as house:
         phone = house.phones["oncall"]
         phone.takes = 3.0
-        while not phone.calls:
-            await house.until(house.t + 0.5)
+        await house.when(lambda: phone.calls)
         began = house.t
         await house.stop()
         assert house.t - began <= 10.0
@@ -56,8 +55,7 @@ async def test_a_slow_receiver_does_not_hold_up_the_stop_and_gets_the_same_text_
     async with House(tmp_path, one_fault(), shutdown_timeout="5s") as house:
         phone = house.phones["oncall"]
         phone.takes = 3600.0
-        while not phone.calls:
-            await house.until(house.t + 0.5)
+        await house.when(lambda: phone.calls)
         began = house.t
         await house.stop()
         assert house.t - began <= 5.0 + 2.5
@@ -73,8 +71,7 @@ async def test_a_slow_receiver_does_not_hold_up_the_stop_and_gets_the_same_text_
 async def test_a_stop_lets_the_polls_under_way_end(tmp_path: Path) -> None:
     async with House(tmp_path, one_fault(), polling={"interval": "10s"}) as house:
         phone = house.phones["oncall"]
-        while not any(sent.path.endswith("/errors") for sent in house.sent):
-            await house.until(house.t + 0.01)
+        await house.when(lambda: any(sent.path.endswith("/errors") for sent in house.sent), look_every=0.01)
         assert not phone.calls
         await house.stop()
         assert [event["type"] for event in house.told()] == TOLD

@@ -217,8 +217,7 @@ async def test_a_target_that_leaves_and_comes_back_during_the_poll_that_sees_its
     roles = role("onboarding-reply", "failed", fault), role("order-reminder", "order", LONG)
     async with House(tmp_path, scene("night", *roles, faults=(slow,))) as house:
         everybody = house.targets
-        while max(house.asked("failed"), default=0.0) < 100.0:
-            await house.until(house.t + 1.0)
+        await house.when(lambda: max(house.asked("failed"), default=0.0) > 100.0)
         house.targets = everybody[1:]
         assert await house.reload() == ()
         house.targets = everybody

@@ -62,6 +62,7 @@ async def test_what_has_ended_is_not_told_again_after_a_restart(tmp_path: Path, 
         await house.crash()
         await house.until(2 * HOUR + away)
         await house.start()
+        assert [watched.target.name for watched in house.daemon.scheduler.watched.values()] == ["long"]
         await house.until(4 * HOUR + away)  # twelve prunings
         assert len(house.told()) == 3
         assert max(house.asked("faulted") + house.asked("complete")) < HOUR
@@ -93,7 +94,7 @@ async def test_what_has_ended_leaves_the_watchlist_and_comes_back_after_days_unt
 
 @pytest.mark.parametrize("interval", ["10s", "30s", "10m", "2h"])
 async def test_last_seen_is_honest_to_a_minute_across_a_crash(tmp_path: Path, interval: str) -> None:
-    crash_at = 2 * HOUR + 1234.0
+    crash_at = 2 * HOUR + 1390.0
     fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", crash_at + 600.0)
     house = House(tmp_path, scene("night", role("onboarding-reply", "lopez", fault)), polling={"interval": interval})
     async with house:
