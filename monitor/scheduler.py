@@ -97,22 +97,31 @@ class Round:
 
     async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""
+        if not self._turnstile.locked() and (ticket := self._take(ledger)) is not None:
+            return ticket
         async with self._turnstile:
             while not self.stopping:
-                self._beat()
-                if not ledger.available:
+                if (ticket := self._take(ledger)) is not None:
+                    return ticket
+                if ledger.available:
+                    await self._pause(self._wait())
+                else:
                     await _at_most(_TURN, ledger.wait_available())
-                    continue
-                now = asyncio.get_running_loop().time()
-                wait = self._wait(now)
-                if wait <= 0 and (permit := self.gate.take()) is not None:
-                    self.dispatched += 1
-                    return permit, self.schedule.pop(now)
-                await self._pause(wait)
         return None
 
-    def _wait(self, now: float) -> float:
-        due = self.schedule.wait(now)
+    def _take(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+        """The turn that is due now, if the lane and the store allow."""
+        self._beat()
+        now = asyncio.get_running_loop().time()
+        if self.stopping or not ledger.available or self.schedule.wait(now) != 0.0:
+            return None
+        if (permit := self.gate.take()) is None:
+            return None
+        self.dispatched += 1
+        return permit, self.schedule.pop(now)
+
+    def _wait(self) -> float:
+        due = self.schedule.wait(asyncio.get_running_loop().time())
         return _TURN if due is None else max(due, self.gate.wait())
 
     async def _pause(self, seconds: float) -> None:

@@ -101,9 +101,11 @@ class Agenda:
                 heapq.heappush(self._heap, item)
 
     def _top(self, heap: list[_Item]) -> Entry | None:
+        places = self._places
         while heap:
-            entry = self._alive(heap[0])
-            if entry is not None:
+            due, number = heap[0]
+            entry = places[number]
+            if entry is not None and entry.due == due and not entry.under_way:  # `_alive`, several times a poll
                 return entry
             heapq.heappop(heap)
         return None

@@ -121,8 +121,8 @@ class Schedule:
         """The target that is due the longest; under way until `done`. Raises LookupError where `wait(now)` is not 0."""
         if self.wait(now) != 0.0:
             raise LookupError("nothing is due: pop only when wait() is 0")
-        clock = self._clock(now)
         entry = self._agenda.pop()
+        clock = self._clock_before(entry, now)
         self._backing_off.pop(entry.key, None)
         promised = entry.due + entry.promised
         entry.due = max(clock, entry.due)
@@ -163,8 +163,12 @@ class Schedule:
     def _clock(self, now: float) -> float:
         """Virtual time; held where the head is late beyond its slack."""
         head = self._agenda.head()
-        if head is not None:
-            self._offset = max(self._offset, now - head.due - min(_SLACK, head.interval / 4))
+        return now - self._offset if head is None else self._clock_before(head, now)
+
+    def _clock_before(self, head: Entry, now: float) -> float:
+        offset = now - head.due - min(_SLACK, head.interval / 4)
+        if offset > self._offset:
+            self._offset = offset
         return now - self._offset
 
     def _put(self, entry: Entry, due: float) -> None:

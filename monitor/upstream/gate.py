@@ -68,7 +68,8 @@ class Gate:
         self._queue: deque[asyncio.Event] = deque()
         """Urgent requests in their order; only the first is ever told to go."""
         self._timer: asyncio.TimerHandle | None = None
-        time = asyncio.get_running_loop().time()
+        self._time = asyncio.get_running_loop().time
+        time = self._time()
         self._lane = Lane.started(limits, time)
         self._told_rate = self._lane.rate
         self._told_until: datetime | None = None
@@ -85,7 +86,7 @@ class Gate:
     @property
     def shut(self) -> bool:
         """Whether a 429 forbids to send; False once the probe may go, though the lane is not open yet."""
-        return self._lane.closed_for(asyncio.get_running_loop().time()) > 0
+        return self._lane.closed_for(self._time()) > 0
 
     @property
     def requests_per_second(self) -> float:
@@ -96,7 +97,7 @@ class Gate:
         """Seconds until a poll could get a permit; 0.0: now; inf: not before those in the queue."""
         if self._queue:
             return float("inf")
-        return self._lane.wait(asyncio.get_running_loop().time())
+        return self._lane.wait(self._time())
 
     def take(self) -> Permit | None:
         """A permit for a poll; None while `wait()` is above 0."""
@@ -122,7 +123,7 @@ class Gate:
 
     def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
         """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""
-        time = asyncio.get_running_loop().time()
+        time = self._time()
         jitter = self._jitter() if outcome is Outcome.THROTTLED else 0.0
         lane = self._lane.answered(time, permit.closings, outcome, retry_after, jitter)
         if lane is not self._lane:
@@ -130,14 +131,14 @@ class Gate:
 
     def reconfigure(self, limits: LaneLimits) -> None:
         """Other limits from now on; what was learned and what was spent stays."""
-        lane = self._lane.reconfigured(asyncio.get_running_loop().time(), limits)
+        lane = self._lane.reconfigured(self._time(), limits)
         if lane is not self._lane:
             self._lane = lane
             self._tell()
             self._wake()
 
     def _take(self) -> Permit | None:
-        time = asyncio.get_running_loop().time()
+        time = self._time()
         lane = self._lane.take(time)
         if lane is None:
             return None
@@ -155,7 +156,7 @@ class Gate:
         self._wake()
 
     def _close(self, before: Lane, lane: Lane) -> None:
-        until = self._note(lane.closed_for(asyncio.get_running_loop().time()))
+        until = self._note(lane.closed_for(self._time()))
         told = self._told_until
         if lane.closings != before.closings or told is None or until - told >= _TOLD_EXTENSION:
             self._tell()
