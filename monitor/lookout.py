@@ -4,19 +4,21 @@ Also the only writer of the account's row, and so the one that makes a `Retry-Af
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from monitor.core.model import AccountState, Change, Event, Outcome
-from monitor.core.reach import ReachVerdict, begin, heard, judge, recovered
+from monitor.core.reach import attended, begin, heard, judge, more_silent, recovered
 from monitor.core.records import AccountRecord
 from monitor.poller import Announcer
 from monitor.upstream.gate import Gate
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
+_LONGEST_REQUEST = 60.0
+"""Seconds; who says that a request took longer had the clock set meanwhile."""
 
 Load = Callable[[str], Awaitable[AccountState | None]]
 
@@ -35,24 +37,29 @@ class Lookout:
         now: Callable[[], datetime],
         report: Callable[[AccountRecord], None],
         forgive: Callable[[str], None],
+        asks: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`asks`: whether anything is watched in the account, what is being polled just now too."""
         self.state = state
         self.blind_after = blind_after
-        self._reach = begin(state, now())
+        self._reach = begin(state)
         self._gate = gate
         self._announcer = announcer
         self._load = load
         self._now = now
         self._report = report
         self._forgive = forgive
+        self._asks = asks
         self._wake = asyncio.Event()
 
     def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+        clock = asyncio.get_running_loop().time()
+        took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
         before = self._reach
-        self._reach = heard(before, outcome, sent_at, now)
-        if before.unanswered_since is not self._reach.unanswered_since:
+        self._reach = heard(before, outcome, clock - took, clock, now)
+        if more_silent(before, self._reach):
             self._wake.set()
-            if recovered(before, self._reach, now):
+            if recovered(before, self._reach, clock):
                 self._forgive(self.state.account)
 
     def look(self) -> None:
@@ -63,31 +70,62 @@ class Lookout:
         while True:
             beat()
             self._wake.clear()
-            verdict = judge(self.state, self._reach, self._now(), self.blind_after)
-            gate = self._gate
-            state = msgspec.structs.replace(verdict.state, closed_until=gate.closed_until, closed_for=gate.closed_for)
-            if state != self.state:
-                await self._commit(state, verdict.events)
-                continue
-            await self._pause(verdict)
+            await self._pause(await self._judge())
 
-    async def _commit(self, state: AccountState, events: tuple[Event, ...]) -> None:
-        committed, told = await self._announcer.commit(Change(account=state), events)
-        if committed.stale:
-            self.state = await self._load(state.account) or AccountState(account=state.account)
-            self._reach = begin(self.state, self._now())
-            return
-        self.state = msgspec.structs.replace(state, revision=state.revision + 1)
-        if told:
-            self._report(AccountRecord(state.account, told))
+    async def dismiss(self) -> None:
+        """The account is not configured any more, `run` and its polls have ended: close what is open about it."""
+        self.state = await leave(self.state, self._announcer, self._load, now=self._now, report=self._report)
 
-    async def _pause(self, verdict: ReachVerdict) -> None:
-        """Until something was heard, or it is time to judge again."""
-        seconds = _TURN
-        if verdict.check_at is not None:
-            seconds = min(seconds, max(0.001, (verdict.check_at - self._now()).total_seconds()))
+    async def _judge(self) -> float:
+        """Seconds until it is time to judge again."""
+        clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
+        self._reach = attended(self._reach, clock, asks=asks, shut=gate.shut)
+        verdict = judge(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
+        state = msgspec.structs.replace(verdict.state, closed_until=gate.closed_until, closed_for=gate.closed_for)
+        if state != self.state:
+            await self._commit(state, verdict.events)
+            return 0.0
+        return _TURN if verdict.check_at is None else min(_TURN, max(0.001, verdict.check_at - clock))
+
+    async def _commit(self, state: AccountState, events: Sequence[Event]) -> None:
+        after = await _committed(state, events, self._announcer, self._report)
+        if after is None:
+            after = await self._load(state.account) or AccountState(account=state.account)
+            self._reach = begin(after)
+        self.state = after
+
+    async def _pause(self, seconds: float) -> None:
+        """So long, or until something was heard."""
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
             await self._wake.wait()
         finally:
             timer.cancel()
+
+
+async def leave(
+    state: AccountState,
+    announcer: Announcer,
+    load: Load,
+    *,
+    now: Callable[[], datetime],
+    report: Callable[[AccountRecord], None],
+) -> AccountState:
+    """Close what is open about an account that is not configured any more; the state after that."""
+    while state.blind.open:
+        verdict = judge(state, begin(state), 0.0, now(), 0.0, asks=False)
+        after = await _committed(verdict.state, verdict.events, announcer, report)
+        state = after or await load(state.account) or AccountState(account=state.account)
+    return state
+
+
+async def _committed(
+    state: AccountState, events: Sequence[Event], announcer: Announcer, report: Callable[[AccountRecord], None]
+) -> AccountState | None:
+    """The state one revision on; None where another writer came first."""
+    committed, told = await announcer.commit(Change(account=state), events)
+    if committed.stale:
+        return None
+    if told:
+        report(AccountRecord(state.account, told))
+    return msgspec.structs.replace(state, revision=state.revision + 1)

@@ -1,15 +1,17 @@
 """Whether an account's API can be reached, and when to say so: once when it went blind, once when it is sighted again.
 
-An account is blind when no request got an answer for `blind_after`, counted from the first that got none. An answer is
-whatever speaks about the target that was asked for, a 404 too (`Outcome.answered`); a refused key, a 429, a 5xx or
-silence is none. While a 429 keeps the lane shut nothing is asked, so the streak that the 429 began goes on. Who asks
-nothing is not blind: an account whose targets have all ended never is.
+An account is blind when no request got an answer for `blind_after`, counted from the first that got none, and it was
+not one request alone that got none: with long intervals the next is far away. An answer is whatever speaks about the
+target that was asked for, a 404 too (`Outcome.answered`); a refused key, a 429, a 5xx or silence is none. While a 429
+keeps the lane shut nothing is asked, and nothing is answered: that counts as one long request. Who asks nothing is not
+blind: where every target has ended or was removed, nothing is told, and what was told is closed.
 
-After a restart the clock starts with the first request that gets no answer; where the lane is still shut by a
-`Retry-After` of before, with the start, because no request will be sent. Blindness itself survives in the state.
+A silence is measured by the loop's clock (`clock`, in seconds), since people set the other one; `now` and
+`last_answer_at` are for telling. After a restart the measuring starts anew. Blindness itself survives in the state.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -17,17 +19,24 @@ from monitor.core.identity import event_id
 from monitor.core.model import AccountState, Condition, Episode, Event, EventType, Outcome
 from monitor.core.text import summary
 
-_FRESH = timedelta(minutes=1)
-"""How far the stored moment of the last answer may lag behind: so honest are times across a restart."""
+UNWATCHED: Final = "unwatched"
+"""The reason of a sighting without an answer: nothing is watched there any more."""
+_FRESH = timedelta(seconds=45)
+"""How far the stored moment of the last answer may lag behind before it is stored again. With the turn of who judges
+that is less than a minute: so honest are times across a restart."""
+_ALONE = 1
+"""So many unanswered requests are no silence yet."""
 _STREAK = 3
-_STREAK_LASTED = timedelta(seconds=10)
+_STREAK_LASTED = 10.0
 
 
 class Reach(msgspec.Struct, frozen=True, gc=False):
     """What this process has heard of an account's API."""
 
     last_answer_at: datetime | None = None
-    unanswered_since: datetime | None = None
+    answered: float | None = None
+    """When this process heard the last answer, by the loop's clock."""
+    unanswered_since: float | None = None
     """When the first request of the current streak of unanswered ones was sent; None: the last one was answered."""
     streak: int = 0
     """Unanswered requests in a row."""
@@ -39,54 +48,75 @@ class ReachVerdict(msgspec.Struct, frozen=True, gc=False):
     state: AccountState
     """The very state that was given, where nothing is to be committed."""
     events: tuple[Event, ...] = ()
-    check_at: datetime | None = None
-    """When to judge again if nothing is heard; None: only an answer, or a request without one, changes anything."""
+    check_at: float | None = None
+    """When to judge again if nothing is heard, by the loop's clock; None: only what is heard changes anything."""
 
 
-def begin(state: AccountState, now: datetime) -> Reach:
+def begin(state: AccountState) -> Reach:
     """At the start of the process."""
-    shut = state.closed_until is not None and state.closed_until > now
-    waiting = shut or state.blind.open
-    return Reach(
-        last_answer_at=state.last_answer_at,
-        unanswered_since=now if waiting else None,
-        reason=Outcome.THROTTLED if shut else None,
-    )
+    return Reach(last_answer_at=state.last_answer_at)
 
 
-def heard(reach: Reach, outcome: Outcome, sent_at: datetime, now: datetime) -> Reach:
-    """A request that was sent at `sent_at` has ended."""
+def heard(reach: Reach, outcome: Outcome, sent: float, clock: float, now: datetime) -> Reach:
+    """A request that was sent at `sent` has ended; `now` and `clock` are the same moment."""
     if outcome.answered:
-        return Reach(now)
-    return Reach(reach.last_answer_at, _since(reach, sent_at), reach.streak + 1, outcome)
+        return Reach(now, clock)
+    return msgspec.structs.replace(reach, unanswered_since=_since(reach, sent), streak=reach.streak + 1, reason=outcome)
 
 
-def _since(reach: Reach, sent_at: datetime) -> datetime:
+def _since(reach: Reach, sent: float) -> float:
     """Requests overlap: a slow one may have been sent before those that failed first, or before the last answer."""
     since = reach.unanswered_since
-    if since is not None and since <= sent_at:
+    if since is not None and since <= sent:
         return since
-    answered = reach.last_answer_at
-    return answered if answered is not None and answered > sent_at else sent_at
+    return sent if reach.answered is None else max(reach.answered, sent)
 
 
-def recovered(before: Reach, after: Reach, now: datetime) -> bool:
+def attended(reach: Reach, clock: float, *, asks: bool, shut: bool) -> Reach:
+    """Before it is judged. Who asks nothing begins anew; a lane that is shut by a 429 is silent without a request."""
+    if not asks:
+        return Reach(reach.last_answer_at, reach.answered) if reach.unanswered_since is not None else reach
+    if shut and reach.unanswered_since is None:
+        return msgspec.structs.replace(reach, unanswered_since=clock, reason=Outcome.THROTTLED)
+    return reach
+
+
+def more_silent(before: Reach, after: Reach) -> bool:
+    """Whether what was just heard changes when to judge."""
+    return before.unanswered_since != after.unanswered_since or before.streak <= _ALONE < after.streak
+
+
+def recovered(before: Reach, after: Reach, clock: float) -> bool:
     """Whether an outage has just ended (three requests, ten seconds): what backed off need not wait any longer."""
     since = before.unanswered_since
     ended = after.unanswered_since is None and since is not None
-    return ended and before.streak >= _STREAK and since is not None and now - since >= _STREAK_LASTED
+    return ended and before.streak >= _STREAK and since is not None and clock - since >= _STREAK_LASTED
 
 
-def judge(state: AccountState, reach: Reach, now: datetime, blind_after: float) -> ReachVerdict:
-    """What to believe of the account's API, and what to tell. `blind_after` in seconds."""
-    answered = reach.last_answer_at is not None and reach.last_answer_at != state.last_answer_at
+def judge(
+    state: AccountState,
+    reach: Reach,
+    clock: float,
+    now: datetime,
+    blind_after: float,
+    *,
+    asks: bool = True,
+    shut: bool = False,
+) -> ReachVerdict:
+    """What to believe of the account's API, and what to tell. `blind_after` in seconds.
+
+    `asks`: something is watched in the account. `shut`: its lane is shut by a 429 now.
+    """
     if state.blind.open:
         # The moment of the last answer was stored when it went blind: another one is a later one.
-        return _sighted(state, reach, now) if answered else ReachVerdict(state)
-    if reach.unanswered_since is not None:
-        due = reach.unanswered_since + timedelta(seconds=blind_after)
-        return _blind(state, reach, now) if now >= due else ReachVerdict(_refreshed(state, reach), check_at=due)
-    return ReachVerdict(_refreshed(state, reach))
+        answered = reach.last_answer_at is not None and reach.last_answer_at != state.last_answer_at
+        if answered or not asks:
+            return _sighted(state, reach, now, None if answered else UNWATCHED)
+        return ReachVerdict(state)
+    if not asks or reach.unanswered_since is None or not (shut or reach.streak > _ALONE):
+        return ReachVerdict(_refreshed(state, reach))
+    due = reach.unanswered_since + blind_after
+    return _blind(state, reach, now) if clock >= due else ReachVerdict(_refreshed(state, reach), check_at=due)
 
 
 def _refreshed(state: AccountState, reach: Reach) -> AccountState:
@@ -112,10 +142,18 @@ def _blind(state: AccountState, reach: Reach, now: datetime) -> ReachVerdict:
     return ReachVerdict(after, (event,))
 
 
-def _sighted(state: AccountState, reach: Reach, now: datetime) -> ReachVerdict:
+def _sighted(state: AccountState, reach: Reach, now: datetime, reason: str | None) -> ReachVerdict:
     episode = state.blind.last or Episode("", 1)
     closes = (_id(EventType.BLIND, state.account, episode),)
-    event = _event(EventType.SIGHTED, state.account, episode, now, last_seen_at=state.last_answer_at, closes=closes)
+    event = _event(
+        EventType.SIGHTED,
+        state.account,
+        episode,
+        now,
+        last_seen_at=state.last_answer_at,
+        reason=reason,
+        closes=closes,
+    )
     after = msgspec.structs.replace(
         state, last_answer_at=reach.last_answer_at, blind=Condition(open=False, last=state.blind.last)
     )

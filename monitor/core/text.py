@@ -111,6 +111,12 @@ def _blind(event: Event, _where: str) -> str:
     return f"No answer about account {event.account}{when} ({event.reason}): its workflows are not being watched"
 
 
+def _sighted(event: Event, _where: str) -> str:
+    if event.reason is None:
+        return f"Account {event.account} answers again"
+    return f"Nothing is watched in account {event.account} any more; whether it answers is not known"
+
+
 def _schema_drift(event: Event, where: str) -> str:
     seen = f", seen at {where}" if where else ""
     return f"An answer about account {event.account} is not as this version knows it: {event.reason}{seen}"
@@ -118,6 +124,6 @@ def _schema_drift(event: Event, where: str) -> str:
 
 _OF_ACCOUNTS: Mapping[EventType, Callable[[Event, str], str]] = {
     EventType.BLIND: _blind,
-    EventType.SIGHTED: lambda event, _where: f"Account {event.account} answers again",
+    EventType.SIGHTED: _sighted,
     EventType.SCHEMA_DRIFT: _schema_drift,
 }

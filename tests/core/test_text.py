@@ -160,6 +160,11 @@ TERMINATED = EventType.TERMINATED
         ),
         pytest.param(event(EventType.SIGHTED), "Account acme answers again", id="sighted"),
         pytest.param(
+            event(EventType.SIGHTED, reason="unwatched"),
+            "Nothing is watched in account acme any more; whether it answers is not known",
+            id="not watched any more",
+        ),
+        pytest.param(
             event(EventType.SCHEMA_DRIFT, reason="status:Paused"),
             "An answer about account acme is not as this version knows it: status:Paused, seen at onboarding-reply",
             id="drift",
