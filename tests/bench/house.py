@@ -75,6 +75,11 @@ class Process:
         """Bytes that are resident."""
         return self._psutil.memory_info().rss
 
+    def wait(self, seconds: float) -> None:
+        """Raises where the process has ended meanwhile."""
+        time.sleep(seconds)
+        self.signal(0)
+
     def signal(self, number: int) -> None:
         if self.popen.poll() is not None:
             raise RuntimeError(f"{self.popen.args} has ended with {self.popen.returncode}")
@@ -164,8 +169,7 @@ class Daemon:
         return found
 
     def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
-        self.process.signal(0)
+        self.process.wait(seconds)
 
     def wait_ready(self, patience: float = 120.0) -> float:
         """Seconds from the start of the process until `/-/ready` says yes."""

@@ -23,7 +23,7 @@ _CREATED = b'{"ok":true}'
 
 
 def answer_text(steps: int = STEPS) -> str:
-    """An instance as the API documents it, `_MARK` where its id belongs: a log of `steps`, customers' data beside it."""
+    """An instance as the API documents it, `_MARK` for its id: a log of `steps`, customers' data beside it."""
     began = "2026-01-05T10:00:{:02d}.{}Z"
     logs = [
         {
@@ -55,6 +55,8 @@ class _Api(asyncio.Protocol):
     """Says of every instance that it waits in its last step. `/count` and `/times` tell what was asked so far."""
 
     count = 0
+    delay = 0.0
+    """Seconds; so the rate is given by it and by the concurrency, the same for whoever asks."""
     times = array("d")
     head = b""
     before, after = (part.encode() for part in answer_text().split(_MARK))
@@ -81,7 +83,11 @@ class _Api(asyncio.Protocol):
             _Api.count += 1
             _Api.times.append(time.monotonic())
             body = self.before + path[path.rindex(b"/") + 1 :].split(b"?")[0] + self.after
-        self._transport.write(b"%b%d\r\n\r\n%b" % (_Api.head, len(body), body))
+        answer = b"%b%d\r\n\r\n%b" % (_Api.head, len(body), body)
+        if _Api.delay:
+            asyncio.get_running_loop().call_later(_Api.delay, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
 def _dated() -> None:
@@ -120,7 +126,8 @@ async def _listen(protocol: type[asyncio.Protocol]) -> None:
     await server.serve_forever()
 
 
-async def _api() -> None:
+async def _api(delay: float) -> None:
+    _Api.delay = delay
     _dated()
     await _listen(_Api)
 
@@ -146,10 +153,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--events", type=float, default=0.0)
     parser.add_argument("--quiet", type=float, default=0.0)
+    parser.add_argument("--delay", type=float, default=0.0)
     options = parser.parse_args()
     match options.what:
         case "api":
-            asyncio.run(_api())
+            asyncio.run(_api(options.delay))
         case "webhook":
             asyncio.run(_listen(_Webhook))
         case _:
