@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from monitor.core.addresses import guarded
 from monitor.core.model import Severity
 from monitor.settings import later, urls
 from monitor.settings.errors import section_in
@@ -28,7 +29,6 @@ from monitor.settings.fields import (
 )
 from monitor.settings.globs import event_globs, paths
 from monitor.settings.secrets import SecretSource, from_file, from_variable, one_of_two
-from monitor.upstream.address import check_base_url
 from monitor.upstream.credentials import check_key
 
 _Flag = Annotated[bool, flag()]
@@ -91,8 +91,7 @@ class Api(Section):
     @field_validator("base_url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        check_base_url(url, info.data.get("allow_http", True))
-        return url
+        return guarded(url, info.data.get("allow_http", True))
 
 
 _KEY_ADVICE = "name a file by api_key_file or a variable by api_key_env"
@@ -188,7 +187,7 @@ class Receiver(Section):
     @field_validator("url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        return urls.guarded(url, info.data.get("allow_http", True))
+        return guarded(url, info.data.get("allow_http", True))
 
     @field_validator("signature_secret_env")
     @classmethod

@@ -108,7 +108,7 @@ async def test_odd_ids_are_encoded_once() -> None:
 
 @pytest.mark.parametrize("url", ["http://automation.8x8.com", "https://user:pass@h", "https://h/?a", "nonsense"])
 async def test_a_client_is_not_made_for_an_address_that_the_key_must_not_go_to(url: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|https|must"):
+    with pytest.raises(ValueError, match=r"a URL here|expected a URL|plain http"):
         async with house(url):
             pass
 

@@ -1,0 +1,56 @@
+"""Addresses that the monitor sends to: one opinion, for what people configure and for the client that holds the key.
+
+Pure. No message repeats an address: it may hold a token.
+"""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+_LONGEST = 2000
+
+
+def web_url(text: str) -> str:
+    """The text, if it is an http(s) URL with a host, without user and fragment; raises ValueError."""
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected a URL that begins with https:// and a host")
+    if "@" in parts.netloc:
+        raise ValueError("a URL here holds no user and password: a secret is never written into the file")
+    if parts.fragment:
+        raise ValueError("a URL here has no fragment (#)")
+    return text
+
+
+def site_url(text: str) -> str:
+    """The URL, if paths can be appended to it: without query, and without the slash at its end; raises ValueError."""
+    web_url(text)
+    if "?" in text or "#" in text:
+        raise ValueError("a URL here has no query (?): paths are appended to it")
+    return text.rstrip("/")
+
+
+def guarded(url: str, allow_http: bool) -> str:
+    """The URL, refused where it would send a secret in the clear; raises ValueError."""
+    parts = _split(url)
+    if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname or ""):
+        raise ValueError("plain http is refused except to this machine; use https, or allow_http: true beside it")
+    return url
+
+
+def _split(text: str) -> SplitResult:
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text or len(text) > _LONGEST:
+        raise ValueError("expected a URL of printable ASCII characters, without spaces and backslashes")
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - asked for so that a wrong port is found here
+    except ValueError:
+        raise ValueError("expected a URL with a valid host and port") from None
+    return parts
+
+
+def _is_this_machine(host: str) -> bool:
+    """Names under `localhost` are not: resolvers differ in whether they ask others for them."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
