@@ -3,6 +3,8 @@
 import re
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SECOND = 1000
+"""Milliseconds."""
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)")
@@ -30,8 +32,9 @@ def format_duration(seconds: float) -> str:
     >>> format_duration(7505)
     '2h 5m'
     """
-    if seconds < 1:
-        return f"{round(max(seconds, 0) * 1000)}ms"
+    milliseconds = round(max(seconds, 0) * 1000)
+    if milliseconds < _SECOND:
+        return f"{milliseconds}ms"
     whole = round(seconds)
     parts: list[str] = []
     for unit in ("d", "h", "m", "s"):

@@ -33,7 +33,19 @@ def test_other_sizes_are_refused_with_examples(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0ms"), (0.25, "250ms"), (31, "31s"), (7505, "2h 5m"), (86400, "1d"), (3605, "1h")]
+    ("seconds", "text"),
+    [
+        (-1, "0ms"),
+        (0, "0ms"),
+        (0.25, "250ms"),
+        (0.9994, "999ms"),
+        (0.9996, "1s"),
+        (31, "31s"),
+        (59.6, "1m"),
+        (3605, "1h"),
+        (7505, "2h 5m"),
+        (86400, "1d"),
+    ],
 )
 def test_people_see_the_two_largest_units_that_matter(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
