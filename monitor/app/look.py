@@ -7,14 +7,21 @@ import msgspec
 
 from monitor.app import parts
 from monitor.app.surroundings import utc_now
-from monitor.core.model import Failed, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.core.model import Cause, Failed, Seen, Snapshot, Status, StepExecution, TargetKey
 from monitor.core.moments import format_moment
+from monitor.core.telling import cause
 from monitor.core.units import format_duration
 from monitor.settings import Settings
 from monitor.upstream.client import Client
 from monitor.upstream.gate import Gate
 
 _UNKNOWN = "unknown"
+_MEANINGS = {
+    None: "",
+    Cause.FAULT: " (it faulted)",
+    Cause.MANUAL: " (no errors, no failed step: somebody ended it)",
+    Cause.UNKNOWN: " (nobody knows why: its errors could not be read)",
+}
 
 
 async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
@@ -37,11 +44,12 @@ async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
 
 
 def as_json(key: TargetKey, seen: Seen) -> str:
-    """For a program: the words of the API's events, moments in RFC 3339."""
+    """For a program: the words of the monitor's events, moments in RFC 3339; null is what does not apply."""
     snapshot = seen.snapshot
     shown = {
         **key._asdict(),
         "status": snapshot.status.value,
+        "cause": _cause(seen),
         "version": snapshot.version,
         "started_at": _moment(snapshot.started_at),
         "completed_at": _moment(snapshot.completed_at),
@@ -69,7 +77,7 @@ def as_text(key: TargetKey, seen: Seen, now: datetime) -> str:
         f"workflow    {key.workflow}",
         f"definition  {key.definition}, version {snapshot.version or _UNKNOWN}",
         f"account     {key.account}",
-        f"status      {snapshot.status.value}{_meaning(seen)}",
+        f"status      {snapshot.status.value}{_MEANINGS[_cause(seen)]}",
         f"started     {_when(snapshot.started_at, now)}",
         f"completed   {_when(snapshot.completed_at, now) if snapshot.completed_at else 'no'}",
     ]
@@ -78,10 +86,11 @@ def as_text(key: TargetKey, seen: Seen, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _meaning(seen: Seen) -> str:
-    if seen.snapshot.status is not Status.TERMINATED or seen.errors is None:
-        return ""
-    return " (it faulted)" if seen.errors else " (no errors: somebody ended it)"
+def _cause(seen: Seen) -> Cause | None:
+    """Why it is Terminated, by the daemon's own rule."""
+    if seen.snapshot.status is not Status.TERMINATED:
+        return None
+    return cause(seen.snapshot.steps, seen.errors)
 
 
 def _steps(snapshot: Snapshot, now: datetime) -> list[str]:
