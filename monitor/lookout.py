@@ -12,6 +12,7 @@ import msgspec
 from monitor.core.model import AccountState, Change, Event, Outcome
 from monitor.core.reach import attended, begin, heard, judge, more_silent, recovered
 from monitor.core.records import AccountRecord
+from monitor.core.retry import Again, next_try
 from monitor.poller import Announcer
 from monitor.upstream.gate import Gate
 
@@ -38,8 +39,12 @@ class Lookout:
         report: Callable[[AccountRecord], None],
         forgive: Callable[[str], None],
         asks: Callable[[], bool] = lambda: True,
+        fault: Callable[[str, Exception], None] = lambda _loop, _error: None,
     ) -> None:
-        """`asks`: whether anything is watched in the account, what is being polled just now too."""
+        """`asks`: whether anything is watched in the account, what is being polled just now too.
+
+        `fault`: takes the errors of ours that the lookout survives, with the name of its loop.
+        """
         self.state = state
         self.blind_after = blind_after
         self._reach = begin(state)
@@ -50,6 +55,8 @@ class Lookout:
         self._report = report
         self._forgive = forgive
         self._asks = asks
+        self._fault = fault
+        self._failures = 0
         self._wake = asyncio.Event()
 
     def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
@@ -70,11 +77,26 @@ class Lookout:
         while True:
             beat()
             self._wake.clear()
-            await self._pause(await self._judge())
+            try:
+                seconds = await self._judge()
+            except Exception as error:  # noqa: BLE001 - a fault of ours about one account must not end the others
+                await asyncio.sleep(self._failed(error))
+            else:
+                self._failures = 0
+                await self._pause(seconds)
 
     async def dismiss(self) -> None:
         """The account is not configured any more, `run` and its polls have ended: close what is open about it."""
-        self.state = await leave(self.state, self._announcer, self._load, now=self._now, report=self._report)
+        try:
+            self.state = await leave(self.state, self._announcer, self._load, now=self._now, report=self._report)
+        except Exception as error:  # noqa: BLE001 - what is left open must not keep an account from leaving
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> float:
+        """Seconds to wait before the next try."""
+        self._failures += 1
+        self._fault(f"look {self.state.account}", error)
+        return min(_TURN, next_try(self._failures, Again(""), 1.0))
 
     async def _judge(self) -> float:
         """Seconds until it is time to judge again."""

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from monitor.core.lane import LaneLimits
-from monitor.core.model import AccountState, Event, Outcome
+from monitor.core.model import AccountState, Change, Event, Outcome
 from monitor.lookout import Lookout, leave
 from monitor.poller import Announcer, PollerConfig
 from monitor.store import Store, StoreUnavailable, Writer
@@ -28,7 +29,7 @@ class Tower:
     def __init__(self, store: Store, writer: Writer, state: AccountState) -> None:
         self.store = store
         self.told: list[tuple[float, Event]] = []
-        self.faults: list[str] = []
+        self.faults: list[tuple[float, str, str]] = []
         self.beats: list[float] = []
         self.watches = True
         self.running: asyncio.Task[None]
@@ -58,6 +59,7 @@ class Tower:
             report=lambda record: self.told.extend((time(), event) for event in record.events),
             forgive=lambda _: None,
             asks=lambda: self.watches,
+            fault=lambda loop, error: self.faults.append((time(), loop, type(error).__name__)),
         )
 
     def beckon(self) -> None:
@@ -261,3 +263,35 @@ async def test_how_long_a_lane_was_shut_for_is_stored_with_until_when(tmp_path: 
         assert stored is not None
         assert stored.closed_for == pytest.approx(60.0, abs=1e-3)
         assert stored.closed_until == tower.gate.closed_until
+
+
+# --- errors of ours ---
+
+
+async def test_an_error_of_ours_is_told_and_tried_again_further_and_further_apart(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.announcer.commit(Change(account=AccountState(account="acme")), ())  # another writer was first
+        tower.unreadable = 8
+        await tower.ask(Outcome.OK)
+        await until(200.0)
+        assert {fault[1:] for fault in tower.faults} == {("look acme", "StoreUnavailable")}
+        moments = [at for at, *_ in tower.faults]
+        pauses = [later - earlier for earlier, later in pairwise(moments)]
+        assert pauses == pytest.approx([0.5, 1, 2, 4, 8, 10, 10])
+        assert max(later - earlier for earlier, later in pairwise(tower.beats)) <= 10.01, "it turns all the while"
+        await tower.ask(Outcome.TIMEOUT)
+        await tower.ask(Outcome.TIMEOUT)
+        await until(400.0)
+    assert tower.types == [BLIND]
+
+
+async def test_an_account_leaves_though_the_store_cannot_be_read(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.ask(Outcome.TIMEOUT)
+        await tower.ask(Outcome.TIMEOUT)
+        await until(200.0)
+        await tower.rest()
+        await leave(tower.lookout.state, tower.announcer, tower.load, now=tower.now, report=lambda _: None)
+        tower.unreadable = 1
+        await tower.lookout.dismiss()
+        assert [fault[1:] for fault in tower.faults] == [("look acme", "StoreUnavailable")]
