@@ -128,7 +128,7 @@ class Place:
         self.told[request.match_info["receiver"]].append(body)
         return web.Response()
 
-    def write(self, api: str, phone: str, receivers: tuple[str, ...]) -> None:
+    def write(self, api: str, phone: str, receivers: tuple[str, ...], blind_after: str) -> None:
         world = self._world.scenario
         (self.folder / "keys").mkdir(parents=True)
         for account in world.accounts:
@@ -137,7 +137,7 @@ class Place:
         settings = {
             "api": {"base_url": api, "timeout": "5s"},
             "accounts": [{"id": a.id, "api_key_file": f"keys/{a.id}", **lane} for a in world.accounts],
-            "polling": {"interval": "100ms", "max_backoff": "200ms", "blind_after": "200ms"},
+            "polling": {"interval": "100ms", "max_backoff": "200ms", "blind_after": blind_after},
             "store": {"url": f"sqlite:///{self.folder}/monitor.db"},
             "receivers": [
                 {"name": name, "type": "webhook", "url": f"{phone}/{name}", "min_severity": "info"}
@@ -219,7 +219,12 @@ def _fact(event: dict[str, Any]) -> Fact:
 
 @contextlib.asynccontextmanager
 async def place(
-    yard: Graveyard, folder: Path, scenario: Scenario, *, receivers: tuple[str, ...] = ("oncall",)
+    yard: Graveyard,
+    folder: Path,
+    scenario: Scenario,
+    *,
+    receivers: tuple[str, ...] = ("oncall",),
+    blind_after: str = "2m",
 ) -> AsyncIterator[Place]:
     """Serves its API and its receivers as long as the context lasts."""
     here = Place(yard, folder, scenario)
@@ -230,7 +235,7 @@ async def place(
     await web.TCPSite(phones, "127.0.0.1", 0).start()
     api = await serve(here._world, "127.0.0.1", 0, here.clock)
     try:
-        here.write(base_url(api), f"http://127.0.0.1:{phones.addresses[0][1]}", receivers)
+        here.write(base_url(api), f"http://127.0.0.1:{phones.addresses[0][1]}", receivers, blind_after)
         yield here
     finally:
         await api.cleanup()
