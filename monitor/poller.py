@@ -4,7 +4,6 @@
 nothing that is believed.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -66,7 +65,7 @@ class Source(Protocol):
     """Where observations come from."""
 
     async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed: ...
-    async def errors(self, key: TargetKey) -> tuple[WorkflowError, ...] | Failed: ...
+    async def errors(self, key: TargetKey, patience: float) -> tuple[WorkflowError, ...] | Failed: ...
 
 
 class Ledger(Protocol):
@@ -142,11 +141,12 @@ class Poller:
     async def turn(self, watched: Watched, permit: Permit, delay: float) -> None:
         """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
         key, before, sent_at = watched.target.key, watched.state, self._now()
-        observation = await self._observe(watched, permit)
+        observation = await self._source.status(key, permit)
         observed_at = self._now()
         failed = observation if isinstance(observation, Failed) else None
         outcome = failed.outcome if failed else Outcome.OK
         self._heard(key.account, outcome, sent_at, observed_at)
+        observation = await self._explained(watched, observation)
         verdict = self._detect(watched, observation, observed_at)
         events: tuple[Event, ...] = ()
         if verdict.changed or verdict.events:
@@ -154,7 +154,8 @@ class Poller:
         if isinstance(observation, Seen):
             watched.last_seen_at = observed_at
             self._ledger.touch(key, observed_at)
-        watched.failures = watched.failures + 1 if failed else 0
+        # A 404 is an answer: what vanished is looked for at its own pace, so that its return is told soon.
+        watched.failures = watched.failures + 1 if failed and outcome is not Outcome.NOT_FOUND else 0
         if watched.ended_at is None and watched.state.status.ended:
             watched.ended_at = observed_at
         record = PollRecord(
@@ -175,16 +176,12 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
-    async def _observe(self, watched: Watched, permit: Permit) -> Observation:
+    async def _explained(self, watched: Watched, observation: Observation) -> Observation:
+        """With the cause, where a person will ask for it and the API tells it in time."""
         key = watched.target.key
-        observation = await self._source.status(key, permit)
         if isinstance(observation, Failed) or not _wants_errors(watched.state, observation.snapshot):
             return observation
-        try:
-            async with asyncio.timeout(self._announcer.config.errors_patience):
-                errors = await self._source.errors(key)
-        except TimeoutError:
-            return observation
+        errors = await self._source.errors(key, self._announcer.config.errors_patience)
         return observation if isinstance(errors, Failed) else Seen(observation.snapshot, errors)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:

@@ -7,7 +7,6 @@ what is watched enters by one door: `Scheduler.replace`.
 import asyncio
 import contextlib
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -163,7 +162,7 @@ class Scheduler:
         """Every target that is shown: those that are polled, and those that ended within the retention."""
         self._targets: Mapping[TargetKey, Target] = {}
         self._rounds: dict[str, Round] = {}
-        self._ended: deque[TargetKey] = deque()
+        self._ended: dict[TargetKey, None] = {}
 
     # --- rounds ---
 
@@ -214,7 +213,7 @@ class Scheduler:
             again.succeed(watched)
         if watched.ended_at is not None:
             round_.schedule.remove(key)
-            self._ended.append(key)
+            self._ended[key] = None
         round_.done(key, watched.failures, self._jitter() if watched.failures else 0.0)
 
     def forgive(self, account: str) -> None:
@@ -257,12 +256,13 @@ class Scheduler:
         self.watched[target.key] = watched
         self._observer.target_added(target, state)
         if watched.ended_at is not None:
-            self._ended.append(target.key)
+            self._ended[target.key] = None
         else:
             self._rounds[target.key.account].add(target)
 
     def _remove(self, key: TargetKey) -> None:
         watched = self.watched.pop(key, None)
+        self._ended.pop(key, None)
         if watched is not None:
             self._observer.target_removed(watched.target, watched.state)
         if (round_ := self._rounds.get(key.account)) is not None:
@@ -282,15 +282,16 @@ class Scheduler:
     def _expired(self, ended_at: datetime) -> bool:
         return self._now() - ended_at > timedelta(seconds=self.retention)
 
-    def retire(self) -> None:
-        """Stop showing what ended longer ago than the retention."""
-        while self._ended:
-            watched = self.watched.get(self._ended[0])
-            if watched is not None and watched.ended_at is not None:
-                if not self._expired(watched.ended_at):
-                    return
-                self._remove(watched.target.key)
-            self._ended.popleft()
+    async def retire(self) -> None:
+        """Stop showing what ended longer ago than the retention, however much it is without holding the loop."""
+        for count, key in enumerate(list(self._ended), 1):
+            watched = self.watched.get(key)
+            if watched is None or watched.ended_at is None:
+                self._ended.pop(key, None)
+            elif self._expired(watched.ended_at):
+                self._remove(key)
+            if count % _CHUNK == 0:
+                await asyncio.sleep(0)
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         """When and why a watched target is polled next."""

@@ -37,7 +37,7 @@ async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
         found = await client.status(key, await gate.urgent())
         if isinstance(found, Failed) or found.snapshot.status is not Status.TERMINATED:
             return found
-        errors = await client.errors(key)
+        errors = await client.errors(key, settings.api.timeout)
         return found if isinstance(errors, Failed) else Seen(found.snapshot, errors)
     finally:
         await transport.close()

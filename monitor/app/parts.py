@@ -47,10 +47,14 @@ def poller(settings: Settings) -> PollerConfig:
     return PollerConfig(
         base_url=settings.api.base_url,
         external_url=settings.server.external_url,
-        policy=Policy(not_found_after=settings.polling.not_found_after),
+        policy=policy(settings),
         routes=routes,
         errors_patience=settings.api.timeout,
     )
+
+
+def policy(settings: Settings) -> Policy:
+    return Policy(not_found_after=settings.polling.not_found_after)
 
 
 def limits(account: Account) -> LaneLimits:

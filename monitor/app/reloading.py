@@ -4,85 +4,166 @@ What is bound at the start (the API's address, the store, the server, receivers,
 needs a restart; the reload says so.
 """
 
-from __future__ import annotations
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
 
-from typing import TYPE_CHECKING
+import msgspec
+from structlog.typing import FilteringBoundLogger
 
 from monitor.app import parts
+from monitor.app.members import Members, Spawn
 from monitor.core.records import ReloadRecord
-from monitor.settings import Account, ConfigurationError, Settings
+from monitor.poller import Announcer
+from monitor.scheduler import Scheduler
+from monitor.settings import Account, ConfigurationError, Settings, fingerprint
+from monitor.store import StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 
-if TYPE_CHECKING:
-    from monitor.app.daemon import Daemon
-
 _BOUND = ("api", "store", "server", "receivers", "shutdown_timeout", "log")
+_LOOK_AT_FILES = 5.0
+_TURN = 10.0
+_STOPPING = ("the monitor is shutting down",)
 
 
-class Reloading:
-    """One reload."""
+class Reloader:
+    """The one door for a changed configuration. One reload at a time; none before the start, none after `close`."""
 
-    def __init__(self, daemon: Daemon, new: Settings) -> None:
-        self._daemon = daemon
-        self._old = daemon.settings
-        self._new = new
-        self._before = {account.id: account for account in self._old.accounts}
-        self._after = {account.id: account for account in new.accounts}
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        members: Members,
+        scheduler: Scheduler,
+        announcer: Announcer,
+        *,
+        log: FilteringBoundLogger,
+        now: Callable[[], datetime],
+        report: Callable[[ReloadRecord], None],
+    ) -> None:
+        """`load` reads the configuration again; it blocks, and raises ConfigurationError."""
+        self.settings = settings
+        """Those in force."""
+        self._started_with = settings
+        self._load = load
+        self._members = members
+        self._scheduler = scheduler
+        self._announcer = announcer
+        self._log = log
+        self._now = now
+        self._report = report
+        self._spawn: Spawn
+        self._lock = asyncio.Lock()
+        self._opened = asyncio.Event()
+        self._closed = False
+        self._under_way: asyncio.Task[tuple[str, ...]] | None = None
 
-    async def apply(self, trigger: str) -> ReloadRecord:
-        """Raises ConfigurationError or StoreUnavailable, and has changed nothing then."""
-        credentials = self._credentials()
-        daemon, new = self._daemon, self._new
-        plan = await daemon.scheduler.plan(new.watchlist.targets)
-        daemon.settings = new
-        daemon.announcer.config = parts.poller(new)
-        daemon.scheduler.retention = new.polling.retention
-        added = self._after.keys() - self._before.keys()
-        for name, account in self._after.items():
+    def open(self, spawn: Spawn) -> None:
+        """The start is over: reload from now on."""
+        self._spawn = spawn
+        self._opened.set()
+
+    async def close(self) -> None:
+        """No more reloads; one under way is given up, and what it has not begun yet is left as it is."""
+        self._closed = True
+        self._opened.set()
+        if self._under_way is not None:
+            self._under_way.cancel()
+            await asyncio.wait([self._under_way])
+
+    async def reload(self, trigger: str) -> tuple[str, ...]:
+        """What is wrong with the configuration, where it was not applied."""
+        await self._opened.wait()
+        async with self._lock:
+            if self._closed:
+                return _STOPPING
+            self._under_way = asyncio.create_task(self._once(trigger), name="reload")
+            # Whoever asked may go away; a reload is not left half done for that.
+            await asyncio.wait([self._under_way])
+            return _STOPPING if self._under_way.cancelled() else self._under_way.result()
+
+    async def watch(self, beat: Callable[[], None]) -> None:
+        """Reload when the content of a file changes, however it got there."""
+        seen = self.settings.fingerprint
+        while True:
+            beat()
+            await asyncio.sleep(_LOOK_AT_FILES)
+            current = await self._fingerprint()
+            if current == seen:
+                continue
+            reloading = asyncio.create_task(self.reload("file"))
+            while not reloading.done():
+                beat()
+                await asyncio.wait([reloading], timeout=_TURN)
+            seen = current if reloading.result() else self.settings.fingerprint
+
+    async def _fingerprint(self) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(None, fingerprint, self.settings.files)
+
+    async def _once(self, trigger: str) -> tuple[str, ...]:
+        try:
+            new = await asyncio.get_running_loop().run_in_executor(None, self._load)
+            record = await self._apply(new, trigger)
+        except ConfigurationError as error:
+            record = self._failed(trigger, error.errors)
+        except StoreUnavailable as error:
+            record = self._failed(trigger, (f"the store cannot be read now: {error}",))
+        self._report(record)
+        return record.errors
+
+    def _failed(self, trigger: str, errors: tuple[str, ...]) -> ReloadRecord:
+        return ReloadRecord(successful=False, at=self._now(), trigger=trigger, errors=errors)
+
+    async def _apply(self, new: Settings, trigger: str) -> ReloadRecord:
+        """Whatever can fail comes first; from then on nothing does."""
+        credentials = _credentials(new)
+        plan = await self._scheduler.plan(new.watchlist.targets)
+        old, self.settings = self.settings, new
+        self._announcer.config = msgspec.structs.replace(self._announcer.config, policy=parts.policy(new))
+        self._scheduler.retention = new.polling.retention
+        accounts = {account.id: account for account in new.accounts}
+        added = [name for name in accounts if name not in self._members]
+        for name, account in accounts.items():
             if name in added:
-                daemon.enlist(account, new, credentials[name])
+                self._members.enlist(account, new, credentials[name])
             else:
-                self._change(account, credentials[name])
-        change = await daemon.scheduler.carry_out(plan)
+                self._members.change(account, new, credentials[name] if _rekeyed(account, old) else None)
+        await self._scheduler.carry_out(plan)
         for name in added:
-            daemon.begin(name)
-        for name in self._before.keys() - self._after.keys():
-            await daemon.dismiss(name)
-        if bound := self._bound():
-            daemon.logs.log.warning("reload: needs a restart to take effect", keys=bound)
-        counts = len(change.added), len(change.removed), len(change.changed)
-        return ReloadRecord(True, daemon.now(), trigger, *counts)
+            self._members.begin(name, self._spawn)
+        for name in [name for name in self._members if name not in accounts]:
+            await self._members.dismiss(name)
+        if bound := _bound(self._started_with, new):
+            self._log.warning("config.needs_restart", keys=bound)
+        change = plan.change
+        return ReloadRecord(True, self._now(), trigger, len(change.added), len(change.removed), len(change.changed))
 
-    def _credentials(self) -> dict[str, Credential]:
-        """Of every account; what cannot be used is told before anything is changed."""
-        found: dict[str, Credential] = {}
-        errors: list[str] = []
-        for index, account in enumerate(self._new.accounts):
-            try:
-                found[account.id] = parts.credential(account.secret)
-            except CredentialError as error:
-                errors.append(f"{self._new.path}: accounts[{index}]: {error}")
-        if errors:
-            raise ConfigurationError(errors)
-        return found
 
-    def _change(self, account: Account, credential: Credential) -> None:
-        """An account that stays keeps its lane with all it has learned and spent."""
-        before, daemon = self._before[account.id], self._daemon
-        if account.secret != before.secret:
-            daemon.credentials[account.id] = credential
-        member = daemon.members[account.id]
-        member.gate.reconfigure(parts.limits(account))
-        member.lookout.blind_after = self._new.polling.blind_after
-        daemon.scheduler.configure(account.id, parts.round_of(account, self._new))
+def _credentials(settings: Settings) -> dict[str, Credential]:
+    """Of every account; raises ConfigurationError with all that cannot be used."""
+    found: dict[str, Credential] = {}
+    errors: list[str] = []
+    for index, account in enumerate(settings.accounts):
+        try:
+            found[account.id] = parts.credential(account.secret)
+        except CredentialError as error:
+            errors.append(f"{settings.path}: accounts[{index}]: {error}")
+    if errors:
+        raise ConfigurationError(errors)
+    return found
 
-    def _bound(self) -> list[str]:
-        """What changed and cannot be changed in a running process."""
-        keys = [key for key in _BOUND if getattr(self._old, key) != getattr(self._new, key)]
-        both = self._before.keys() & self._after.keys()
-        keys += [
-            f"accounts[{name}].max_concurrency"
-            for name in sorted(both)
-            if self._before[name].max_concurrency != self._after[name].max_concurrency
-        ]
-        return keys
+
+def _rekeyed(account: Account, old: Settings) -> bool:
+    """Whether its key is in another place than before."""
+    return any(before.id == account.id and before.secret != account.secret for before in old.accounts)
+
+
+def _bound(started_with: Settings, new: Settings) -> list[str]:
+    """What differs from the start and cannot be changed in a running process."""
+    keys = [key for key in _BOUND if getattr(started_with, key) != getattr(new, key)]
+    before = {account.id: account.max_concurrency for account in started_with.accounts}
+    return keys + [
+        f"accounts[{account.id}].max_concurrency"
+        for account in new.accounts
+        if before.get(account.id, account.max_concurrency) != account.max_concurrency
+    ]

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from monitor.core.capacity import Budget, Plan, plan
-from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Watchlist
 from monitor.settings.errors import ConfigurationError, Problem, describe, kind_of, lines, printable, problems_of
+from monitor.settings.fingerprint import fingerprint
 from monitor.settings.globs import expand, is_path
 from monitor.settings.model import Account, Api, Document, Log, Polling, Receiver, Server, Store
 from monitor.settings.sources import API_KEY, Environment, merge, rooted
@@ -36,10 +36,8 @@ class Settings:
     watchlist_paths: tuple[str, ...]
     """Paths and globs, as far as their folder is concerned already relative to the working directory."""
     watchlist: Watchlist = field(repr=False)
-
-    @property
-    def targets(self) -> Mapping[TargetKey, Target]:
-        return self.watchlist.targets
+    fingerprint: bytes = field(default=b"", repr=False, compare=False)
+    """Of the files as they were when they were read; see `fingerprint`."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -93,6 +91,7 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
     files, missing = _watchlist_files(merged.get("watchlist"))
     problems += [*_keyless(merged), *_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"), *missing]
     interval = document.polling.interval if document else 1.0
+    seen = fingerprint((path, *map(Path, document.watchlist))) if document else b""
     watchlist, wrong = load_watchlist(files, _ids(merged), interval)
     found = [*(f"{file}: {flaw}" for flaw in flaws), *_told(file, problems, tree, environment), *wrong]
     if document is None or found:
@@ -102,6 +101,7 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
         **{name: getattr(document, name) for name in Document.model_fields if name != "watchlist"},
         watchlist_paths=document.watchlist,
         watchlist=watchlist,
+        fingerprint=seen,
     )
 
 

@@ -10,8 +10,8 @@ from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, sightings, targets
 
-Ended = tuple[TargetKey, int]
-"""A target that has ended, and the revision of what is believed of it."""
+Known = tuple[TargetKey, int]
+"""A target, and the revision of what is believed of it."""
 
 
 def forget_events(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
@@ -48,7 +48,7 @@ def forget_alerts(engine: Engine, before: datetime, limit: int) -> int:
 
 def ended_targets(
     engine: Engine, before: datetime, after: tuple[datetime, TargetKey] | None, limit: int
-) -> list[tuple[datetime, Ended]]:
+) -> list[tuple[datetime, Known]]:
     """The next targets that ended before, in the order of their ends."""
     key = (targets.c.account, targets.c.definition, targets.c.workflow)
     statement = select(targets.c.ended_at, *key, targets.c.revision).where(targets.c.ended_at < before)
@@ -59,14 +59,30 @@ def ended_targets(
     return [(row.ended_at, (TargetKey(row.account, row.definition, row.workflow), row.revision)) for row in found]
 
 
-def forget_targets(engine: Engine, ended: Sequence[Ended]) -> int:
-    """These targets and when they were seen, unless somebody has written them since; how many."""
+def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, limit: int) -> list[Known]:
+    """The next targets that have not ended and were not seen since, in the order of their keys."""
+    key, seen = tuple(targets.primary_key), tuple(sightings.primary_key)
+    statement = (
+        select(*key, targets.c.revision)
+        .outerjoin_from(targets, sightings, and_(*(mine == other for mine, other in zip(key, seen, strict=True))))
+        .where(targets.c.ended_at.is_(None), or_(sightings.c.last_seen_at.is_(None), sightings.c.last_seen_at < before))
+    )
+    if after is not None:
+        statement = statement.where(tuple_(*key) > tuple(after))
+    with translated(engine.url), engine.connect() as connection:
+        found = connection.execute(statement.order_by(*key).limit(limit)).all()
+    return [(TargetKey(row.account, row.definition, row.workflow), row.revision) for row in found]
+
+
+def forget_targets(engine: Engine, known: Sequence[Known]) -> int:
+    """These targets, when they were seen, and their conditions, unless somebody has written them since; how many."""
     forgotten = 0
     with translated(engine.url), engine.begin() as connection:
-        for key, revision in ended:
+        for key, revision in known:
             there = delete(targets).where(*_is(targets, key), targets.c.revision == revision)
             if connection.execute(there).rowcount:
                 connection.execute(delete(sightings).where(*_is(sightings, key)))
+                connection.execute(delete(alerts).where(*_is(alerts, key), alerts.c.kind == rows.CONDITION))
                 forgotten += 1
     return forgotten
 

@@ -80,13 +80,25 @@ class Client:
         """What the API says about the instance now, with its step log. `permit` is used up."""
         return await self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
-    async def errors(self, key: TargetKey) -> tuple[WorkflowError, ...] | Failed:
-        """The runtime errors of the instance. Goes before any poll, and once more where asking again can help."""
-        gate = self._gates[key.account]
-        result = await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+    async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | Failed:
+        """The runtime errors of the instance, within `patience` seconds.
+
+        Goes before any poll, and once more where asking again can help; a lane that is shut is not waited for.
+        """
+        result = await self._ask_errors(key, patience / 2)
         if isinstance(result, Failed) and result.outcome not in _FINAL:
-            return await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+            return await self._ask_errors(key, patience / 2)
         return result
+
+    async def _ask_errors(self, key: TargetKey, seconds: float) -> tuple[WorkflowError, ...] | Failed:
+        gate = self._gates[key.account]
+        if not gate.open:
+            return Failed(Outcome.THROTTLED, "the lane is closed")
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+        except TimeoutError:
+            return Failed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
     # --- one request ---
 

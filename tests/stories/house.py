@@ -146,7 +146,11 @@ class House:
         )
         self.daemon = Daemon(self.load(), self.load, surroundings)
         self._running = asyncio.create_task(self.daemon.run(self._stop), name="daemon")
-        await self.daemon.started.wait()
+        starting = asyncio.create_task(self.daemon.started.wait())
+        await asyncio.wait([self._running, starting], return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        if self._running.done():
+            self._running.result()
         return self.daemon
 
     async def stop(self) -> None:

@@ -30,7 +30,8 @@ def believed(house: House, name: str) -> Status:
 
 async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_on_by_itself(tmp_path: Path) -> None:
     async with House(tmp_path, night()) as house:
-        await house.until(190.0)
+        await house.until(199.0)
+        await house.until(house.asked("lopez")[-1] + 29.8)  # the next poll sees the fault, and its commit is the first
         with house.disk_fails():
             await house.until(260.0)
             assert house.daemon.ready() == "the store does not take commits; the log says why"

@@ -1,0 +1,64 @@
+"""What has to be done now and then: stop showing what ended, forget what nobody needs any more."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from monitor.scheduler import Scheduler
+from monitor.settings import Settings
+from monitor.store import Store, StoreUnavailable, Writer
+from monitor.telemetry import Logs
+
+_TURN = 10.0
+_PRUNE_EVERY = 600.0
+_EVENTS_KEPT = timedelta(days=7)
+"""Far longer than the hold of alerts."""
+
+
+class Housekeeper:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        store: Store,
+        writer: Writer,
+        logs: Logs,
+        *,
+        settings: Callable[[], Settings],
+        receivers: Collection[str],
+        now: Callable[[], datetime],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`receivers`: names of those that are running."""
+        self._scheduler = scheduler
+        self._store = store
+        self._writer = writer
+        self._logs = logs
+        self._settings = settings
+        self._receivers = receivers
+        self._now = now
+        self._fault = fault
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        prune_at = loop.time()
+        while True:
+            beat()
+            await self._scheduler.retire()
+            self._logs.flush()
+            if loop.time() >= prune_at and self._writer.available:
+                prune_at = loop.time() + _PRUNE_EVERY
+                await self._prune()
+            await asyncio.sleep(_TURN)
+
+    async def _prune(self) -> None:
+        settings, now = self._settings(), self._now()
+        configured = {receiver.name for receiver in settings.receivers}
+        try:
+            await self._store.prune(
+                events_before=now - _EVENTS_KEPT,
+                targets_before=now - timedelta(seconds=settings.polling.retention),
+                watched=lambda key: key in settings.watchlist.targets,
+                receivers=sorted(configured.union(self._receivers)),
+            )
+        except StoreUnavailable as error:
+            self._fault("housekeeping", error)

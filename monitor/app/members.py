@@ -1,0 +1,156 @@
+"""The accounts of the running daemon: each with its lane, its key, its lookout and its round of polls."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import datetime
+from typing import Any, Protocol
+
+from monitor.app import parts
+from monitor.app.surroundings import Surroundings
+from monitor.core.model import AccountState, Outcome
+from monitor.core.pulse import Pulses
+from monitor.core.records import LaneRecord, RequestRecord
+from monitor.lookout import Load, Lookout
+from monitor.poller import Announcer
+from monitor.scheduler import Scheduler
+from monitor.settings import Account, Settings
+from monitor.telemetry import Telemetry
+from monitor.upstream.credentials import Credential
+from monitor.upstream.gate import Gate
+
+
+class Spawn(Protocol):
+    """How a loop becomes a task of the daemon."""
+
+    def __call__(self, coro: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
+
+
+class Member:
+    """One account."""
+
+    def __init__(self, gate: Gate, lookout: Lookout) -> None:
+        self.gate = gate
+        self.lookout = lookout
+        self.polling: asyncio.Task[None] | None = None
+        self.looking: asyncio.Task[None] | None = None
+
+
+class Members:
+    """All of them. `gates` and `credentials` are what the client looks up for each request."""
+
+    def __init__(self, around: Surroundings, telemetry: Telemetry, pulses: Pulses) -> None:
+        self.gates: dict[str, Gate] = {}
+        self.credentials: dict[str, Credential] = {}
+        self.states: dict[str, AccountState] = {}
+        """What is believed of accounts that are not enlisted."""
+        self._members: dict[str, Member] = {}
+        self._skews: dict[str, float] = {}
+        self._around = around
+        self._telemetry = telemetry
+        self._pulses = pulses
+        self._scheduler: Scheduler
+        self._announcer: Announcer
+        self._load: Load
+
+    def attach(self, scheduler: Scheduler, announcer: Announcer, load: Load) -> None:
+        """The parts that were made after this one, with its help."""
+        self._scheduler, self._announcer, self._load = scheduler, announcer, load
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, name: str) -> Member:
+        return self._members[name]
+
+    def values(self) -> list[Member]:
+        return list(self._members.values())
+
+    # --- coming and going ---
+
+    def enlist(self, account: Account, settings: Settings, credential: Credential) -> None:
+        """Make an account's lane and round; its targets may be replaced from now on."""
+        name, around = account.id, self._around
+        state = self.states.pop(name, None) or AccountState(account=name)
+        gate = Gate(
+            name,
+            parts.limits(account),
+            now=around.now,
+            jitter=around.jitter,
+            report=self._lane_changed,
+            closed_until=state.closed_until,
+        )
+        self.credentials[name], self.gates[name] = credential, gate
+        lookout = Lookout(
+            state,
+            gate,
+            self._announcer,
+            self._load,
+            blind_after=settings.polling.blind_after,
+            now=around.now,
+            report=self._telemetry.account,
+            forgive=self._scheduler.forgive,
+        )
+        self._members[name] = Member(gate, lookout)
+        self._telemetry.watch(name, requests_per_second=gate.requests_per_second)
+        self._scheduler.enlist(name, parts.round_of(account, settings), gate, self._beat(f"poll {name}"))
+
+    def begin(self, name: str, spawn: Spawn) -> None:
+        """Poll the account's targets."""
+        member = self._members[name]
+        member.polling = spawn(self._scheduler.run(name), name=f"poll {name}")
+        member.looking = spawn(member.lookout.run(self._beat(f"look {name}")), name=f"look {name}")
+
+    def change(self, account: Account, settings: Settings, credential: Credential | None) -> None:
+        """An account that stays keeps its lane with all it has learned and spent. `credential`: a new one."""
+        if credential is not None:
+            self.credentials[account.id] = credential
+        member = self._members[account.id]
+        member.gate.reconfigure(parts.limits(account))
+        member.lookout.blind_after = settings.polling.blind_after
+        self._scheduler.configure(account.id, parts.round_of(account, settings))
+
+    async def dismiss(self, name: str) -> None:
+        """The account is not configured any more: let its polls end, then forget its lane."""
+        member = self._members[name]
+        self._scheduler.dismiss(name)
+        if member.polling is not None and member.looking is not None:
+            await asyncio.wait([member.polling])
+            member.looking.cancel()
+            await asyncio.wait([member.looking])
+        self.states[name] = member.lookout.state  # should it come back: its lane may be closed for hours
+        del self._members[name], self.gates[name], self.credentials[name]
+        self._telemetry.unwatch(name)
+        self._pulses.forget(f"poll {name}")
+        self._pulses.forget(f"look {name}")
+
+    # --- what they hear ---
+
+    def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+        self._members[account].lookout.heard(outcome, sent_at, now)
+
+    def requested(self, record: RequestRecord) -> None:
+        if record.skew is not None:
+            self._skews[record.account] = record.skew
+        self._telemetry.request(record)
+
+    def skew(self, account: str) -> float:
+        """Seconds that the account's API is ahead of us, as of its last answer."""
+        return self._skews.get(account, 0.0)
+
+    def _lane_changed(self, record: LaneRecord) -> None:
+        self._telemetry.lane(record)
+        if (member := self._members.get(record.account)) is not None:
+            member.lookout.look()
+
+    def beat(self) -> None:
+        """While the disk fails, all wait for a commit, and turn with the writer that tries again."""
+        for name in self._members:
+            self._beat(f"poll {name}")()
+            self._beat(f"look {name}")()
+
+    def _beat(self, loop: str) -> Callable[[], None]:
+        time = asyncio.get_running_loop().time
+        return lambda: self._pulses.beat(loop, time())
