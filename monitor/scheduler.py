@@ -90,9 +90,10 @@ class Round:
     def done(self, key: TargetKey, failures: int, jitter: float) -> None:
         """A turn has ended; whoever pauses learns of it where the next one comes sooner than the pause is over."""
         self.schedule.done(key, asyncio.get_running_loop().time(), failures, self.config.max_backoff, jitter)
-        due = self.schedule.next_due(key)
-        if due is not None and due < self._paused_until:
-            self.wake()
+        if self._paused_until > -math.inf:
+            due = self.schedule.next_due(key)
+            if due is not None and due < self._paused_until:
+                self.wake()
 
     async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""

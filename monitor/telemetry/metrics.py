@@ -55,8 +55,11 @@ class _Account:
         }
         self.schedule_delay = families.schedule_delay.labels(account)
         self.detection_delay = families.detection_delay.labels(account)
-        self.last_success: Gauge = families.last_success.labels(account)
-        self.clock_skew: Gauge = families.clock_skew.labels(account)
+        self.succeeded_at = 0.0
+        self.skew = 0.0
+        # Read by a scrape, which is rare, rather than set by each request.
+        families.last_success.labels(account).set_function(lambda: self.succeeded_at)
+        families.clock_skew.labels(account).set_function(lambda: self.skew)
         self.lane_open: Gauge = families.lane_open.labels(account)
         self.lane_open.set(1)
         for type_ in _OF_ACCOUNTS:
@@ -152,9 +155,9 @@ class Metrics:
         account.requests[record.endpoint][outcome].inc()
         account.durations[record.endpoint].observe(record.duration)
         if outcome is Outcome.OK:
-            account.last_success.set(record.ended_at.timestamp())
+            account.succeeded_at = record.ended_at.timestamp()
         if record.skew is not None:
-            account.clock_skew.set(record.skew)
+            account.skew = record.skew
 
     def poll(self, record: PollRecord) -> None:
         name = record.target.key.account
