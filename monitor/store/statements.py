@@ -1,5 +1,9 @@
-"""What is written, as statements; the one place where SQLite and PostgreSQL are told apart, by their INSERT."""
+"""What is written, as statements; the one place where SQLite and PostgreSQL are told apart, by their INSERT.
 
+Each is made once: making a statement, and the key under which SQLAlchemy finds its text, costs more than executing it.
+"""
+
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, Table, Update, bindparam, select, update
@@ -12,13 +16,23 @@ _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.in
 
 def insert_new(engine: Engine, table: Table) -> Any:
     """INSERT that leaves alone what is there already; its rowcount tells how many were new."""
-    insert = _INSERTS[engine.dialect.name](table).on_conflict_do_nothing()
+    return _insert_new(engine.dialect.name, table)
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Any:
+    insert = _INSERTS[dialect](table).on_conflict_do_nothing()
     return insert.execution_options(preserve_rowcount=True)
 
 
 def upsert_sighting(engine: Engine) -> Any:
     """A later sighting takes the place of an earlier one, never the other way round."""
-    insert = _INSERTS[engine.dialect.name](sightings)
+    return _upsert_sighting(engine.dialect.name)
+
+
+@cache
+def _upsert_sighting(dialect: str) -> Any:
+    insert = _INSERTS[dialect](sightings)
     return insert.on_conflict_do_update(
         index_elements=list(sightings.primary_key),
         set_={"last_seen_at": insert.excluded.last_seen_at},
@@ -26,6 +40,7 @@ def upsert_sighting(engine: Engine) -> Any:
     )
 
 
+@cache
 def swap(table: Table) -> Update:
     """UPDATE of a belief that is still at revision `based_on`; the key comes as `of_` and the column's name."""
     key = {column.name for column in table.primary_key}
