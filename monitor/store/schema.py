@@ -133,6 +133,6 @@ Index("ix_alerts_open", alerts.c.opened_at, sqlite_where=_open, postgresql_where
 counters = Table(
     "counters",
     metadata,
-    _word("name", primary_key=True),  # events: the last seq given; probe: how often the disk was tried
+    _word("name", primary_key=True),  # events: the last seq given
     Column("value", BigInteger, nullable=False),
 )

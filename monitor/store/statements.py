@@ -76,7 +76,5 @@ TAKE_NUMBERS = (
     .returning(counters.c.value)
 )
 
-PROBE = update(counters).where(counters.c.name == "probe").values(value=counters.c.value + 1)
-
 SEQS_OF = select(events.c.id, events.c.seq).where(events.c.id.in_(bindparam("ids", expanding=True)))
 SEQ_OF = select(events.c.seq).where(events.c.id == bindparam("id"))

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Engine
 
 from monitor.core.model import AccountState, Delivery, TargetKey
-from monitor.store import pruning, reading, transaction
+from monitor.store import pruning, reading
 from monitor.store.engine import connect, migrate
 from monitor.store.errors import translated
 from monitor.store.reading import Loaded
@@ -137,10 +137,6 @@ class Store:
             if unwatched:
                 total += await self.write(pruning.forget_targets, unwatched)
         return total
-
-    async def probe(self) -> None:
-        """A tiny durable write; raises StoreUnavailable where it does not succeed."""
-        await self.write(transaction.probe)
 
 
 def _open(engine: Engine) -> None:

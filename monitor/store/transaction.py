@@ -214,8 +214,3 @@ def touch(engine: Engine, seen: Sequence[tuple[TargetKey, datetime]]) -> None:
     values = [{**key._asdict(), "last_seen_at": at} for key, at in sorted(seen)]
     with translated(engine.url), engine.begin() as connection:
         connection.execute(statements.upsert_sighting(engine), values)
-
-
-def probe(engine: Engine) -> None:
-    with translated(engine.url), engine.begin() as connection:
-        connection.execute(statements.PROBE)

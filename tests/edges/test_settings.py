@@ -237,7 +237,7 @@ def test_a_watchlist_may_be_many_files(tmp_path: Path) -> None:
     for name in ("b", "a", ".hidden"):
         (folder / f"{name}.yaml").write_text(f"targets: [{{account: acme, definition: d, workflow: {name}}}]")
     settings = _load(folder, "accounts: [{id: acme}]\nwatchlist: [b.yaml, '*[ab].yaml', '[ab].yaml']", environ=_KEY)
-    assert [key.workflow for key in settings.targets] == ["b", "a"]
+    assert [key.workflow for key in settings.watchlist.targets] == ["b", "a"]
 
 
 def test_any_change_of_content_changes_the_fingerprint(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_the_shipped_files_hold_the_defaults(tmp_path: Path) -> None:
     least = _load(tmp_path, "accounts: [{id: acme}]")
     for part in ("api", "accounts", "polling", "server", "receivers", "shutdown_timeout", "log"):
         assert getattr(shipped, part) == getattr(least, part)
-    assert shipped.targets == {}
+    assert shipped.watchlist.targets == {}
 
 
 def test_the_shipped_files_lack_nothing_but_a_key() -> None:

@@ -54,16 +54,18 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: St
 
 
 _OPEN = """
-import asyncio, sys
+import asyncio, os, sys
+from datetime import UTC, datetime
 from tests.inline import InlineExecutor
-from monitor.store import Store
+from monitor.core.model import TargetKey
+from monitor.store import Store, transaction
 
 async def main():
     print("ready", flush=True)
     sys.stdin.readline()
     store = Store(sys.argv[1], writer=InlineExecutor(), reader=InlineExecutor())
     await store.open()
-    await store.probe()
+    await store.write(transaction.touch, [(TargetKey('acme', 'd', str(os.getpid())), datetime.now(UTC))])
     await store.close()
 
 asyncio.run(main())

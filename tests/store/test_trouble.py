@@ -111,17 +111,6 @@ async def test_sightings_wait_for_the_disk_too(store: Store, writer: Writer, dis
     assert loaded[1] == at(5)
 
 
-async def test_a_probe_tells_whether_the_disk_takes_writes(store: Store) -> None:
-    await store.probe()
-
-    @engine_event.listens_for(store._writing, "commit")
-    def fail(_: Connection) -> None:
-        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
-
-    with pytest.raises(StoreUnavailable, match="disk I/O error"):
-        await store.probe()
-
-
 def _doubt(store: Store, before: Callable[[Connection], None]) -> list[int]:
     """The next COMMIT does `before`, and its answer is an error."""
     tries: list[int] = []

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.BigInteger, nullable=False),
     )
-    op.bulk_insert(counters, [{"name": "events", "value": 0}, {"name": "probe", "value": 0}])
+    op.bulk_insert(counters, [{"name": "events", "value": 0}])
 
 
 def _key() -> list[sa.Column[str]]:
