@@ -20,11 +20,13 @@ COPY --from=build /opt/workflow-monitor /opt/workflow-monitor
 COPY config /etc/workflow-monitor
 
 # The root file system may be read-only: all that is written lies in the one volume.
+# Address, port and database are set here, over the settings file: what probes, publishes and mounts must know them.
 ENV PATH=/opt/workflow-monitor/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MONITOR_CONFIG=/etc/workflow-monitor/monitor.yaml \
     MONITOR_SERVER__HOST=0.0.0.0 \
+    MONITOR_SERVER__PORT=8808 \
     MONITOR_STORE__URL=sqlite:////var/lib/workflow-monitor/monitor.db
 WORKDIR /var/lib/workflow-monitor
 VOLUME /var/lib/workflow-monitor
@@ -32,7 +34,7 @@ USER 10001:10001
 EXPOSE 8808
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["python3", "-c", "import os, sys, urllib.request as u; sys.exit(u.urlopen('http://127.0.0.1:%s/-/healthy' % os.environ.get('MONITOR_SERVER__PORT', '8808'), timeout=4).status != 200)"]
+  CMD ["python3", "-c", "import os, sys, urllib.request as u; sys.exit(u.urlopen('http://127.0.0.1:%s/-/healthy' % os.environ['MONITOR_SERVER__PORT'], timeout=4).status != 200)"]
 # Exec form: the monitor is PID 1 and handles the signals itself.
 ENTRYPOINT ["workflow-monitor"]
 CMD ["run"]
