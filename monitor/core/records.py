@@ -128,4 +128,5 @@ class NextPoll(msgspec.Struct, frozen=True, gc=False):
     key: TargetKey
     at: datetime | None
     reason: str
-    """`interval 30s`, `backing off after 3 failures`, `ended`, `lane closed by Retry-After`, `under way`."""
+    """`interval 30s`, `backing off after 3 failures`, `the account's lane is closed by a 429`, `under way`, `ended`,
+    `the monitor is stopping`."""
