@@ -25,8 +25,8 @@ async def _read_on(session: aiohttp.ClientSession, urls: Iterator[URL], until: f
     return count
 
 
-async def main(urls: Path, concurrency: int) -> None:
-    addresses = itertools.cycle([URL(line, encoded=True) for line in urls.read_text("utf-8").split()])
+async def main(urls: str, concurrency: int) -> None:
+    addresses = itertools.cycle([URL(line, encoded=True) for line in urls.split()])
     loop = asyncio.get_running_loop()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=600)) as session:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -37,4 +37,4 @@ async def main(urls: Path, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]).read_text("utf-8"), int(sys.argv[2])))

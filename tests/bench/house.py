@@ -41,6 +41,7 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], output: Path | None = None) -> None:
         self.began = time.monotonic()
+        self._name = " ".join(arguments[:2])
         self._out = output.open("wb") if output else None
         self.popen = subprocess.Popen(  # noqa: S603 - our own modules, with arguments of our own
             [sys.executable, *arguments],
@@ -63,7 +64,7 @@ class Process:
         assert self.popen.stdout is not None
         line = self.popen.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.popen.args} has ended")
+            raise RuntimeError(f"{self._name} has ended")
         return line.strip()
 
     def cpu(self) -> float:
@@ -82,7 +83,7 @@ class Process:
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is not None:
-            raise RuntimeError(f"{self.popen.args} has ended with {self.popen.returncode}")
+            raise RuntimeError(f"{self._name} has ended with {self.popen.returncode}")
         self.popen.send_signal(number)
 
     def end(self) -> None:
@@ -216,7 +217,7 @@ def _status(url: str) -> int:
 @contextlib.contextmanager
 def house() -> Iterator[House]:
     """On `/var/tmp`, which is a disk where `/tmp` may be memory."""
-    folder = Path(tempfile.mkdtemp(prefix="workflow-monitor-bench-", dir="/var/tmp"))  # noqa: S108 - mkdtemp's own
+    folder = Path(tempfile.mkdtemp(prefix="workflow-monitor-bench-", dir="/var/tmp"))
     made = House(folder)
     try:
         yield made

@@ -63,7 +63,7 @@ class Notes:
     def record_permits(self) -> None:
         for member in self._daemon.members.values():
             gate = member.gate
-            gate._take = self._recorded(gate._take)  # type: ignore[method-assign] # noqa: SLF001 - the one place they are made
+            gate._take = self._recorded(gate._take)  # type: ignore[method-assign] # where every permit is made
 
     def _recorded(self, take: Callable[[], Permit | None]) -> Callable[[], Permit | None]:
         def recorded() -> Permit | None:
