@@ -144,6 +144,31 @@ async def test_a_second_sigterm_ends_it_at_once_and_the_next_start_delivers(here
         await eventually(lambda: _types(here.heard)[-1:] == ["workflow.terminated"], "the delivery after the start")
 
 
+@pytest.mark.parametrize(("trigger", "seconds"), [("sighup", 0.5), ("file", 5.5)])
+async def test_a_reload_while_it_shuts_down_changes_nothing_and_ends_nothing_early(
+    here: Station, trigger: str, seconds: float
+) -> None:
+    accounts = here.settings["accounts"]
+    here.settings["accounts"] = accounts[:1]
+    here.settings["shutdown_timeout"] = "1m"
+    here.write(*here.targets[:1])
+    async with here.run() as daemon:
+        await _is_being_told_of_a_fault(here)
+        daemon.running.signal(signal.SIGTERM)
+        await eventually(lambda: _says_no(daemon), "the end of readiness")
+        here.settings["accounts"] = accounts
+        here.write(*here.targets)
+        if trigger == "sighup":
+            daemon.running.signal(signal.SIGHUP)
+        await throughout(seconds, lambda: daemon.running.lives)
+        here.lifted.set()
+        ended = await daemon.running.ended()
+    assert ended.code == 0
+    assert ended.stderr == ""
+    assert len(daemon.running.lines("config.loaded")) == 1
+    assert daemon.running.lines("stopped", deliveries_pending=0)
+
+
 async def test_what_is_left_when_the_time_is_up_is_delivered_after_the_next_start(here: Station) -> None:
     here.settings["shutdown_timeout"] = "300ms"
     here.write()
