@@ -192,6 +192,11 @@ class Scheduler:
         for account in list(self._rounds):
             self.dismiss(account)
 
+    def asks(self, account: str) -> bool:
+        """Whether there is anything of this account to poll."""
+        round_ = self._rounds.get(account)
+        return round_ is not None and len(round_.schedule) > 0
+
     def dispatched(self) -> bool:
         """Whether the first polls are out, as far as there is anything to poll and a lane to send it by."""
         waiting = (r for r in self._rounds.values() if r.schedule and not r.dispatched and r.gate.open)
@@ -240,12 +245,13 @@ class Scheduler:
     async def carry_out(self, plan: Plan) -> Difference:
         """The rest of `replace`. Nothing else may have changed what is watched since the plan was made."""
         change, self._targets = plan.change, plan.targets
-        await _in_chunks(change.removed, self._remove)
+        # What comes before what goes: an account whose targets are exchanged is never without any.
         await _in_chunks(change.changed, self._change)
         await _in_chunks(
             change.added,
             lambda target: self._add(target, *plan.beliefs.get(target.key, (TargetState(key=target.key), None))),
         )
+        await _in_chunks(change.removed, self._remove)
         for round_ in self._rounds.values():
             round_.wake()
         return change

@@ -178,11 +178,11 @@ class Daemon:
             settings=lambda: self.settings,
             receivers=[*self.notifiers],
             now=self.now,
-            fault=self.telemetry.fault,
         )
         self._loop("housekeeping", keeper.run(self._beat("housekeeping")))
         if self._around.watch_files:
             self._loop("reload", self.reloader.watch(self._beat("reload")))
+        self._loop("leave", self.members.leave_others())
         self.reloader.open(self._tasks.create_task)
         self.started.set()
 

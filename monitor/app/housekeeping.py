@@ -1,6 +1,7 @@
 """What has to be done now and then: stop showing what ended, forget what nobody needs any more."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
@@ -26,7 +27,6 @@ class Housekeeper:
         settings: Callable[[], Settings],
         receivers: Collection[str],
         now: Callable[[], datetime],
-        fault: Callable[[str, Exception], None],
     ) -> None:
         """`receivers`: names of those that are running."""
         self._scheduler = scheduler
@@ -36,7 +36,6 @@ class Housekeeper:
         self._settings = settings
         self._receivers = receivers
         self._now = now
-        self._fault = fault
 
     async def run(self, beat: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -46,19 +45,18 @@ class Housekeeper:
             await self._scheduler.retire()
             self._logs.flush()
             if loop.time() >= prune_at and self._writer.available:
-                prune_at = loop.time() + _PRUNE_EVERY
-                await self._prune()
+                # A store that fails is the writer's to tell; this waits until it is back.
+                with contextlib.suppress(StoreUnavailable):
+                    await self._prune()
+                    prune_at = loop.time() + _PRUNE_EVERY
             await asyncio.sleep(_TURN)
 
     async def _prune(self) -> None:
         settings, now = self._settings(), self._now()
         configured = {receiver.name for receiver in settings.receivers}
-        try:
-            await self._store.prune(
-                events_before=now - _EVENTS_KEPT,
-                targets_before=now - timedelta(seconds=settings.polling.retention),
-                watched=lambda key: key in settings.watchlist.targets,
-                receivers=sorted(configured.union(self._receivers)),
-            )
-        except StoreUnavailable as error:
-            self._fault("housekeeping", error)
+        await self._store.prune(
+            events_before=now - _EVENTS_KEPT,
+            targets_before=now - timedelta(seconds=settings.polling.retention),
+            watched=lambda key: key in settings.watchlist.targets,
+            receivers=sorted(configured.union(self._receivers)),
+        )

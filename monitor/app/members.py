@@ -10,10 +10,11 @@ from monitor.app.surroundings import Surroundings
 from monitor.core.model import AccountState, Outcome
 from monitor.core.pulse import Pulses
 from monitor.core.records import LaneRecord, RequestRecord
-from monitor.lookout import Load, Lookout
+from monitor.lookout import Load, Lookout, leave
 from monitor.poller import Announcer
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, Settings
+from monitor.store import StoreUnavailable
 from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
 from monitor.upstream.gate import Gate
@@ -81,6 +82,7 @@ class Members:
             jitter=around.jitter,
             report=self._lane_changed,
             closed_until=state.closed_until,
+            closed_for=state.closed_for,
         )
         self.credentials[name], self.gates[name] = credential, gate
         lookout = Lookout(
@@ -92,6 +94,8 @@ class Members:
             now=around.now,
             report=self._telemetry.account,
             forgive=self._scheduler.forgive,
+            asks=lambda: self._scheduler.asks(name),
+            fault=self._telemetry.fault,
         )
         self._members[name] = Member(gate, lookout)
         self._telemetry.watch(name, requests_per_second=gate.requests_per_second)
@@ -120,11 +124,22 @@ class Members:
             await asyncio.wait([member.polling])
             member.looking.cancel()
             await asyncio.wait([member.looking])
+        await member.lookout.dismiss()
         self.states[name] = member.lookout.state  # should it come back: its lane may be closed for hours
         del self._members[name], self.gates[name], self.credentials[name]
         self._telemetry.unwatch(name)
         self._pulses.forget(f"poll {name}")
         self._pulses.forget(f"look {name}")
+
+    async def leave_others(self) -> None:
+        """Close what is open about accounts that left the configuration while nothing ran."""
+        for name, state in list(self.states.items()):
+            try:
+                self.states[name] = await leave(
+                    state, self._announcer, self._load, now=self._around.now, report=self._telemetry.account
+                )
+            except StoreUnavailable as error:
+                self._telemetry.fault(f"look {name}", error)
 
     # --- what they hear ---
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select, tuple_
 
-from monitor.core.model import EventType, TargetKey
+from monitor.core.model import EventType, Status, TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, sightings, targets
@@ -60,12 +60,14 @@ def ended_targets(
 
 
 def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, limit: int) -> list[Known]:
-    """The next targets that have not ended and were not seen since, in the order of their keys."""
+    """The next targets that have not ended and were not seen since, or not at all, in the order of their keys."""
     key, seen = tuple(targets.primary_key), tuple(sightings.primary_key)
+    # A sighting is written a while after the belief: only what was never there has none for good.
+    never = and_(sightings.c.last_seen_at.is_(None), targets.c.status == Status.NOT_FOUND.value)
     statement = (
         select(*key, targets.c.revision)
         .outerjoin_from(targets, sightings, and_(*(mine == other for mine, other in zip(key, seen, strict=True))))
-        .where(targets.c.ended_at.is_(None), or_(sightings.c.last_seen_at.is_(None), sightings.c.last_seen_at < before))
+        .where(targets.c.ended_at.is_(None), or_(never, sightings.c.last_seen_at < before))
     )
     if after is not None:
         statement = statement.where(tuple_(*key) > tuple(after))

@@ -5,7 +5,7 @@ virtual time. All calls raise StoreUnavailable where the database cannot be used
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
@@ -67,6 +67,10 @@ class Store:
     async def load_target(self, key: TargetKey) -> Loaded | None:
         return await self._read(reading.load_target, key)
 
+    async def load_some(self, keys: Sequence[TargetKey]) -> list[Loaded]:
+        """Those of these targets that are known; of a few hundred keys at most."""
+        return await self._read(reading.load_some, keys)
+
     async def load_accounts(self) -> list[AccountState]:
         return await self._read(reading.load_accounts)
 
@@ -109,12 +113,12 @@ class Store:
         """Forget, in batches that delay commits little, what nobody needs any more.
 
         Events observed before `events_before` (further back than the hold of alerts) that none of `receivers` still
-        waits for; targets that ended before `targets_before` and are not `watched` (called on the loop). What says
-        that a kind of drift was told stays for ever.
+        waits for; of targets that are not `watched` (called on the loop), those that ended before `targets_before`, and
+        those last seen before `events_before`. What says that a kind of drift was told stays for ever.
         """
         return Pruned(
             events=await self._repeat(batch, pruning.forget_events, events_before, tuple(receivers), batch),
-            targets=await self._forget_targets(targets_before, watched, batch),
+            targets=await self._forget_targets(targets_before, events_before, watched, batch),
             alerts=await self._repeat(batch, pruning.forget_alerts, events_before, batch),
         )
 
@@ -129,14 +133,21 @@ class Store:
             if done < full:
                 return total
 
-    async def _forget_targets(self, before: datetime, watched: Callable[[TargetKey], bool], batch: int) -> int:
+    async def _forget_targets(
+        self, ended_before: datetime, seen_before: datetime, watched: Callable[[TargetKey], bool], batch: int
+    ) -> int:
         total, after = 0, None
-        while found := await self._read(pruning.ended_targets, before, after, batch):
+        while found := await self._read(pruning.ended_targets, ended_before, after, batch):
             after = found[-1][0], found[-1][1][0]
-            unwatched = [ended for _, ended in found if not watched(ended[0])]
-            if unwatched:
-                total += await self.write(pruning.forget_targets, unwatched)
+            total += await self._forget([ended for _, ended in found if not watched(ended[0])])
+        last: TargetKey | None = None
+        while unseen := await self._read(pruning.unseen_targets, seen_before, last, batch):
+            last = unseen[-1][0]
+            total += await self._forget([target for target in unseen if not watched(target[0])])
         return total
+
+    async def _forget(self, unwatched: list[pruning.Known]) -> int:
+        return await self.write(pruning.forget_targets, unwatched) if unwatched else 0
 
 
 def _open(engine: Engine) -> None:

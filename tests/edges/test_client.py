@@ -246,13 +246,25 @@ async def test_errors_are_not_asked_for_again_where_the_answer_would_be_the_same
         assert len(here.outcomes) == 1
 
 
-async def test_after_a_429_the_errors_wait_for_the_lane() -> None:
-    script = answering_in_turn(http(429, b"", {"Retry-After": "0.1"}), http(200, ERRORS))
+async def test_after_a_429_the_errors_do_not_wait_for_the_lane() -> None:
+    script = answering_in_turn(http(429, b"", {"Retry-After": "60"}), http(200, ERRORS))
     async with serving(script) as server, house(server.url) as here:
+        assert await here.client.errors(KEY) == Failed(Outcome.THROTTLED, "the lane is closed")
+        assert here.outcomes == [Outcome.THROTTLED]
+
+
+async def test_errors_that_do_not_come_are_asked_for_twice_within_the_patience() -> None:
+    async with serving(silent) as server, house(server.url) as here:
         started = asyncio.get_running_loop().time()
-        assert await here.client.errors(KEY) == (ERROR,)
-        assert asyncio.get_running_loop().time() - started >= 0.1
-        assert here.outcomes == [Outcome.THROTTLED, Outcome.OK]
+        answer = await here.client.errors(KEY, 0.2)
+        assert isinstance(answer, Failed)
+        assert answer.outcome is Outcome.TIMEOUT
+        assert len(here.outcomes) == 2
+        assert 0.2 <= asyncio.get_running_loop().time() - started < 2.0
+
+
+async def silent(_head: str, _writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
 
 
 # --- keys ---

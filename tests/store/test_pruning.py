@@ -93,13 +93,30 @@ async def test_ended_targets_that_are_not_watched_are_forgotten_with_their_sight
         ("young", Status.COMPLETE, at(100)),
     ]:
         await writer.commit(Change(target=belief(workflow, status=status, since=since)))
-        writer.touch(key(workflow), at(1))
+        writer.touch(key(workflow), at(150))
     await writer.drain(1)
     assert (await _prune(store, watched=["watched"])).targets == 1
     left = [state.key.workflow async for chunk in store.load_targets() for state, _ in chunk]
     assert left == ["running", "watched", "young"]
     with store._reading.connect() as connection:
         assert connection.execute(select(func.count()).select_from(sightings)).scalar() == 3
+
+
+async def test_targets_that_nobody_watches_and_sees_any_more_are_forgotten(store: Store, writer: Writer) -> None:
+    for workflow, status, seen in [
+        ("left", Status.RUNNABLE, at(1)),
+        ("watched", Status.RUNNABLE, at(1)),
+        ("seen", Status.RUNNABLE, at(150)),
+        ("new", Status.RUNNABLE, None),
+        ("never", Status.NOT_FOUND, None),
+    ]:
+        await writer.commit(Change(target=belief(workflow, status=status)))
+        if seen is not None:
+            writer.touch(key(workflow), seen)
+    await writer.drain(1)
+    assert (await _prune(store, watched=["watched"])).targets == 2
+    left = [state.key.workflow async for chunk in store.load_targets() for state, _ in chunk]
+    assert left == ["new", "seen", "watched"]
 
 
 async def test_an_alert_is_forgotten_when_it_is_over(store: Store, writer: Writer) -> None:
