@@ -167,8 +167,7 @@ class Schedule:
 
     def _clock_before(self, head: Entry, now: float) -> float:
         offset = now - head.due - min(_SLACK, head.interval / 4)
-        if offset > self._offset:
-            self._offset = offset
+        self._offset = max(self._offset, offset)
         return now - self._offset
 
     def _put(self, entry: Entry, due: float) -> None:
