@@ -146,11 +146,13 @@ class Poller:
         failed = observation if isinstance(observation, Failed) else None
         outcome = failed.outcome if failed else Outcome.OK
         self._heard(key.account, outcome, sent_at, observed_at)
-        observation = await self._explained(watched, observation)
+        if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
+            observation = await self._explained(key, observation)
         verdict = self._detect(watched, observation, observed_at)
         events: tuple[Event, ...] = ()
+        done_at = observed_at
         if verdict.changed or verdict.events:
-            events = await self._commit(watched, verdict)
+            events, done_at = await self._commit(watched, verdict), self._now()
         if isinstance(observation, Seen):
             watched.last_seen_at = observed_at
             self._ledger.touch(key, observed_at)
@@ -167,7 +169,7 @@ class Poller:
             detail=failed.detail if failed else verdict.reason,
             events=events,
             delay=delay,
-            duration=(self._now() - sent_at).total_seconds(),
+            duration=(done_at - sent_at).total_seconds(),
             observed_at=observed_at,
             skew=self._skew(key.account),
         )
@@ -176,13 +178,10 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
-    async def _explained(self, watched: Watched, observation: Observation) -> Observation:
-        """With the cause, where a person will ask for it and the API tells it in time."""
-        key = watched.target.key
-        if isinstance(observation, Failed) or not _wants_errors(watched.state, observation.snapshot):
-            return observation
+    async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
+        """With the cause, where the API tells it in time."""
         errors = await self._source.errors(key, self._announcer.config.errors_patience)
-        return observation if isinstance(errors, Failed) else Seen(observation.snapshot, errors)
+        return seen if isinstance(errors, Failed) else Seen(seen.snapshot, errors)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:
         return detect(
