@@ -164,7 +164,10 @@ def _simulate(options: argparse.Namespace) -> int:
         with contextlib.suppress(asyncio.CancelledError):
             await serving
 
-    return _lived(live())
+    try:
+        return _lived(live())
+    except OSError as error:
+        raise app.StartError(f"--port: cannot listen on port {options.port}: {error.strerror}") from error
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -139,7 +139,9 @@ def detect(
         return Verdict(state, (), False, f"{state.status.value} is the end")
     if isinstance(observation, Failed):
         if observation.outcome is not Outcome.NOT_FOUND:
-            return Verdict(state, (), False, f"no answer about it: {observation.outcome.value}")
+            kind = observation.drift
+            drifts = (drift_event(kind, target, now),) if kind is not None and kind not in known_drifts else ()
+            return Verdict(state, drifts, False, f"no answer about it: {observation.outcome.value}")
         return _missed(state, target, last_seen_at, now, policy)
     return _seen(state, target, observation, last_seen_at=last_seen_at, now=now, known_drifts=known_drifts)
 

@@ -227,6 +227,8 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """For people; cut, and free of secrets and of the customers' data."""
     retry_after: float | None = None
     """Seconds that the API asked to wait, from `Retry-After`; None where it did not, or said nonsense."""
+    drift: str | None = None
+    """The kind of drift that makes a whole JSON answer unusable, e.g. `type:version`, `missing:status`."""
 
 
 Observation = Seen | Failed

@@ -184,7 +184,11 @@ def _slot(entry: Entry, after: float) -> float:
 
 
 def _backoff(interval: float, failures: int, max_backoff: float, jitter: float) -> float:
-    """Seconds; somewhere between the interval and what it has grown to, so that no herd comes back together."""
+    """Seconds; somewhere between the interval and what it has grown to, so that no herd comes back together.
+
+    What is polled more rarely than `max_backoff` is tried again after that: one lost answer is not an hour's blindness.
+    """
+    interval = min(interval, max_backoff)
     longest = min(interval * 2.0 ** min(failures, 64), max(interval, max_backoff))
     return interval + jitter * (longest - interval)
 

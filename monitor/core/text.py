@@ -16,6 +16,7 @@ _FOLDED = re.compile(
     r"\ud800-\udfff]+"  # lone surrogates, which no encoder takes
 )
 _SHOWN_OF_AN_ID = 8
+_LONGEST_ID = 40
 
 
 def clean(text: str, limit: int) -> str:
@@ -48,7 +49,8 @@ def label(event: Event) -> str:
 
 
 def target_label(name: str | None, definition_name: str | None, definition: str, workflow: str) -> str:
-    return name or f"{definition_name or _short(definition)}/{_short(workflow)}"
+    """The definition may be cut, the workflow is whole: ids that begin alike are common, and people search by them."""
+    return name or f"{definition_name or _short(definition)}/{clean(workflow, _LONGEST_ID)}"
 
 
 def _short(id: str) -> str:

@@ -85,6 +85,8 @@ class Metrics:
 
     def watch(self, account: str, requests_per_second: float | None) -> None:
         self._account(account)
+        for loop in (f"poll {account}", f"look {account}"):
+            self._families.faults.labels(loop)
         if requests_per_second is not None:
             self._families.lane_rate.labels(account).set(requests_per_second)
 
@@ -99,6 +101,7 @@ class Metrics:
         for outcome in DeliveryOutcome:
             self._families.deliveries.labels(receiver, outcome.value)
         self._families.delivery_delay.labels(receiver)
+        self._families.faults.labels(f"deliver {receiver}")
         self._pending.watch(receiver)
 
     def _account(self, account: str) -> _Account:

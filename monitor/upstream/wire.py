@@ -192,7 +192,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        return _malformed(str(error))
+        return msgspec.structs.replace(_malformed(str(error)), drift=_kind(str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
@@ -203,6 +203,19 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
         return _malformed("JSON is malformed: invalid UTF-8")
     except RecursionError:
         return _malformed("JSON is nested too deeply")
+
+
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+
+
+def _kind(message: str) -> str:
+    """Of drift, from what msgspec says of a whole JSON answer that is not what was documented."""
+    place = _PLACE.search(message)
+    path = re.sub(r"\[[^]]*\]", "", place[1]) if place else ""
+    if (missing := _MISSING.search(message)) is not None:
+        return f"missing:{path + '.' if path else ''}{missing[1]}"
+    return f"type:{path or 'answer'}"
 
 
 def _mended(body: bytes) -> bytes:

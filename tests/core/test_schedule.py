@@ -209,10 +209,10 @@ def test_a_failing_target_backs_off_between_its_interval_and_the_longest(
     assert schedule.wait(now) == pytest.approx(delay, abs=0.1)
 
 
-def test_an_interval_longer_than_the_longest_back_off_stays() -> None:
+def test_what_is_polled_rarely_is_tried_again_after_the_longest_back_off() -> None:
     schedule = scheduled(1, 3600.0)
     now = polled(schedule, START, failures=5, jitter=0.9)[1]
-    assert schedule.wait(now) == pytest.approx(3600)
+    assert schedule.wait(now) == pytest.approx(300)
 
 
 def test_after_a_back_off_the_phase_is_found_again() -> None:

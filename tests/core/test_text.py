@@ -142,10 +142,12 @@ TERMINATED = EventType.TERMINATED
         pytest.param(
             event(EventType.FOUND, after=Status.SUSPENDED), "onboarding-reply is found again: Suspended", id="found"
         ),
-        pytest.param(event(EventType.COMPLETED, name=None), "5870442f…/60dbe307… completed", id="no name"),
+        pytest.param(
+            event(EventType.COMPLETED, name=None), "5870442f…/60dbe307fe55d99fc083db61 completed", id="no name"
+        ),
         pytest.param(
             event(EventType.COMPLETED, name=None, definition_name="order-reminder"),
-            "order-reminder/60dbe307… completed",
+            "order-reminder/60dbe307fe55d99fc083db61 completed",
             id="only an alias",
         ),
         pytest.param(

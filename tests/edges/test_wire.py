@@ -224,3 +224,21 @@ def test_errors_are_bounded_in_number_and_length() -> None:
     assert not isinstance(errors, Failed)
     assert len(errors) == 50
     assert {(len(error.step), len(error.message)) for error in errors} == {(200, 500)}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(b'{"status": "Runnable", "version": "one"}', "type:version", id="a word for a number"),
+        pytest.param(b'{"status": "Runnable", "logs": [{"id": 17}]}', "type:logs.id", id="inside the log"),
+        pytest.param(b'{"version": 1}', "missing:status", id="no status"),
+        pytest.param(b"[]", "type:answer", id="another kind of answer"),
+        pytest.param(b"<html>", None, id="no JSON is no drift"),
+        pytest.param(b'{"status": "Runn', None, id="cut short is no drift"),
+    ],
+)
+def test_an_answer_of_another_shape_names_its_drift(body: bytes, kind: str | None) -> None:
+    seen = read_status(200, {}, body)
+    assert isinstance(seen, Failed)
+    assert seen.outcome is Outcome.MALFORMED
+    assert seen.drift == kind
