@@ -49,7 +49,7 @@ class Watched:
         self.last_seen_at = last_seen_at
         """The last answer (200); kept in memory, written to the store within a minute."""
         self.traces: list[PollTrace] = []
-        """The last few polls worth a note, oldest first: the newest, and those that changed something or failed."""
+        """The last few polls worth a note, oldest first: the newest, and those that failed or told something."""
         self.ended_at: datetime | None = state.since if state.status.ended else None
         """When we learned that it had ended."""
         self.failures = 0
@@ -244,12 +244,12 @@ def _note(watched: Watched, record: PollRecord) -> None:
         record.duration,
         tuple([event.type.value for event in record.events]),
     )
-    if traces and not _remarkable(traces[-1], changed=False):
+    if traces and not _remarkable(traces[-1]):
         traces[-1] = trace
     else:
         traces.append(trace)
         del traces[:-_TRACES]
 
 
-def _remarkable(trace: PollTrace, *, changed: bool) -> bool:
-    return changed or trace.outcome is not Outcome.OK or bool(trace.events)
+def _remarkable(trace: PollTrace) -> bool:
+    return trace.outcome is not Outcome.OK or bool(trace.events)

@@ -21,10 +21,11 @@ from monitor.core.records import ReloadRecord
 from monitor.deliverer import Deliverer, Receiver
 from monitor.poller import Announcer, Poller
 from monitor.scheduler import Scheduler
-from monitor.settings import Settings
+from monitor.settings import Account, Settings
 from monitor.store import Loaded, Store, StoreNewer, StoreUnavailable, Writer
 from monitor.telemetry import Telemetry, configure
 from monitor.upstream.client import Client
+from monitor.upstream.credentials import Credential, CredentialError
 from monitor.web import build
 
 _AT_ONCE = 500
@@ -163,7 +164,7 @@ class Daemon:
         self._writing = self._loop("commit", self.writer.run(self._beat_of_writer))
         self._delivering = self._loop("deliver", self.deliverer.run(self._beat_of))
         for account in self.settings.accounts:
-            self.members.enlist(account, self.settings, parts.credential(account.secret))
+            self.members.enlist(account, self.settings, _credential(account))
         change = await self.scheduler.replace(self.settings.watchlist.targets)
         self._beliefs.clear()
         parts.settle()
@@ -285,6 +286,13 @@ class Daemon:
         if not self.scheduler.dispatched():
             return "the first polls were not sent yet"
         return None
+
+
+def _credential(account: Account) -> Credential:
+    try:
+        return parts.credential(account.secret)
+    except CredentialError as error:
+        raise StartError(f"accounts[{account.id}]: {error}") from error
 
 
 async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
