@@ -3,15 +3,19 @@
 import sys
 import time
 
-from tests.bench import ack_latency, budget, hundred_thousand, micro, poll_cpu
+from tests.bench.ack_latency import run as ack_latency
+from tests.bench.budget import run as budget
 from tests.bench.house import Figure, say
+from tests.bench.hundred_thousand import run as hundred_thousand
+from tests.bench.micro import run as micro
+from tests.bench.poll_cpu import run as poll_cpu
 
 _BENCHES = {
-    "poll-cpu": poll_cpu.run,
-    "ack-latency": ack_latency.run,
-    "budget": budget.run,
-    "hundred-thousand": hundred_thousand.run,
-    "micro": micro.run,
+    "poll-cpu": poll_cpu,
+    "ack-latency": ack_latency,
+    "budget": budget,
+    "hundred-thousand": hundred_thousand,
+    "micro": micro,
 }
 _WORDS = {True: "yes", False: "NO", None: ""}
 
