@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.model import AccountState, Change, Event, Outcome
-from monitor.core.reach import attended, begin, heard, judge, more_silent, recovered
+from monitor.core.reach import Reach, attended, begin, heard, judge, more_silent, recovered
 from monitor.core.records import AccountRecord
 from monitor.core.retry import Again, next_try
 from monitor.poller import Announcer
@@ -58,9 +58,13 @@ class Lookout:
         self._fault = fault
         self._failures = 0
         self._wake = asyncio.Event()
+        self._time = asyncio.get_running_loop().time
 
     def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
-        clock = asyncio.get_running_loop().time()
+        clock = self._time()
+        if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
+            self._reach = Reach(now, clock)
+            return
         took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
         before = self._reach
         self._reach = heard(before, outcome, clock - took, clock, now)

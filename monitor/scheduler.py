@@ -76,6 +76,7 @@ class Round:
         self.stopping = False
         self._beat = beat
         self._turnstile = asyncio.Lock()
+        self._time = asyncio.get_running_loop().time
         self._paused_until = -math.inf
 
     def wake(self) -> None:
@@ -84,21 +85,22 @@ class Round:
     def add(self, target: Target) -> None:
         """Look at it soon, as far as the budget allows: it may have changed since it was last seen."""
         budget = len(self.schedule) / self.gate.requests_per_second
-        now = asyncio.get_running_loop().time()
-        self.schedule.add(target.key, target.interval, now, first_within=max(_FIRST_LOOK, budget))
+        self.schedule.add(target.key, target.interval, self._time(), first_within=max(_FIRST_LOOK, budget))
 
     def done(self, key: TargetKey, failures: int, jitter: float) -> None:
         """A turn has ended; whoever pauses learns of it where the next one comes sooner than the pause is over."""
-        self.schedule.done(key, asyncio.get_running_loop().time(), failures, self.config.max_backoff, jitter)
+        self.schedule.done(key, self._time(), failures, self.config.max_backoff, jitter)
         if self._paused_until > -math.inf:
             due = self.schedule.next_due(key)
             if due is not None and due < self._paused_until:
                 self.wake()
 
+    def ready(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+        """A turn that is due already, unless others wait for theirs."""
+        return None if self._turnstile.locked() else self._take(ledger)
+
     async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""
-        if not self._turnstile.locked() and (ticket := self._take(ledger)) is not None:
-            return ticket
         async with self._turnstile:
             while not self.stopping:
                 if (ticket := self._take(ledger)) is not None:
@@ -112,7 +114,7 @@ class Round:
     def _take(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
         """The turn that is due now, if the lane and the store allow."""
         self._beat()
-        now = asyncio.get_running_loop().time()
+        now = self._time()
         if self.stopping or not ledger.available or self.schedule.wait(now) != 0.0:
             return None
         if (permit := self.gate.take()) is None:
@@ -121,7 +123,7 @@ class Round:
         return permit, self.schedule.pop(now)
 
     def _wait(self) -> float:
-        due = self.schedule.wait(asyncio.get_running_loop().time())
+        due = self.schedule.wait(self._time())
         return _TURN if due is None else max(due, self.gate.wait())
 
     async def _pause(self, seconds: float) -> None:
@@ -203,7 +205,7 @@ class Scheduler:
         return all((r.schedule.wait(asyncio.get_running_loop().time()) or 0) > 0 for r in waiting)
 
     async def _work(self, round_: Round) -> None:
-        while (ticket := await round_.next(self._ledger)) is not None:
+        while (ticket := round_.ready(self._ledger) or await round_.next(self._ledger)) is not None:
             permit, turn = ticket
             watched = self.watched[turn.key]
             try:

@@ -78,14 +78,10 @@ class Agenda:
         other = self._top(self._set_aside)
         return other if head is None or (other is not None and other.due < head.due) else head
 
-    def pop(self) -> Entry:
-        """The head, under way from now on. Raises LookupError where none waits."""
-        entry = self.head()
-        if entry is None:
-            raise LookupError("no target waits")
+    def begin(self, head: Entry) -> None:
+        """The head is under way from now on."""
         # Its item lies on top of a heap, dead as of now, and is dropped there when the next head is looked for.
-        entry.under_way = True
-        return entry
+        head.under_way = True
 
     def sweep(self) -> None:
         """A crumb of tidying; due after each step that may have left something dead."""

@@ -119,9 +119,10 @@ class Schedule:
 
     def pop(self, now: float) -> Turn:
         """The target that is due the longest; under way until `done`. Raises LookupError where `wait(now)` is not 0."""
-        if self.wait(now) != 0.0:
+        entry = self._agenda.head()
+        if entry is None or entry.due + self._offset - now > _CLOSE_ENOUGH:
             raise LookupError("nothing is due: pop only when wait() is 0")
-        entry = self._agenda.pop()
+        self._agenda.begin(entry)
         clock = self._clock_before(entry, now)
         self._backing_off.pop(entry.key, None)
         promised = entry.due + entry.promised

@@ -1,10 +1,10 @@
 """The API as this house asks it: one request for one permit, and every answer or failure as a value."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from yarl import URL
@@ -76,9 +76,9 @@ class Client:
         self._recall = Recall()
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
-    async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed:
+    def status(self, key: TargetKey, permit: Permit) -> Coroutine[Any, Any, Seen | Failed]:
         """What the API says about the instance now, with its step log. `permit` is used up."""
-        return await self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
+        return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
     async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | Failed:
         """The runtime errors of the instance, within `patience` seconds.
