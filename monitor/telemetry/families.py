@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from monitor.telemetry.tally import Tallies
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 _REQUEST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -31,6 +33,11 @@ class Families:
 
         def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(name, text, labels, buckets=buckets, registry=registry)
+
+        def tallies(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Tallies:
+            made = Tallies(name, text, buckets, *labels)
+            registry.register(made)
+            return made
 
         self.transitions = counter(
             "workflow_transitions_total",
@@ -65,13 +72,13 @@ class Families:
             "Requests to the API by how they ended.",
             *("account", "endpoint", "outcome"),
         )
-        self.request_duration = histogram(
+        self.request_duration = tallies(
             "workflow_monitor_request_duration_seconds",
             "Seconds from sending a request to its last byte, or to its failure.",
             _REQUEST,
             *("account", "endpoint"),
         )
-        self.schedule_delay = histogram(
+        self.schedule_delay = tallies(
             "workflow_monitor_schedule_delay_seconds",
             "Seconds from when a poll was due to when it was sent.",
             _SCHEDULE,

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from monitor import __version__
 from monitor.core.clock import detection_delay
@@ -29,6 +29,7 @@ from monitor.core.records import (
 )
 from monitor.telemetry.families import Families
 from monitor.telemetry.series import Census, NamedTargets, Pending, PendingDeliveries
+from monitor.telemetry.tally import Tally
 
 _MOST_STEPS = 200
 """Steps per definition that get a series; their names come from outside, and must not fill the memory."""
@@ -50,7 +51,7 @@ class _Account:
             endpoint: {outcome: families.requests.labels(account, endpoint.value, outcome.value) for outcome in Outcome}
             for endpoint in Endpoint
         }
-        self.durations: Mapping[Endpoint, Histogram] = {
+        self.durations: Mapping[Endpoint, Tally] = {
             endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
         }
         self.schedule_delay = families.schedule_delay.labels(account)

@@ -1,0 +1,60 @@
+"""Histograms for what happens at every poll: the counting of `prometheus_client`, without its locks.
+
+They are written on the loop's thread only; a scrape copies them under the interpreter's lock, so a sample may at worst
+be one observation ahead of another.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+
+class Tally:
+    """One series."""
+
+    __slots__ = ("_bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * len(bounds)
+        """Of each bucket alone; the last one is for what is larger than all bounds."""
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+
+class Tallies(Collector):
+    """One metric."""
+
+    def __init__(self, name: str, text: str, bounds: Sequence[float], *labels: str) -> None:
+        """`bounds`: upper bounds of the buckets, ascending, without infinity."""
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._bounds = (*bounds, float("inf"))
+        self._series: dict[tuple[str, ...], Tally] = {}
+
+    def labels(self, *values: str) -> Tally:
+        """The series of these labels, there with 0 from now on."""
+        return self._series.setdefault(values, Tally(self._bounds))
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        for values, tally in list(self._series.items()):
+            counts, total = list(tally.counts), tally.total
+            cumulative = 0
+            buckets: list[tuple[str, float]] = []
+            for bound, count in zip(self._bounds, counts, strict=True):
+                cumulative += count
+                buckets.append((_said(bound), cumulative))
+            family.add_metric(values, buckets, total)
+        yield family
+
+
+def _said(bound: float) -> str:
+    """As the library writes the bounds of its own."""
+    return "+Inf" if bound == float("inf") else repr(float(bound))
