@@ -93,7 +93,7 @@ class AiohttpTransport:
         try:
             answer = await self._session.get(url, headers=headers, allow_redirects=False)
             try:
-                body = await self._read(answer)
+                body = self._whole(answer) or await self._read(answer)
             except BaseException:
                 answer.close()
                 raise
@@ -108,15 +108,22 @@ class AiohttpTransport:
     async def close(self) -> None:
         await self._session.close()
 
+    def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body where all of it came with the head, as it nearly always does; nothing where more is to come."""
+        content = answer.content
+        if not content.is_eof():
+            return b""
+        body = content.read_nowait()
+        if len(body) > self._bound:
+            raise ResponseTooLarge(f"the answer is larger than the bound of {self._bound} bytes")
+        return body
+
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         """The body; its connection is free for the next request once its end was read."""
         content, bound = answer.content, self._bound
         if (announced := answer.content_length) is not None and announced > bound:
             raise ResponseTooLarge(f"an answer of {announced} bytes was announced, the bound is {bound}")
-        body = await content.readany()
-        if content.at_eof() and len(body) <= bound:  # nearly always
-            return body
-        gathered = bytearray(body)
+        gathered = bytearray()
         while len(gathered) <= bound:
             if content.at_eof():
                 return bytes(gathered)
