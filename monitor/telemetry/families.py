@@ -51,7 +51,7 @@ class Families:
         )
         self.step_failures = counter(
             "workflow_step_failures_total",
-            "Failed executions of a step; a step appears with its first failure.",
+            "Failed executions of a step; a step is there with 0 once it was seen in a log.",
             *("account", "definition", "step"),
         )
         self.run_duration = histogram(

@@ -138,7 +138,7 @@ async def test_a_refusal_is_a_value_and_its_permit_ends_once(status: int, outcom
 
 
 async def hang(_head: str, _writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(0.3)
+    await asyncio.Event().wait()
 
 
 async def hang_up(_head: str, writer: asyncio.StreamWriter) -> None:
@@ -177,9 +177,15 @@ async def test_retry_after_reaches_the_gate() -> None:
 
 
 async def test_a_cancelled_request_ends_its_permit() -> None:
-    async with serving(hang) as server, house(server.url) as here:
+    arrived = asyncio.Event()
+
+    async def script(head: str, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await hang(head, writer)
+
+    async with serving(script) as server, house(server.url) as here:
         asking = asyncio.ensure_future(here.status())
-        await asyncio.sleep(0.05)
+        await arrived.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -254,17 +260,13 @@ async def test_after_a_429_the_errors_do_not_wait_for_the_lane() -> None:
 
 
 async def test_errors_that_do_not_come_are_asked_for_twice_within_the_patience() -> None:
-    async with serving(silent) as server, house(server.url) as here:
+    async with serving(hang) as server, house(server.url) as here:
         started = asyncio.get_running_loop().time()
         answer = await here.client.errors(KEY, 0.2)
         assert isinstance(answer, Failed)
         assert answer.outcome is Outcome.TIMEOUT
         assert len(here.outcomes) == 2
         assert 0.2 <= asyncio.get_running_loop().time() - started < 2.0
-
-
-async def silent(_head: str, _writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
 
 
 # --- keys ---
