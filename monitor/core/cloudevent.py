@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from monitor.core.links import link_of
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepStatus
 from monitor.core.moments import format_moment
 
@@ -23,7 +24,7 @@ def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
             subject=event.subject,
             time=format_moment(event.time),
             datacontenttype="application/json",
-            data=_facts(event, _link(event, external_url.rstrip("/"))),
+            data=_facts(event, link_of(event, external_url)),
         )
     )
 
@@ -102,13 +103,6 @@ def _facts(event: Event, link: str) -> _Facts:
         link=link,
         labels=dict(event.labels),
     )
-
-
-def _link(event: Event, external_url: str) -> str:
-    if not event.definition or not event.workflow:
-        return f"{external_url}/"
-    path = "/".join(_segment(part) for part in (event.account, event.definition, event.workflow))
-    return f"{external_url}/targets/{path}"
 
 
 def _segment(id: str) -> str:

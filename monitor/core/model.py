@@ -106,8 +106,13 @@ class EventType(enum.StrEnum):
     RESUMED = "workflow.resumed"
     STEP_FAILED = "workflow.step_failed"
     STEP_CANCELLED = "workflow.step_cancelled"
+    OVERDUE = "workflow.overdue"
+    OVERDUE_CLEARED = "workflow.overdue_cleared"
+    STEP_OVERDUE = "workflow.step_overdue"
+    STEP_OVERDUE_CLEARED = "workflow.step_overdue_cleared"
     NOT_FOUND = "workflow.not_found"
     FOUND = "workflow.found"
+    UNWATCHED = "workflow.unwatched"
     BLIND = "monitor.blind"
     SIGHTED = "monitor.sighted"
     SCHEMA_DRIFT = "monitor.schema_drift"
@@ -127,6 +132,8 @@ _KINDS: Mapping[EventType, Kind] = {
     EventType.STEP_FAILED: Kind.EVENT,
     EventType.SCHEMA_DRIFT: Kind.EVENT,
     EventType.SUSPENDED: Kind.CONDITION,
+    EventType.OVERDUE: Kind.CONDITION,
+    EventType.STEP_OVERDUE: Kind.CONDITION,
     EventType.NOT_FOUND: Kind.CONDITION,
     EventType.BLIND: Kind.CONDITION,
 }
@@ -138,8 +145,13 @@ _SEVERITIES: Mapping[EventType, Severity] = {
     EventType.RESUMED: Severity.INFO,
     EventType.STEP_FAILED: Severity.WARNING,
     EventType.STEP_CANCELLED: Severity.INFO,
+    EventType.OVERDUE: Severity.WARNING,
+    EventType.OVERDUE_CLEARED: Severity.INFO,
+    EventType.STEP_OVERDUE: Severity.WARNING,
+    EventType.STEP_OVERDUE_CLEARED: Severity.INFO,
     EventType.NOT_FOUND: Severity.WARNING,
     EventType.FOUND: Severity.INFO,
+    EventType.UNWATCHED: Severity.INFO,
     EventType.BLIND: Severity.CRITICAL,
     EventType.SIGHTED: Severity.INFO,
     EventType.SCHEMA_DRIFT: Severity.WARNING,
@@ -168,6 +180,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Alias of the definition in metrics and alerts."""
     labels: Mapping[str, str] = {}
     severities: Mapping[EventType, Severity] = {}
+    max_runtime: float | None = None
+    """Seconds that it may be Runnable before it is overdue."""
+    step_timeouts: Mapping[str, float] = {}
+    """Seconds that an execution of a step may take, by the step's name; `*` stands for every other step."""
     place: str = ""
     """Where the configuration asks for it, e.g. `watchlist.yaml: targets[3]`; for error messages only."""
 
@@ -255,6 +271,16 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     last: Episode | None = None
 
 
+class Lateness(msgspec.Struct, frozen=True, gc=False):
+    """An execution of a step that takes too long, or did; the steps' counterpart of `Condition`."""
+
+    execution: str
+    """Its id."""
+    ordinal: int = 1
+    """Counts the episodes of this execution from 1: a limit that is raised ends one."""
+    open: bool = True
+
+
 class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we believe of a target, with when and why. Changes only by a commit."""
 
@@ -277,6 +303,9 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive 404s."""
     suspended: Condition = Condition()
     not_found: Condition = Condition()
+    overdue: Condition = Condition()
+    late: tuple[Lateness, ...] = ()
+    """Executions in the step log that were told as overdue, in the order of telling."""
     revision: int = 0
     """Counts commits; compare-and-set. 0: never committed."""
 
@@ -322,8 +351,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cause: Cause | None = None
     step: StepExecution | None = None
     errors: tuple[WorkflowError, ...] = ()
+    trail: tuple[StepExecution, ...] = ()
+    """The last executions of the step log, oldest first, for the text of an alert."""
+    limit: float | None = None
+    """Seconds that were allowed, of what is overdue."""
+    started_at: datetime | None = None
+    """When what is overdue began: the instance, or the execution of the step."""
     reason: str | None = None
-    """Of `monitor.blind`: an `Outcome`; of `monitor.schema_drift`: the kind of drift."""
+    """Of `monitor.blind`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what is overdue: who says so,
+    a `LimitSource`."""
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""
@@ -347,13 +383,35 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.type.kind is not Kind.NOTICE and self.severity is not Severity.INFO
 
 
+class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What becomes of an event that opens an alert: how it is grouped, and which receivers of alerts it belongs to."""
+
+    fault_group: str
+    """The same for alerts that have one cause; see `core/faults.py`."""
+    fingerprint: str
+    """Of the labels that Alertmanager knows the alert by; see `core/labels.py`."""
+    window: float
+    """Seconds from its first alert on, in which an incident takes in more of its group."""
+    storm_threshold: int
+    """So many members of an incident are told one by one."""
+    singles: tuple[str, ...] = ()
+    """Receivers that get each alert."""
+    grouped: tuple[str, ...] = ()
+    """Receivers that get one incident for many alerts."""
+
+
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """An event on its way into the store: its final text, and the receivers that it belongs to."""
 
     event: Event
     body: bytes
-    """The CloudEvents JSON that every receiver gets; made once, so that a twin is equal to the letter."""
+    """The CloudEvents JSON that receivers of events get; made once, so that a twin is equal to the letter."""
     receivers: tuple[str, ...] = ()
+    """Those that get every event by itself."""
+    paging: Paging | None = None
+    """Of an event that opens an alert."""
+    settle: float = 0.0
+    """Seconds that the alerts which this event closes stay open, lest they flap."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -362,21 +420,39 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target: TargetState | None = None
     account: AccountState | None = None
     outgoing: tuple[Outgoing, ...] = ()
+    closings: tuple["Closing", ...] = ()
+    """Alerts that end without an event."""
+
+
+class About(enum.StrEnum):
+    """What a delivery tells its receiver."""
+
+    EVENT = "event"
+    ALERT_OPENED = "alert_opened"
+    ALERT_CLOSED = "alert_closed"
+    INCIDENT_OPENED = "incident_opened"
+    INCIDENT_GREW = "incident_grew"
+    INCIDENT_CLOSED = "incident_closed"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One event for one receiver, pending until acknowledged."""
+    """One event, or one turn of an alert or incident, for one receiver; pending until acknowledged."""
 
     seq: int
-    """The event's place in the order of commits; the cursor of `/api/v1/events`."""
+    """Its place in the order of commits; of an event, the cursor of `/api/v1/events`."""
     receiver: str
     event_id: str
+    """Id of the event, alert or incident that it is about."""
     type: EventType
     severity: Severity
     subject: str
-    """`account` and the event's subject: deliveries of one subject keep their order."""
+    """Deliveries of one subject keep their order. Of an event: `account` and the event's subject."""
     body: bytes
+    """The CloudEvents JSON of an event; else empty."""
     observed_at: datetime
+    about: About = About.EVENT
+    members: int = 0
+    """Of an incident: how many alerts it had when this became due."""
     attempts: int = 0
     not_before: datetime | None = None
     """The next try, after a failed one."""
@@ -391,3 +467,117 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
     """Those that this commit made pending."""
     told: frozenset[str] = frozenset()
     """Ids of the events that this commit stored; an id that was there already is not among them."""
+
+
+# --- what needs a person ------------------------------------------------------------------------------------
+
+
+class AlertEnd(enum.StrEnum):
+    """Why an alert is not open any more."""
+
+    RESOLVED = "resolved"
+    """Its condition has ended."""
+    EXPIRED = "expired"
+    """Its hold is over; whether anybody saw to it is not known."""
+    CLOSED = "closed"
+    """A person closed it."""
+    UNWATCHED = "unwatched"
+    """Its target left the watchlist."""
+
+
+class Closing(msgspec.Struct, frozen=True, gc=False):
+    """The end of an alert that no event tells."""
+
+    alert: str
+    end: AlertEnd
+    at: datetime
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An event that needs a person, from its telling to its end."""
+
+    id: str
+    """Of the event that opened it."""
+    event: Event
+    """As it was told: labels, severity and text of an open alert follow no configuration."""
+    fault_group: str
+    incident: str
+    """Id of the incident that it is a member of."""
+    single: bool
+    """Whether it is told by itself to receivers of alerts, not only by its incident (a storm)."""
+    opened_at: datetime
+    """When the event was observed; the hold of an event alert counts from here."""
+    receivers: tuple[str, ...] = ()
+    """Those that were told of it by itself, or are to be."""
+    end: AlertEnd | None = None
+    """None: it is open."""
+    ended_at: datetime | None = None
+
+    @property
+    def type(self) -> EventType:
+        return self.event.type
+
+    @property
+    def severity(self) -> Severity:
+        return self.event.severity
+
+    @property
+    def key(self) -> TargetKey | None:
+        """The target that it is about; None where it is about an account."""
+        event = self.event
+        if event.definition is None or event.workflow is None:
+            return None
+        return TargetKey(event.account, event.definition, event.workflow)
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """One member of an incident, as its text shows it."""
+
+    label: str
+    """What people call the target."""
+    key: TargetKey | None
+    at: datetime
+    """When it happened."""
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Alerts with one cause."""
+
+    id: str
+    """Derived from the group and the first alert; the key under which a pager knows it."""
+    fault_group: str
+    event: Event
+    """The first one's."""
+    opened_at: datetime
+    """When the first one was observed."""
+    first_at: datetime
+    last_at: datetime
+    """When the earliest and the latest of them happened."""
+    members: int = 1
+    """How many alerts there were, ever."""
+    open: int = 1
+    """How many of them are open."""
+    expired: int = 0
+    """How many ended because time passed."""
+    samples: tuple[Sample, ...] = ()
+    """The first few."""
+    storm: bool = False
+    """Whether it has members that are not told by themselves."""
+    receivers: tuple[str, ...] = ()
+    """Those that were told of it, or are to be."""
+    ended_at: datetime | None = None
+    """None: some alert of it is open."""
+
+    @property
+    def severity(self) -> Severity:
+        return self.event.severity
+
+
+class Toll(msgspec.Struct, frozen=True, gc=False):
+    """What became of the watched instances of one version of a definition: the blast radius of a fault."""
+
+    version: int | None
+    watched: int
+    """Instances that are watched now, ended ones within the retention included."""
+    failed: int
+    """Those of them that were terminated by a fault, or have a failed step."""

@@ -1,11 +1,23 @@
 """Which receivers an event belongs to."""
 
+import enum
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from monitor.core.model import Event, Severity
+
+
+class Gets(enum.Enum):
+    """What a kind of receiver is told."""
+
+    EVENTS = "events"
+    """Every event by itself."""
+    ALERTS = "alerts"
+    """Every alert, and its end; it groups them by itself."""
+    INCIDENTS = "incidents"
+    """One incident for many alerts, and its end."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -15,6 +27,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     min_severity: Severity = Severity.WARNING
     events: tuple[str, ...] = ("*",)
     """Globs over event types, as in `fnmatch`: `workflow.*`, `monitor.blind`."""
+    gets: Gets = Gets.EVENTS
 
     def takes(self, event: Event) -> bool:
         if event.severity.rank < self.min_severity.rank:
@@ -22,6 +35,6 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         return any(fnmatchcase(event.type.value, glob) for glob in self.events)
 
 
-def receivers_for(event: Event, routes: Iterable[Route]) -> tuple[str, ...]:
-    """The names of the receivers, in the order of the routes, each once."""
-    return tuple(dict.fromkeys(route.receiver for route in routes if route.takes(event)))
+def receivers_for(event: Event, routes: Iterable[Route], gets: Gets = Gets.EVENTS) -> tuple[str, ...]:
+    """The names of the receivers that get this, in the order of the routes, each once."""
+    return tuple(dict.fromkeys(route.receiver for route in routes if route.gets is gets and route.takes(event)))

@@ -95,6 +95,47 @@ def _found(event: Event) -> str:
     return f" is found again: {event.to_status.value}" if event.to_status is not None else " is found again"
 
 
+def _overdue(event: Event) -> str:
+    lasted, limit = _lasted(event), _limit(event)
+    return f" is overdue: it has been running{lasted}{limit}"
+
+
+def _step_overdue(event: Event) -> str:
+    status = f" is {event.step.status.value}" if event.step is not None else " runs"
+    return f": step {_step_name(event)}{status}{_lasted(event)}{_limit(event)}"
+
+
+def _lasted(event: Event) -> str:
+    if event.started_at is None:
+        return ""
+    return f" for {about((event.observed_at - event.started_at).total_seconds())}"
+
+
+def _limit(event: Event) -> str:
+    return f", longer than {about(event.limit)} ({event.reason})" if event.limit is not None else ""
+
+
+def _overdue_cleared(event: Event) -> str:
+    return f" is overdue no more: {event.to_status.value}" if event.to_status is not None else " is overdue no more"
+
+
+def _step_overdue_cleared(event: Event) -> str:
+    status = f": {event.step.status.value}" if event.step is not None else ""
+    return f": step {_step_name(event)} is overdue no more{status}"
+
+
+def about(seconds: float) -> str:
+    """A duration as people say it, in its two largest units: `1d 2h`, `2m 5s`, `800ms`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))}ms"
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append((count, unit))
+    return " ".join(f"{count}{unit}" for count, unit in parts[:2] if count)
+
+
 _OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = {
     EventType.TERMINATED: _terminated,
     EventType.COMPLETED: lambda _event, _error: " completed",
@@ -102,8 +143,13 @@ _OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = 
     EventType.RESUMED: lambda _event, _error: " is running again",
     EventType.STEP_FAILED: _step_failed,
     EventType.STEP_CANCELLED: lambda event, _error: f": step {_step_name(event)} was cancelled",
+    EventType.OVERDUE: lambda event, _error: _overdue(event),
+    EventType.OVERDUE_CLEARED: lambda event, _error: _overdue_cleared(event),
+    EventType.STEP_OVERDUE: lambda event, _error: _step_overdue(event),
+    EventType.STEP_OVERDUE_CLEARED: lambda event, _error: _step_overdue_cleared(event),
     EventType.NOT_FOUND: lambda event, _error: _not_found(event),
     EventType.FOUND: lambda event, _error: _found(event),
+    EventType.UNWATCHED: lambda _event, _error: " is not watched any more; its alerts are closed",
 }
 
 

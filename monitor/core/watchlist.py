@@ -26,7 +26,7 @@ class Difference(msgspec.Struct, frozen=True):
     added: tuple[Target, ...] = ()
     removed: tuple[TargetKey, ...] = ()
     changed: tuple[Target, ...] = ()
-    """As they are now: another interval, name, labels or severities."""
+    """As they are now: another interval, name, labels, severities or limits."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -63,4 +63,6 @@ def _alike(one: Target, other: Target) -> bool:
         and one.definition_name == other.definition_name
         and one.labels == other.labels
         and one.severities == other.severities
+        and one.max_runtime == other.max_runtime
+        and one.step_timeouts == other.step_timeouts
     )

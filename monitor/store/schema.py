@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -98,8 +97,15 @@ Index("ix_events_observed", events.c.observed_at)
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("seq", BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # of its event, or a number of its own
     _word("receiver", primary_key=True),
+    _word("about"),  # event, alert_opened, ...: see About
+    _word("ref"),  # id of the event, alert or incident
+    _word("type"),
+    _word("severity"),
+    _word("subject"),
+    Column("observed_at", Moment, nullable=False),
+    Column("members", Integer, nullable=False),
     _word("status"),  # pending, delivered or dead
     Column("attempts", Integer, nullable=False),
     Column("not_before", Moment),
@@ -110,6 +116,7 @@ deliveries = Table(
 _pending = deliveries.c.done_at.is_(None)
 Index("ix_deliveries_pending", deliveries.c.receiver, deliveries.c.seq, sqlite_where=_pending,
       postgresql_where=_pending)  # fmt: skip
+Index("ix_deliveries_ref", deliveries.c.ref)
 
 alerts = Table(
     "alerts",
@@ -121,14 +128,58 @@ alerts = Table(
     _word("account"),
     Column("definition", Text),
     Column("workflow", Text),
-    Column("name", Text),
-    _word("summary"),
+    _word("event"),  # JSON of Event, as it was told
+    _word("fault_group"),
+    _word("incident"),
+    _word("fingerprint"),  # alerts of one fingerprint are one to Alertmanager
+    Column("single", Integer, nullable=False),  # 1: told by itself; 0: by its incident only
+    _word("receivers"),  # JSON list: told by itself, or to be
     Column("opened_at", Moment, nullable=False),
+    _word("last_event"),  # id of the newest event that opened it: a condition may come back before it has settled
+    Column("ends_at", Moment),  # of a condition that has ended: when it has settled
     Column("closed_at", Moment),
-    Column("closed_by", Text),  # id of an event
+    Column("end", Text),  # resolved, expired, closed or unwatched
+    Column("closing", BigInteger),  # the number that its closing took: tells whose closing it was
 )
 _open = alerts.c.closed_at.is_(None)
 Index("ix_alerts_open", alerts.c.opened_at, sqlite_where=_open, postgresql_where=_open)
+Index("ix_alerts_last_event", alerts.c.last_event, sqlite_where=_open, postgresql_where=_open)
+Index("ix_alerts_target", alerts.c.account, alerts.c.definition, alerts.c.workflow, sqlite_where=_open,
+      postgresql_where=_open)  # fmt: skip
+Index("ix_alerts_fingerprint", alerts.c.fingerprint, sqlite_where=_open, postgresql_where=_open)
+Index("ix_alerts_closed", alerts.c.closed_at)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _word("id", primary_key=True),
+    _word("fault_group"),
+    Column("opened_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("storm", Integer, nullable=False),
+    _word("state"),  # JSON of Incident
+)
+_going_on = incidents.c.ended_at.is_(None)
+Index("ix_incidents_group", incidents.c.fault_group, sqlite_where=_going_on, postgresql_where=_going_on)
+
+declarations = Table(
+    "declarations",  # what definitions say about their own steps; asked once per version
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _word("declared"),  # JSON: step to seconds, null where only the run time knows
+)
+
+durations = Table(
+    "durations",  # how long the executions of a step took
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _word("step", primary_key=True),
+    _word("counts"),  # JSON: how many fell into each bucket
+)
 
 counters = Table(
     "counters",
