@@ -467,6 +467,8 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
     """Those that this commit made pending."""
     told: frozenset[str] = frozenset()
     """Ids of the events that this commit stored; an id that was there already is not among them."""
+    closed: frozenset[str] = frozenset()
+    """Ids of the alerts that the change's own closings closed; one that was not open any more is not among them."""
 
 
 # --- what needs a person ------------------------------------------------------------------------------------
@@ -561,10 +563,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many ended because time passed."""
     samples: tuple[Sample, ...] = ()
     """The first few."""
-    storm: bool = False
-    """Whether it has members that are not told by themselves."""
     receivers: tuple[str, ...] = ()
-    """Those that were told of it, or are to be."""
+    """Receivers of incidents that were told of it, or are to be."""
+    storm: bool = False
+    """Whether it has members that are not told one by one."""
+    storm_receivers: tuple[str, ...] = ()
+    """Receivers of alerts that were told of it, or are to be, since it is a storm."""
     ended_at: datetime | None = None
     """None: some alert of it is open."""
 

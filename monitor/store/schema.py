@@ -131,6 +131,7 @@ alerts = Table(
     _word("event"),  # JSON of Event, as it was told
     _word("fault_group"),
     _word("incident"),
+    Column("condition", Text),  # what holds while it is open; null: an event alert
     _word("fingerprint"),  # alerts of one fingerprint are one to Alertmanager
     Column("single", Integer, nullable=False),  # 1: told by itself; 0: by its incident only
     _word("receivers"),  # JSON list: told by itself, or to be
@@ -143,6 +144,7 @@ alerts = Table(
 )
 _open = alerts.c.closed_at.is_(None)
 Index("ix_alerts_open", alerts.c.opened_at, sqlite_where=_open, postgresql_where=_open)
+Index("ix_alerts_condition", alerts.c.condition, sqlite_where=_open, postgresql_where=_open)
 Index("ix_alerts_last_event", alerts.c.last_event, sqlite_where=_open, postgresql_where=_open)
 Index("ix_alerts_target", alerts.c.account, alerts.c.definition, alerts.c.workflow, sqlite_where=_open,
       postgresql_where=_open)  # fmt: skip

@@ -79,7 +79,9 @@ def _alerts() -> None:
         *_words("type", "kind", "severity", "account"),
         sa.Column("definition", sa.Text),
         sa.Column("workflow", sa.Text),
-        *_words("event", "fault_group", "incident", "fingerprint"),
+        *_words("event", "fault_group", "incident"),
+        sa.Column("condition", sa.Text),
+        *_words("fingerprint"),
         sa.Column("single", sa.Integer, nullable=False),
         *_words("receivers"),
         sa.Column("opened_at", sa.BigInteger, nullable=False),
@@ -92,6 +94,7 @@ def _alerts() -> None:
     still = sa.text("closed_at IS NULL")
     for name, columns in (
         ("open", ["opened_at"]),
+        ("condition", ["condition"]),
         ("last_event", ["last_event"]),
         ("target", ["account", "definition", "workflow"]),
         ("fingerprint", ["fingerprint"]),
@@ -134,6 +137,7 @@ def _alert(row: dict[str, Any]) -> dict[str, Any]:
         "event": json.dumps(_event(row)),
         "fault_group": id_,
         "incident": id_,
+        "condition": None,
         "fingerprint": id_,
         "single": 1,
         "receivers": "[]",
