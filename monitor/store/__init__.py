@@ -11,17 +11,30 @@ Read `schema.py`, then `transaction.py` (what one commit does), `writer.py` (who
 from monitor.store.errors import StoreNewer, StoreUnavailable
 from monitor.store.reading import Loaded
 from monitor.store.store import Store
-from monitor.store.values import Alert, DeliveryMark, Pruned, StoredEvent
+from monitor.store.values import (
+    Alert,
+    DeliveryMark,
+    DeliveryStatus,
+    OpenAlert,
+    Pruned,
+    StoredDelivery,
+    StoredEvent,
+    Telling,
+)
 from monitor.store.writer import Writer
 
 __all__ = [
     "Alert",
     "DeliveryMark",
+    "DeliveryStatus",
     "Loaded",
+    "OpenAlert",
     "Pruned",
     "Store",
     "StoreNewer",
     "StoreUnavailable",
+    "StoredDelivery",
     "StoredEvent",
+    "Telling",
     "Writer",
 ]

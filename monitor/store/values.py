@@ -1,10 +1,12 @@
 """What goes into the store and comes out of it, beyond the values of `core/model.py`."""
 
+import enum
 from datetime import datetime
 
 import msgspec
 
-from monitor.core.model import EventType, Severity, TargetKey
+from monitor.core import model
+from monitor.core.model import About, EventType, Severity, TargetKey
 from monitor.core.records import DeliveryOutcome
 
 
@@ -55,6 +57,66 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.definition is None or self.workflow is None:
             return None
         return TargetKey(self.account, self.definition, self.workflow)
+
+
+class DeliveryStatus(enum.StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    """Not acknowledged yet; it is tried again."""
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Given up; a person may have it tried again."""
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One telling of an alert to one receiver, by itself, by its event or by its incident."""
+
+    receiver: str
+    about: About
+    status: DeliveryStatus
+    attempts: int
+    """Tries so far."""
+    at: datetime | None = None
+    """When it was acknowledged, or given up; None: it is pending."""
+    next_try: datetime | None = None
+    """Of one that is pending and has failed, or waits for its time."""
+    detail: str = ""
+    """Why the last try failed, for people; cut, and free of secrets."""
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An alert that is open, and who knows of it."""
+
+    alert: model.Alert
+    incident_members: int
+    """How many alerts its incident has had."""
+    tellings: tuple[Telling, ...] = ()
+    """In the order of the deliveries; none where it belongs to no receiver."""
+
+
+class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A delivery and where it stands, without its body."""
+
+    seq: int
+    """Its place in the order of commits; with the receiver, its key."""
+    receiver: str
+    about: About
+    ref: str
+    """Id of the event, alert or incident that it is about."""
+    type: EventType
+    severity: Severity
+    subject: str
+    observed_at: datetime
+    status: DeliveryStatus
+    attempts: int
+    """Tries so far."""
+    next_try: datetime | None = None
+    """Of one that is pending and has failed, or waits for its time."""
+    detail: str = ""
+    """Why the last try failed, for people; cut, and free of secrets."""
+    done_at: datetime | None = None
+    """When it was acknowledged, or given up; None: it is pending."""
 
 
 class Pruned(msgspec.Struct, frozen=True, gc=False):
