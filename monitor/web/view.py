@@ -7,7 +7,7 @@ from monitor.core.model import Status, TargetKey
 from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll
 from monitor.poller import Watched
-from monitor.store import Alert, StoredEvent
+from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 
 
 class View(Protocol):
@@ -47,6 +47,20 @@ class View(Protocol):
         """The newest events of one target, oldest first; also of one that is not watched any more."""
         ...
 
-    async def alerts(self) -> list[Alert]:
+    async def alerts(self) -> list[OpenAlert]:
         """What is open now, newest first."""
+        ...
+
+    async def deliveries(
+        self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+    ) -> list[StoredDelivery]:
+        """The first `limit` deliveries with a greater `seq` than `after`, in the order of (seq, receiver)."""
+        ...
+
+    async def close_alert(self, id: str) -> bool:
+        """A person has seen to it. False: it is not open, or there is none."""
+        ...
+
+    async def retry_deliveries(self, receiver: str | None) -> int:
+        """Try again what was given up, of one receiver or of all; how many deliveries are pending again."""
         ...
