@@ -1,4 +1,4 @@
-"""The JSON resources under `/api/v1`."""
+"""Targets and events as JSON, under `/api/v1`."""
 
 import msgspec
 from aiohttp import web
@@ -8,7 +8,7 @@ from monitor.store import StoredEvent
 from monitor.web import query
 from monitor.web.answers import answer, refusal
 from monitor.web.listing import Selection, page
-from monitor.web.shapes import alert_shape, target_details, target_shape
+from monitor.web.shapes import target_details, target_shape
 from monitor.web.view import View
 
 _SCANNED_AT_ONCE = 1000
@@ -34,7 +34,6 @@ class Api:
             web.get("/api/v1/targets", self.targets),
             web.get("/api/v1/targets/{account}/{definition}/{workflow}", self.target),
             web.get("/api/v1/events", self.events),
-            web.get("/api/v1/alerts", self.alerts),
         ]
 
     async def targets(self, request: web.Request) -> web.Response:
@@ -92,11 +91,6 @@ class Api:
                 break
             after = last
         return found, after
-
-    async def alerts(self, request: web.Request) -> web.Response:
-        """What is open now, newest first."""
-        query.parameters(request.query, ())
-        return answer({"alerts": [alert_shape(alert, self._external_url) for alert in await self._view.alerts()]})
 
 
 def key_in(request: web.Request) -> TargetKey:

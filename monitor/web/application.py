@@ -8,11 +8,15 @@ from aiohttp import web
 from prometheus_client.registry import Collector
 
 from monitor.store import StoreUnavailable
+from monitor.web.admission import AdminToken
+from monitor.web.alerts import Alerts
 from monitor.web.answers import refusal
 from monitor.web.api import Api
-from monitor.web.pages import STYLE_HASH, Pages
+from monitor.web.front import Front
+from monitor.web.page import STYLE_HASH
 from monitor.web.probes import Probes
 from monitor.web.query import QueryError
+from monitor.web.target import TargetPage
 from monitor.web.view import View
 
 _HEADERS: Final = {
@@ -34,13 +38,13 @@ def build(
     registry: Collector,
     *,
     external_url: str,
-    admin_token: Callable[[], str | None],
+    admin_token: AdminToken,
     executor: Executor | None = None,
 ) -> web.Application:
     """The application, to be served by whoever binds the address.
 
-    `admin_token` is asked at every reload, and may raise OSError or ValueError where it cannot be read; None: reload is
-    refused. A scrape is rendered in `executor` (None: the loop's), so that a large one does not hold the loop.
+    `admin_token` is asked whenever something is to be changed; see `admission.py`. A scrape is rendered in `executor`
+    (None: the loop's), so that a large one does not hold the loop.
     """
     site = external_url.rstrip("/")
     application = web.Application(middlewares=[_in_our_words], client_max_size=_MOST_OF_A_BODY)
@@ -48,7 +52,9 @@ def build(
     for part in (
         Probes(view, registry, admin_token=admin_token, executor=executor),
         Api(view, external_url=site),
-        Pages(view, external_url=site),
+        Alerts(view, external_url=site, admin_token=admin_token),
+        Front(view, external_url=site),
+        TargetPage(view, external_url=site),
     ):
         application.add_routes(part.routes())
     return application

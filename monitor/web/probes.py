@@ -1,22 +1,19 @@
 """What the machines around the daemon ask: probes, the scrape, and the reload."""
 
 import asyncio
-import hmac
-from collections.abc import Callable
 from concurrent.futures import Executor
 
 from aiohttp import web
 from prometheus_client.registry import Collector
 
 from monitor.telemetry import render
-from monitor.web.answers import answer, refusal
+from monitor.web.admission import AdminToken, refused
+from monitor.web.answers import answer
 from monitor.web.view import View
 
 
 class Probes:
-    def __init__(
-        self, view: View, registry: Collector, *, admin_token: Callable[[], str | None], executor: Executor | None
-    ) -> None:
+    def __init__(self, view: View, registry: Collector, *, admin_token: AdminToken, executor: Executor | None) -> None:
         self._view = view
         self._registry = registry
         self._admin_token = admin_token
@@ -47,21 +44,7 @@ class Probes:
         return answer({"ready": True}) if reason is None else answer({"ready": False, "reason": reason}, 503)
 
     async def reload(self, request: web.Request) -> web.Response:
-        try:
-            token = self._admin_token()
-        except (OSError, ValueError):
-            return refusal(403, "the admin token cannot be read now; look at the file of server.admin_token_file")
-        if not token:
-            return refusal(403, "no admin token is configured; set server.admin_token_file to allow this")
-        if not _bears(request, token):
-            error = "expected the admin token: Authorization: Bearer <content of server.admin_token_file>"
-            return refusal(401, error, {"WWW-Authenticate": "Bearer"})
+        if (no := refused(request, self._admin_token)) is not None:
+            return no
         errors = await self._view.reload("http")
         return answer({"errors": errors}, 400) if errors else answer({"reloaded": True})
-
-
-def _bears(request: web.Request, token: str) -> bool:
-    """Takes the same time whatever is wrong with a token."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token.encode())
-    return same and scheme.lower() == "bearer"

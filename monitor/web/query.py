@@ -3,19 +3,22 @@
 import base64
 import binascii
 from collections.abc import Collection, Iterable
+from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from multidict import MultiMapping
 
 from monitor.core.model import EventType, Status, TargetKey
+from monitor.store import DeliveryStatus
 
 _USUAL_LIMIT: Final = 100
 _MOST: Final = 1000
 _LAST_SEQ: Final = 2**63 - 1
 _SHOWN: Final = 40
 """Characters of a wrong value that are repeated to the one who asked."""
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class QueryError(ValueError):
@@ -40,7 +43,7 @@ def limit(text: str | None) -> int:
 
 
 def sequence(text: str | None) -> int:
-    """The cursor of events; 0 where there is none: from the oldest."""
+    """The cursor of events and deliveries; 0 where there is none: from the oldest."""
     number = 0 if text is None else _number(text, _LAST_SEQ)
     if number is None:
         raise QueryError(f"after: expected the `next` of an earlier answer, got {(text or '')[:_SHOWN]!r}")
@@ -54,12 +57,20 @@ def _number(text: str, most: int) -> int | None:
 
 
 def status(text: str | None) -> Status | None:
+    return _status(text, Status)
+
+
+def delivery_status(text: str | None) -> DeliveryStatus | None:
+    return _status(text, DeliveryStatus)
+
+
+def _status(text: str | None, words: type[_Word]) -> _Word | None:
     if text is None:
         return None
     try:
-        return Status(text)
+        return words(text)
     except ValueError:
-        raise QueryError(f"status: expected {_listed(Status)}, got {text[:_SHOWN]!r}") from None
+        raise QueryError(f"status: expected {_listed(words)}, got {text[:_SHOWN]!r}") from None
 
 
 def types(glob: str | None) -> frozenset[EventType]:

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.core.model import Cause, Outcome, Severity, Status, StepExecution, StepStatus, TargetKey
+from monitor.core.model import Cause, Outcome, Status, StepExecution, StepStatus, TargetKey
 from monitor.core.moments import format_moment
 from monitor.core.records import NextPoll, PollTrace
 from monitor.poller import Watched
-from monitor.store import Alert, StoredEvent
+from monitor.store import StoredEvent
 
 
 class TargetShape(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -67,19 +67,6 @@ class TargetDetails(TargetShape, kw_only=True):
     events: list[msgspec.Raw]
 
 
-class AlertShape(msgspec.Struct, omit_defaults=True, kw_only=True):
-    id: str
-    type: str
-    severity: Severity
-    summary: str
-    account: str
-    definition: str | None = None
-    workflow: str | None = None
-    name: str | None = None
-    opened_at: str
-    link: str
-
-
 def path_of(key: TargetKey) -> str:
     """Where people find the target."""
     return "/targets/" + "/".join(quote(part, safe="") for part in key)
@@ -95,24 +82,9 @@ def target_details(
     return TargetDetails(
         **_belief(watched, external_url),
         steps=[_step(step) for step in watched.state.steps],
-        next_poll=NextPollShape(next_poll.reason, _text(next_poll.at)),
+        next_poll=NextPollShape(next_poll.reason, moment(next_poll.at)),
         polls=[_poll(trace) for trace in watched.traces],
         events=[msgspec.Raw(stored.body) for stored in events],
-    )
-
-
-def alert_shape(alert: Alert, external_url: str) -> AlertShape:
-    return AlertShape(
-        id=alert.id,
-        type=alert.type.value,
-        severity=alert.severity,
-        summary=alert.summary,
-        account=alert.account,
-        definition=alert.definition,
-        workflow=alert.workflow,
-        name=alert.name,
-        opened_at=format_moment(alert.opened_at),
-        link=external_url + (path_of(alert.key) if alert.key is not None else "/"),
     )
 
 
@@ -123,13 +95,13 @@ def _belief(watched: Watched, external_url: str) -> dict[str, Any]:
         "name": target.name,
         "definition_name": target.definition_name,
         "status": state.status,
-        "since": _text(state.since),
+        "since": moment(state.since),
         "version": state.version,
         "cause": state.cause,
-        "started_at": _text(state.started_at),
-        "completed_at": _text(state.completed_at),
-        "first_seen_at": _text(state.first_seen_at),
-        "last_seen_at": _text(watched.last_seen_at),
+        "started_at": moment(state.started_at),
+        "completed_at": moment(state.completed_at),
+        "first_seen_at": moment(state.first_seen_at),
+        "last_seen_at": moment(watched.last_seen_at),
         "failures": watched.failures,
         "interval": target.interval,
         "labels": dict(target.labels),
@@ -142,8 +114,8 @@ def _step(step: StepExecution) -> StepShape:
         id=step.id,
         name=step.step,
         status=step.status,
-        started_at=_text(step.started_at),
-        completed_at=_text(step.completed_at),
+        started_at=moment(step.started_at),
+        completed_at=moment(step.completed_at),
     )
 
 
@@ -151,5 +123,5 @@ def _poll(trace: PollTrace) -> PollShape:
     return PollShape(format_moment(trace.at), trace.outcome, round(trace.duration, 6), trace.detail, trace.events)
 
 
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else format_moment(moment)
+def moment(at: datetime | None) -> str | None:
+    return None if at is None else format_moment(at)

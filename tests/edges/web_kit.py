@@ -1,0 +1,211 @@
+"""A daemon as plain data, for the pages to show, and how their tests ask them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from aiohttp.test_utils import TestClient
+from aiohttp.web import Application, Request
+from prometheus_client import CollectorRegistry
+
+from monitor.core import cloudevent
+from monitor.core.model import (
+    About,
+    Alert,
+    Cause,
+    Event,
+    EventType,
+    Outcome,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+)
+from monitor.core.pulse import LoopHealth
+from monitor.core.records import NextPoll, PollTrace
+from monitor.poller import Watched
+from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable, Telling
+
+NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
+SITE = "https://watch.example/monitor"
+TOKEN = "correct horse"
+EVIL = "<script>alert('1')</script>&\""
+KEY = TargetKey("acme", "5870442f", "60dbe307")
+API = "/api/v1/targets/acme/5870442f/60dbe307"
+PAGE = "/targets/acme/5870442f/60dbe307"
+
+
+def event(number: int, type: EventType = EventType.STEP_FAILED, key: TargetKey = KEY, text: str = "") -> StoredEvent:
+    told = Event(
+        id=f"id{number}",
+        type=type,
+        severity=type.severity,
+        summary=text or f"event {number}",
+        account=key.account,
+        definition=key.definition,
+        workflow=key.workflow,
+        observed_at=NOW + timedelta(seconds=number),
+    )
+    return StoredEvent(number, cloudevent.encode(told, base_url="https://api.example", external_url=SITE))
+
+
+def watched(key: TargetKey = KEY, **changes: Any) -> Watched:
+    target = Target(
+        key=key,
+        interval=10.0,
+        name="onboarding-reply",
+        definition_name="onboarding",
+        labels={"runbook": "https://wiki.example/a?b&c"},
+    )
+    state = TargetState(
+        key=key,
+        status=Status.TERMINATED,
+        since=NOW,
+        first_seen_at=NOW - timedelta(hours=1),
+        version=3,
+        started_at=NOW - timedelta(hours=2),
+        completed_at=NOW - timedelta(seconds=20, microseconds=500_000),
+        cause=Cause.FAULT,
+        steps=(StepExecution("b2c6", "step1", StepStatus.FAILED, NOW - timedelta(hours=2)),),
+    )
+    entry = Watched(target, msgspec.structs.replace(state, **changes), NOW)
+    entry.traces.append(PollTrace(NOW, Outcome.TIMEOUT, "no answer within 10s", 10.0, ("workflow.terminated",)))
+    return entry
+
+
+def told(receiver: str, status: DeliveryStatus, **facts: Any) -> Telling:
+    facts = {"about": About.ALERT_OPENED, "attempts": 1, "at": NOW, **facts}
+    return Telling(receiver=receiver, status=status, **facts)
+
+
+def alert(*tellings: Telling, **facts: Any) -> OpenAlert:
+    """An open alert; `facts` are the event's."""
+    facts = {
+        "id": "3f0c",
+        "type": EventType.TERMINATED,
+        "severity": Severity.CRITICAL,
+        "account": "acme",
+        "definition": "5870442f",
+        "workflow": "60dbe307",
+        "name": "onboarding-reply",
+        "summary": "onboarding-reply terminated: step1: Invalid subaccount id.",
+        "observed_at": NOW,
+        **facts,
+    }
+    opened = Alert(
+        id=facts["id"], event=Event(**facts), fault_group="77aa", incident="88bb", single=True, opened_at=NOW
+    )
+    return OpenAlert(alert=opened, incident_members=3, tellings=tellings)
+
+
+class Daemon:
+    """What a daemon knows, as plain data."""
+
+    def __init__(self) -> None:
+        self.entries: dict[TargetKey, Watched] = {KEY: watched()}
+        self.stored: list[StoredEvent] = [event(1)]
+        self.open: list[OpenAlert] = []
+        self.outbox: list[StoredDelivery] = []
+        self.health: dict[str, LoopHealth] = {"poll acme": LoopHealth(turns=True, idle=0.5)}
+        self.reason: str | None = None
+        self.errors: tuple[str, ...] = ()
+        self.reloads: list[str] = []
+        self.disk_fails = False
+        self.token: str | None = TOKEN
+        self.token_fails: Exception | None = None
+        self.registry = CollectorRegistry()
+
+    def loops(self) -> Mapping[str, LoopHealth]:
+        return self.health
+
+    def ready(self) -> str | None:
+        return self.reason
+
+    def admin_token(self) -> str | None:
+        if self.token_fails is not None:
+            raise self.token_fails
+        return self.token
+
+    async def reload(self, trigger: str) -> tuple[str, ...]:
+        self.reloads.append(trigger)
+        return self.errors
+
+    def totals(self) -> Mapping[Status, int]:
+        statuses = [entry.state.status for entry in self.entries.values()]
+        return {status: statuses.count(status) for status in Status}
+
+    def targets(self) -> Iterable[Watched]:
+        return self.entries.values()
+
+    def target(self, key: TargetKey) -> Watched | None:
+        return self.entries.get(key)
+
+    def next_poll(self, key: TargetKey) -> NextPoll:
+        return NextPoll(key, NOW + timedelta(seconds=10), "interval 10s")
+
+    async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
+        self._read()
+        found = [
+            stored for stored in self.stored if stored.seq > after and type in (None, json.loads(stored.body)["type"])
+        ][:limit]
+        return found, found[-1].seq if found else after
+
+    async def target_events(self, key: TargetKey) -> list[StoredEvent]:
+        self._read()
+        subject = f"{key.definition}/{key.workflow}"
+        return [stored for stored in self.stored if json.loads(stored.body)["subject"] == subject]
+
+    async def alerts(self) -> list[OpenAlert]:
+        self._read()
+        return self.open
+
+    async def deliveries(
+        self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+    ) -> list[StoredDelivery]:
+        self._read()
+        return [
+            one
+            for one in sorted(self.outbox, key=lambda one: (one.seq, one.receiver))
+            if one.seq > after and status in (None, one.status) and receiver in (None, one.receiver)
+        ][:limit]
+
+    async def close_alert(self, id: str) -> bool:
+        self._read()
+        before = len(self.open)
+        self.open = [one for one in self.open if one.alert.id != id]
+        return len(self.open) < before
+
+    async def retry_deliveries(self, receiver: str | None) -> int:
+        self._read()
+        dead = [one for one in self.outbox if one.status is DeliveryStatus.DEAD and receiver in (None, one.receiver)]
+        again = [msgspec.structs.replace(one, status=DeliveryStatus.PENDING, done_at=None) for one in dead]
+        self.outbox = [one for one in self.outbox if one not in dead] + again
+        return len(again)
+
+    def _read(self) -> None:
+        if self.disk_fails:
+            raise StoreUnavailable("sqlite:////secret/place/monitor.db: the disk is full")
+
+
+Client = TestClient[Request, Application]
+
+
+async def asked(client: Client, path: str, status: int = 200) -> Any:
+    """The JSON of an answer."""
+    async with client.get(path) as response:
+        assert response.status == status, await response.text()
+        assert response.content_type == "application/json"
+        return await response.json()
+
+
+async def read(client: Client, path: str, status: int = 200) -> str:
+    """The text of a page."""
+    async with client.get(path) as response:
+        assert response.status == status
+        assert response.content_type == "text/html"
+        return await response.text()
