@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeGuard
 
 from monitor.core.model import EventType
-from monitor.settings import later
 from monitor.settings.errors import describe
 
 _MOST = 1000
@@ -29,8 +28,6 @@ def _event_glob(value: object) -> str:
         raise ValueError(f"expected types of events such as 'workflow.*', got {describe(value)}")
     if any(fnmatchcase(known.value, value) for known in EventType):
         return value
-    if any(fnmatchcase(known, value) for known in later.EVENT_TYPES):
-        raise ValueError(f"{describe(value)} is {later.REASON}")
     near = difflib.get_close_matches(value, [known.value for known in EventType], n=1)
     raise ValueError(f"{describe(value)} matches no type of event" + (f"; did you mean {near[0]!r}?" if near else ""))
 

@@ -35,8 +35,6 @@ def _label_name(value: object) -> str:
 
 
 def _event_type(value: object) -> EventType:
-    if isinstance(value, str) and value in later.EVENT_TYPES:
-        raise ValueError(later.REASON)
     if value in _JUDGED:
         return EventType(str(value))
     if value in list(EventType):
@@ -54,12 +52,14 @@ _Severities = Annotated[
     Field(json_schema_extra={"propertyNames": {"enum": [*_JUDGED]}}),
 ]
 _Interval = Annotated[float | None, optional(duration("100ms", "30d"))]
+_LONGEST_LIMIT = "365d"
+_Limit = Annotated[float, duration("1s", _LONGEST_LIMIT)]
+_MaxRuntime = Annotated[float | None, optional(duration("1s", _LONGEST_LIMIT))]
+_StepTimeouts = dict[Annotated[str, line(200)], _Limit]
 
 
 class Wishes(Section):
     """What the defaults and a target have in common."""
-
-    later_keys: ClassVar[frozenset[str]] = later.TARGET
 
     account: Annotated[str | None, optional(identifier())] = default(None)
     """An account of the settings."""
@@ -69,6 +69,13 @@ class Wishes(Section):
     """Of events; a target's are laid over the defaults'."""
     severities: _Severities = Field(default_factory=dict)
     """Per type of event, instead of the default; a target's are laid over the defaults'."""
+    max_runtime: _MaxRuntime = default(None)
+    """How long it may be Runnable before it is overdue."""
+    step_timeouts: _StepTimeouts = Field(default_factory=dict)
+    """How long an execution of a step may take, by the step's name; `*` stands for every other step.
+
+    A target's are laid over the defaults'.
+    """
 
 
 class Entry(Wishes):
@@ -169,6 +176,8 @@ class WatchlistFile:
             name=entry.name,
             labels=self._over(defaults.labels, entry.labels),
             severities=self._over(defaults.severities, entry.severities),
+            max_runtime=entry.max_runtime or defaults.max_runtime,
+            step_timeouts=self._over(defaults.step_timeouts, entry.step_timeouts),
             place=self.place(index),
         )
 

@@ -203,10 +203,6 @@ def test_accounts_are_at_least_one_and_each_is_there_once(text: str, line: str) 
             "receivers[0].events: 'workflow.terminatd' matches no type of event; did you mean 'workflow.terminated'?",
         ),
         (
-            "{name: r, type: webhook, url: 'https://x', events: [workflow.overdue]}",
-            f"receivers[0].events: 'workflow.overdue' is {_LATER}",
-        ),
-        (
             "{name: r, type: webhook, url: 'https://x', events: []}",
             f"receivers[0].events: {_NO_EVENTS}",
         ),
