@@ -128,7 +128,8 @@ def about(seconds: float) -> str:
     """A duration as people say it, in its two largest units: `1d 2h`, `2m 5s`, `800ms`."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))}ms"
-    left, parts = round(seconds), []
+    left = round(seconds)
+    parts: list[tuple[int, str]] = []
     for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or parts:
