@@ -1,19 +1,35 @@
 """What every notifier must survive: a receiver that answers in every way there is, and ways there are not.
 
-A notifier's tests give a `Making` (URL to notifier) to `served` or to the table `ANSWERS`; the kit brings the receiver:
-a real server on a free port, which answers what it is told and remembers what it was asked.
+A notifier's tests give a `Making` (URL to notifier) to `verdict_on`, with the table `ANSWERS`; the kit brings the
+receiver: a real server on a free port, which answers what it is told and remembers what it was asked. A notifier that
+tells of alerts or incidents is made with `CASES`, a casebook in memory, and gets `OPENED` or `PAGED` to send.
 """
 
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from monitor.core.model import Delivery, EventType, Severity
+from monitor.core.incidents import begun
+from monitor.core.labels import alert_labels
+from monitor.core.model import (
+    About,
+    Alert,
+    Cause,
+    Delivery,
+    Event,
+    EventType,
+    Incident,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    WorkflowError,
+)
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify import Notifier
 
@@ -29,6 +45,89 @@ DELIVERY = Delivery(
     observed_at=NOW,
     attempts=2,
 )
+
+# --- what notifiers tell that know of alerts ----------------------------------------------------------------
+
+EVENT = Event(
+    id=DELIVERY.event_id,
+    type=EventType.TERMINATED,
+    severity=Severity.CRITICAL,
+    summary="Grüße terminated: step1: Invalid subaccount id 17.",
+    account="acme",
+    definition="orders",
+    workflow="w1",
+    name="Grüße",
+    version=1,
+    from_status=Status.RUNNABLE,
+    to_status=Status.TERMINATED,
+    cause=Cause.FAULT,
+    step=StepExecution("s1", "step1", StepStatus.FAILED, NOW - timedelta(minutes=1), NOW - timedelta(seconds=20)),
+    errors=(WorkflowError("step1", "Invalid subaccount id 17.", NOW - timedelta(seconds=20)),),
+    labels={"team": "messaging", "runbook": "https://wiki.example/greetings"},
+    occurred_at=NOW - timedelta(seconds=20),
+    observed_at=NOW - timedelta(seconds=5),
+    last_seen_at=NOW - timedelta(seconds=35),
+)
+INCIDENT: Incident = msgspec.structs.replace(begun(EVENT, "group-1"), receivers=("oncall",))
+ALERT = Alert(
+    id=EVENT.id,
+    event=EVENT,
+    fault_group="group-1",
+    incident=INCIDENT.id,
+    single=True,
+    opened_at=EVENT.observed_at,
+    receivers=("oncall",),
+)
+
+
+class Cases:
+    """A casebook in memory: the store's, made small. Its alerts and incidents may be replaced at any time."""
+
+    def __init__(self, alerts: Sequence[Alert] = (), incidents: Sequence[Incident] = ()) -> None:
+        self.alerts = {alert.id: alert for alert in alerts}
+        self.incidents = {incident.id: incident for incident in incidents}
+
+    async def alert(self, id: str) -> Alert | None:
+        return self.alerts.get(id)
+
+    async def incident(self, id: str) -> Incident | None:
+        return self.incidents.get(id)
+
+    async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
+        theirs = [alert for alert in self.alerts.values() if alert.single and receiver in alert.receivers]
+        open_labels = [_labels(alert) for alert in theirs if alert.ended_at is None]
+        page = [
+            alert
+            for alert in sorted(theirs, key=lambda one: one.id)
+            if alert.id > after
+            and (alert.ended_at is None or (alert.ended_at > ended_after and _labels(alert) not in open_labels))
+        ]
+        return page[:limit]
+
+    async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
+        return [
+            incident
+            for incident in self.incidents.values()
+            if incident.storm
+            and receiver in incident.storm_receivers
+            and (incident.ended_at is None or incident.ended_at > ended_after)
+        ]
+
+
+def _labels(alert: Alert) -> dict[str, str]:
+    return alert_labels(alert.event, alert.fault_group)
+
+
+CASES = Cases([ALERT], [INCIDENT])
+OPENED = msgspec.structs.replace(DELIVERY, about=About.ALERT_OPENED, body=b"", subject="labels-1")
+"""About `ALERT`."""
+PAGED = msgspec.structs.replace(
+    DELIVERY, about=About.INCIDENT_OPENED, body=b"", subject=INCIDENT.id, event_id=INCIDENT.id, members=1
+)
+"""About `INCIDENT`."""
+
+# --- receivers ----------------------------------------------------------------------------------------------
+
 TIMEOUT = 1.0
 """Seconds, that the notifiers under test must be made with."""
 
@@ -99,17 +198,17 @@ def http(status: int, text: str = "", **headers: str) -> bytes:
     return "\r\n".join([*lines, "", text]).encode()
 
 
-async def verdict_of(making: Making, url: str) -> Verdict:
+async def verdict_of(making: Making, url: str, delivery: Delivery = DELIVERY) -> Verdict:
     notifier = making(url)
     try:
-        return await notifier.send(DELIVERY)
+        return await notifier.send(delivery)
     finally:
         await notifier.close()
 
 
-async def verdict_on(making: Making, answer: bytes, after: str = "keep") -> Verdict:
+async def verdict_on(making: Making, answer: bytes, after: str = "keep", delivery: Delivery = DELIVERY) -> Verdict:
     async with receiver(answer, after) as answering:
-        return await verdict_of(making, answering.url)
+        return await verdict_of(making, answering.url, delivery)
 
 
 def _endless(status: int) -> bytes:
