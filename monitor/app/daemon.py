@@ -48,6 +48,7 @@ class Daemon:
         self.pulses = Pulses(_PATIENCE + 3 * settings.api.timeout)
         self.started = asyncio.Event()
         """Set when everything turns."""
+        self._time = asyncio.get_running_loop().time
         self.port: int | None = None
         """Where the pages are, once they are."""
         self._around = around = surroundings or Surroundings()
@@ -62,6 +63,7 @@ class Daemon:
             self.logs.log,
             external_url=settings.server.external_url,
             deliveries=self._pending,
+            idle=self._idle,
             receivers=[receiver.name for receiver in settings.receivers],
         )
         self.members = Members(around, self.telemetry, self.pulses)
@@ -241,6 +243,10 @@ class Daemon:
         """Called by scrapes, in a thread of theirs."""
         oldest = self.deliverer.oldest()
         return {name: (count, oldest[name]) for name, count in self.deliverer.pending().items()}
+
+    def _idle(self) -> Mapping[str, float]:
+        """Called by scrapes, in a thread of theirs."""
+        return {name: loop.idle for name, loop in self.pulses.loops(self._time()).items()}
 
     async def _recall(self, keys: Collection[TargetKey]) -> Mapping[TargetKey, Loaded]:
         """At the start all of them are at hand; later they are read, some at a time."""

@@ -25,6 +25,8 @@ class Pulses:
         self._last.pop(loop, None)
 
     def loops(self, now: float) -> dict[str, LoopHealth]:
+        """May be asked on another thread than the one whose loops turn."""
         return {
-            loop: LoopHealth(now - last <= self._patience, round(now - last, 3)) for loop, last in self._last.items()
+            loop: LoopHealth(now - last <= self._patience, round(now - last, 3))
+            for loop, last in self._last.copy().items()
         }

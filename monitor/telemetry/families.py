@@ -120,6 +120,10 @@ class Families:
             "workflow_monitor_config_last_reload_success_timestamp_seconds",
             "When a configuration was last applied, in seconds since the epoch.",
         )
+        self.store_available = gauge(
+            "workflow_monitor_store_available",
+            "1 while the store takes commits, 0 from the first one that failed until one succeeds.",
+        )
         self.faults = counter(
             "workflow_monitor_faults_total", "Faults of the monitor itself that one of its loops survived.", "loop"
         )

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from monitor import __version__
 from monitor.core.clock import detection_delay
@@ -26,9 +26,10 @@ from monitor.core.records import (
     PollRecord,
     ReloadRecord,
     RequestRecord,
+    StoreRecord,
 )
 from monitor.telemetry.families import Families
-from monitor.telemetry.series import Census, NamedTargets, Pending, PendingDeliveries
+from monitor.telemetry.series import Census, Idle, Loops, NamedTargets, Pending, PendingDeliveries
 from monitor.telemetry.tally import Tally
 
 _MOST_STEPS = 200
@@ -70,14 +71,16 @@ class _Account:
 class Metrics:
     """The numbers of one daemon in one registry."""
 
-    def __init__(self, registry: CollectorRegistry, pending: Pending) -> None:
+    def __init__(self, registry: CollectorRegistry, pending: Pending, idle: Idle) -> None:
         self._families = Families(registry)
         self._families.build.info({"version": __version__, "python": platform.python_version()})
         self._census = Census()
         self._named = NamedTargets()
         self._pending = PendingDeliveries(pending)
-        for collector in (self._census, self._named, self._pending):
+        for collector in (self._census, self._named, self._pending, Loops(idle)):
             registry.register(collector)
+        ProcessCollector(registry=registry)
+        self._families.store_available.set(1)
         self._accounts: dict[str, _Account] = {}
         self._definitions: set[tuple[str, str]] = set()
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
@@ -223,6 +226,9 @@ class Metrics:
         self._families.reload_successful.set(record.successful)
         if record.successful:
             self._families.reload_success_at.set(record.at.timestamp())
+
+    def store(self, record: StoreRecord) -> None:
+        self._families.store_available.set(record.available)
 
     def fault(self, loop: str) -> None:
         self._families.faults.labels(loop).inc()

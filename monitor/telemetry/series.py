@@ -16,6 +16,9 @@ from monitor.core.model import Status, Target, TargetKey
 Pending = Callable[[], Mapping[str, tuple[int, datetime | None]]]
 """Per receiver how many deliveries are pending, and when the oldest of them was observed."""
 
+Idle = Callable[[], Mapping[str, float]]
+"""Per loop of the daemon how many seconds ago it last turned."""
+
 _MOST_SERIES = 1000
 
 
@@ -169,3 +172,20 @@ class PendingDeliveries(Collector):
                 oldest.add_metric((receiver,), since.timestamp())
         yield number
         yield oldest
+
+
+class Loops(Collector):
+    """How long ago each loop last turned, asked at the scrape; `idle` is called on the scraping thread."""
+
+    def __init__(self, idle: Idle) -> None:
+        self._idle = idle
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "workflow_monitor_loop_idle_seconds",
+            "Seconds since a loop of the monitor last turned; one with nothing to do still turns every 10 s.",
+            labels=("loop",),
+        )
+        for loop, seconds in self._idle().items():
+            family.add_metric((loop,), seconds)
+        yield family

@@ -17,7 +17,7 @@ from monitor.core.records import (
 )
 from monitor.telemetry.journal import Journal
 from monitor.telemetry.metrics import Metrics
-from monitor.telemetry.series import Pending
+from monitor.telemetry.series import Idle, Pending
 
 
 class Telemetry:
@@ -30,10 +30,11 @@ class Telemetry:
         *,
         external_url: str,
         deliveries: Pending,
+        idle: Idle = dict,
         receivers: Iterable[str] = (),
     ) -> None:
-        """`deliveries` is called at every scrape, on the scraping thread: it hands out what is known, asks nobody."""
-        self._metrics = Metrics(registry, deliveries)
+        """`deliveries` and `idle` are called at every scrape, on the scraping thread: they ask nobody."""
+        self._metrics = Metrics(registry, deliveries, idle)
         self._journal = Journal(log, external_url=external_url)
         for receiver in receivers:
             self._metrics.receiver(receiver)
@@ -84,6 +85,7 @@ class Telemetry:
         self._journal.reload(record)
 
     def store(self, record: StoreRecord) -> None:
+        self._metrics.store(record)
         self._journal.store(record)
 
     def fault(self, loop: str, error: Exception) -> None:

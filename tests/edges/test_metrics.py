@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -35,6 +36,7 @@ from monitor.core.records import (
     PollRecord,
     ReloadRecord,
     RequestRecord,
+    StoreRecord,
 )
 from monitor.telemetry import Telemetry, configure, render
 
@@ -117,12 +119,14 @@ class Scene:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.pending: dict[str, tuple[int, datetime | None]] = {}
+        self.idle: dict[str, float] = {}
         self.logs = configure("info", "json", StringIO(), now=lambda: NOW)
         self.telemetry = Telemetry(
             self.registry,
             self.logs.log,
             external_url="http://localhost:8808",
             deliveries=lambda: self.pending,
+            idle=lambda: self.idle,
             receivers=["oncall"],
         )
         self.telemetry.watch("acme")
@@ -168,10 +172,14 @@ def test_a_metric_is_as_the_contract_names_it(scene: Scene, name: str) -> None:
     assert family.documentation
 
 
-def test_there_is_no_metric_beside_the_contract_but_our_own_faults(scene: Scene) -> None:
+OF_OURSELVES = {"workflow_monitor_faults", "workflow_monitor_store_available", "workflow_monitor_loop_idle_seconds"}
+
+
+def test_there_is_no_metric_beside_the_contract_but_those_about_ourselves(scene: Scene) -> None:
     exercise(scene)
     expected = {name.removesuffix("_total") if kind == "counter" else name for name, (kind, _) in CONTRACT.items()}
-    assert set(scene.families()) == expected | {"workflow_monitor_faults"}
+    families = {name for name in scene.families() if not name.startswith("process_")}
+    assert families == expected | OF_OURSELVES
 
 
 @pytest.mark.parametrize("parse", [pytest.param((parse_text, ""), id="text"), (parse_openmetrics, OPENMETRICS)])
@@ -321,6 +329,29 @@ def test_an_event_about_an_account_has_no_definition(scene: Scene) -> None:
     scene.telemetry.poll(poll_record(events=(drift,)))
     labels = {"account": "acme", "definition": "", "event": "monitor.schema_drift", "severity": "warning"}
     assert scene.value("workflow_events_total", **labels) == 1.0
+
+
+def test_the_store_takes_commits_until_it_is_said_that_it_does_not(scene: Scene) -> None:
+    name = "workflow_monitor_store_available"
+    assert scene.value(name) == 1.0
+    scene.telemetry.store(StoreRecord(available=False, detail="disk full"))
+    assert scene.value(name) == 0.0
+    scene.telemetry.store(StoreRecord(available=True))
+    assert scene.value(name) == 1.0
+
+
+def test_a_loop_shows_how_long_ago_it_turned_as_long_as_it_runs(scene: Scene) -> None:
+    name = "workflow_monitor_loop_idle_seconds"
+    scene.idle["commit"] = 12.5
+    assert scene.value(name, loop="commit") == 12.5
+    scene.idle.clear()
+    assert scene.value(name, loop="commit") is None
+
+
+def test_the_process_says_when_it_started_so_that_restarts_are_seen(scene: Scene) -> None:
+    started = scene.value("process_start_time_seconds")
+    assert started is not None
+    assert 0 < time.time() - started < 86400
 
 
 def test_a_lane_shows_whether_it_is_open_and_its_rate(scene: Scene) -> None:
