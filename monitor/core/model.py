@@ -166,6 +166,14 @@ class TargetKey(NamedTuple):
     workflow: str
 
 
+class Edition(NamedTuple):
+    """One version of a definition: what is known of the time that its steps take belongs to it."""
+
+    account: str
+    definition: str
+    version: int
+
+
 # --- what is asked for ------------------------------------------------------------------------------------
 
 

@@ -107,6 +107,20 @@ class Schedule:
             self._put(entry, _slot(entry, max(self._clock(now), last + interval / 2)))
             self._agenda.sweep()
 
+    def hasten(self, key: TargetKey, now: float) -> bool:
+        """Due now, before its next slot; False where it is not waiting for one: unknown, under way or backing off.
+
+        It goes behind those who are due already, and its slots stay where they are.
+        """
+        entry = self._agenda.entries.get(key)
+        if entry is None or entry.under_way or key in self._backing_off:
+            return False
+        clock = self._clock(now)
+        if entry.due > clock:
+            self._put(entry, clock)
+            self._agenda.sweep()
+        return True
+
     # --- whose turn it is ---
 
     def wait(self, now: float) -> float | None:

@@ -15,7 +15,15 @@ def check_base_url(url: str, allow_http: bool = False) -> None:
     guarded(site_url(url), allow_http)
 
 
+def definition_path(account: str, definition: str) -> str:
+    """The path of a definition's version history; otherwise like `workflow_path`."""
+    return f"/api/v1/accounts/{_part(account)}/definitions/{_part(definition)}"
+
+
 def workflow_path(key: TargetKey) -> str:
     """The path of the status resource, percent-encoded; raises ValueError for an id that would change it."""
-    account, definition, workflow = (quote(check_id(part), safe="") for part in key)
-    return f"/api/v1/accounts/{account}/definitions/{definition}/workflows/{workflow}"
+    return f"{definition_path(key.account, key.definition)}/workflows/{_part(key.workflow)}"
+
+
+def _part(id: str) -> str:
+    return quote(check_id(id), safe="")

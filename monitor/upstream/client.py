@@ -13,7 +13,7 @@ from monitor.core.clock import skew
 from monitor.core.model import Endpoint, Failed, Outcome, Seen, TargetKey, WorkflowError
 from monitor.core.records import RequestRecord
 from monitor.core.retry_after import parse_http_date
-from monitor.upstream.address import check_base_url, workflow_path
+from monitor.upstream.address import check_base_url, definition_path, workflow_path
 from monitor.upstream.credentials import Credential
 from monitor.upstream.gate import Gate, Permit
 from monitor.upstream.recall import Recall
@@ -25,6 +25,7 @@ from monitor.upstream.transport import (
     TransportTimeout,
 )
 from monitor.upstream.wire import read_errors
+from monitor.upstream.wire_definitions import Declared, read_definitions
 
 _T = TypeVar("_T")
 _URLS_KEPT = 8_192
@@ -100,6 +101,18 @@ class Client:
         except TimeoutError:
             return Failed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
+    async def declared(self, account: str, definition: str, patience: float = 30.0) -> Declared | Failed:
+        """What the versions of the definition say of their steps: version -> step -> seconds; None: not known yet.
+
+        Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
+        before one of them after `patience` seconds in which the lane was open.
+        """
+        permit = await self._gates[account].patient(patience)
+        if account not in self._gates:
+            return Failed(Outcome.CONNECTION, "the account is not configured any more")
+        key = TargetKey(account, definition, "")
+        return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_definitions)
+
     # --- one request ---
 
     async def _ask(
@@ -144,6 +157,10 @@ class Client:
     def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
+    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> Declared | Failed:
+        status, headers, body = response.status, response.headers, response.body
+        return read_definitions(status, headers, body, definition=key.definition, now=self._now(), secret=secret)
+
     def _authorized(self, account: str, credential: Credential) -> tuple[str, Mapping[str, str]]:
         """The account's key, and headers that are made once per key."""
         secret = credential.bearer()
@@ -160,6 +177,9 @@ class Client:
 
     def _errors_url(self, key: TargetKey) -> URL:
         return URL(f"{self._site}{workflow_path(key)}/errors", encoded=True)
+
+    def _definition_url(self, key: TargetKey) -> URL:
+        return URL(f"{self._site}{definition_path(key.account, key.definition)}", encoded=True)
 
 
 def _failed(error: TransportError) -> Failed:

@@ -16,6 +16,9 @@ from monitor.core.lane import Lane, LaneLimits, Phase
 from monitor.core.model import Outcome
 from monitor.core.records import LaneRecord
 
+_LOOK_AGAIN = 0.05
+_LOOK_AGAIN_SHUT = 5.0
+"""Seconds between two looks of a patient request at the lane; more where the lane is not open."""
 _TOLD_STEP = 0.1
 """Share of the ceiling by which a learned rate moves before it is told again."""
 _TOLD_EXTENSION = timedelta(seconds=1)
@@ -120,6 +123,24 @@ class Gate:
         finally:
             self._queue.remove(place)
             self._serve()
+
+    async def patient(self, seconds: float) -> Permit:
+        """A permit for what can wait, from a lane that is open: with the polls, not before them.
+
+        Where the polls use up the lane, it goes before one of them after `seconds`. Cancelled, it costs nothing.
+        """
+        waited = 0.0
+        while True:
+            if self.open:
+                if waited >= seconds:
+                    return await self.urgent()
+                if (permit := self.take()) is not None:
+                    return permit
+                pause = min(max(self.wait(), _LOOK_AGAIN), seconds - waited)
+                waited += pause
+            else:
+                pause = _LOOK_AGAIN_SHUT
+            await asyncio.sleep(pause)
 
     def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
         """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""

@@ -79,12 +79,12 @@ def read_status(
     """
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
-    instance = _decode(_INSTANCE, body)
+    instance = decode(_INSTANCE, body)
     if isinstance(instance, Failed):
         return instance
     about = instance.workflow_id
     if workflow is not None and about is not None and about != workflow and about.casefold() != workflow.casefold():
-        return _malformed("it is about another workflow - at `$.workflowId`")
+        return malformed("it is about another workflow - at `$.workflowId`")
     return Seen(_snapshot(instance))
 
 
@@ -94,12 +94,12 @@ def read_errors(
     """An answer of `/errors`: the documented list, or the single object of the documented example."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
-    faults = _decode(_FAULTS, body)
+    faults = decode(_FAULTS, body)
     if isinstance(faults, Failed):
         return faults
     if isinstance(faults, _Fault):
         if faults.step is None and faults.message is None:
-            return _malformed("Expected a list of errors, got another object")
+            return malformed("Expected a list of errors, got another object")
         faults = [faults]
     return tuple(_error(fault) for fault in faults[:_MOST_ERRORS])
 
@@ -145,8 +145,8 @@ def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
         drifts.append("missing:logs.id")
     return StepExecution(
         # An execution without an id still has its place in time, so that its failure is told, and told once.
-        _name(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
-        intern(_name(entry.step_name or _NAMELESS)),  # a hundred thousand logs tell of the same few steps
+        bounded(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
+        intern(bounded(entry.step_name or _NAMELESS)),  # a hundred thousand logs tell of the same few steps
         _step_status(entry.status, drifts),
         _moment(entry.started_at, "logs.startedAt", drifts),
         _moment(entry.completed_at, "logs.completedAt", drifts),
@@ -163,7 +163,7 @@ def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
 
 def _error(fault: _Fault) -> WorkflowError:
     moment = parse_moment(fault.error_time) if fault.error_time is not None else None
-    return WorkflowError(_name(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
+    return WorkflowError(bounded(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
 
 
 def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
@@ -175,7 +175,8 @@ def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
     return moment
 
 
-def _name(text: str) -> str:
+def bounded(text: str) -> str:
+    """A name from outside, as it may be shown."""
     return text if len(text) <= _LONGEST_NAME and text.isprintable() else clean(text, _LONGEST_NAME)
 
 
@@ -187,22 +188,22 @@ _ESCAPE = re.compile(
 """Any escape of a JSON string; the group matches half a surrogate pair that stands alone."""
 
 
-def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
-    """The messages of msgspec name a path or a byte's place, never the content."""
+def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
+    """Of an answer's body. The messages of msgspec name a path or a byte's place, never the content."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        return msgspec.structs.replace(_malformed(str(error)), drift=_kind(str(error)))
+        return msgspec.structs.replace(malformed(str(error)), drift=_kind(str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         return decoder.decode(_mended(body))
     except msgspec.DecodeError as error:
-        return _malformed(str(error))
+        return malformed(str(error))
     except UnicodeDecodeError:
-        return _malformed("JSON is malformed: invalid UTF-8")
+        return malformed("JSON is malformed: invalid UTF-8")
     except RecursionError:
-        return _malformed("JSON is nested too deeply")
+        return malformed("JSON is nested too deeply")
 
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -223,5 +224,5 @@ def _mended(body: bytes) -> bytes:
     return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], body)
 
 
-def _malformed(detail: str) -> Failed:
+def malformed(detail: str) -> Failed:
     return Failed(Outcome.MALFORMED, f"not the documented answer: {detail}")

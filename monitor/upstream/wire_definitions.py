@@ -1,0 +1,102 @@
+"""The version history of a definition: what each version declares of its steps, and nothing else of it. Pure.
+
+An answer or a Failed, never an exception. A version or a step that is not what was documented is passed over: it costs
+a limit, not the limits of all the others. Texts, addresses and keys in a definition end here.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.core.declared import DeclaredStep, declared_limits
+from monitor.core.model import Failed
+from monitor.upstream.refusal import read_refusal
+from monitor.upstream.wire import bounded, decode
+
+Declared = Mapping[int, Mapping[str, float | None]]
+"""Version -> step -> seconds; None: not known before run time. Steps that declare nothing are absent."""
+
+_T = TypeVar("_T")
+_OK = 200
+_MOST_STEPS = 1000
+_LARGEST = 2**31 - 1
+
+
+class _Inputs(msgspec.Struct, gc=False):
+    """Of a step: what may be a span of time, and nothing of what customers are told."""
+
+    duration: Any = None
+    timeout: Any = None
+    timeoutSeconds: Any = None  # noqa: N815 - the API's spelling, which the rules ask for
+
+
+class _Step(msgspec.Struct, gc=False, rename="camel"):
+    id: str
+    step_type: str
+    inputs: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Body(msgspec.Struct, gc=False):
+    """Of a definition; the document says that id and version stand outside of it, its examples hold them inside."""
+
+    steps: list[msgspec.Raw]
+    id: str | None = None
+    version: int | None = None
+
+
+class _Version(msgspec.Struct, gc=False):
+    definition: _Body
+    id: str | None = None
+    version: int | None = None
+
+
+_HISTORY = msgspec.json.Decoder(list[msgspec.Raw])
+_VERSION = msgspec.json.Decoder(_Version)
+_STEP = msgspec.json.Decoder(_Step)
+_INPUTS = msgspec.json.Decoder(_Inputs)
+
+
+def read_definitions(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    definition: str,
+    now: datetime | None = None,
+    secret: str = "",
+) -> Declared | Failed:
+    """An answer about `definition`. `now` and `secret` as in `read_refusal`."""
+    if status != _OK:
+        return read_refusal(status, headers, body, now=now, secret=secret)
+    history = decode(_HISTORY, body)
+    if isinstance(history, Failed):
+        return history
+    declared: dict[int, Mapping[str, float | None]] = {}
+    for raw in history:
+        found = _part(_VERSION, raw)
+        if found is not None and (number := _number(found, definition)) is not None:
+            declared.setdefault(number, declared_limits(_steps(found)))
+    return declared
+
+
+def _number(found: _Version, definition: str) -> int | None:
+    """Which version of `definition` it is; None of another definition."""
+    about, version = found.id or found.definition.id, found.version or found.definition.version
+    if about is not None and about.casefold() != definition.casefold():
+        return None
+    return version if version is not None and 0 <= version <= _LARGEST else None
+
+
+def _steps(found: _Version) -> Iterator[DeclaredStep]:
+    for raw in found.definition.steps[:_MOST_STEPS]:
+        step = _part(_STEP, raw)
+        inputs = _part(_INPUTS, step.inputs) if step is not None else None
+        if step is not None and inputs is not None:
+            yield DeclaredStep(bounded(step.id), step.step_type, msgspec.structs.asdict(inputs))
+
+
+def _part(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw) -> _T | None:
+    result = decode(decoder, bytes(raw))
+    return None if isinstance(result, Failed) else result
