@@ -4,15 +4,14 @@ The law of this folder: SQL and nothing else. Decisions are made elsewhere and c
 Nothing assumes that there is one writer: beliefs change by compare-and-set, events take their place in the order of
 commits from a row that is locked until the commit. One implementation for SQLite and PostgreSQL.
 
-Read `schema.py`, then `transaction.py` (what one commit does), `writer.py` (who commits when), `reading.py`,
-`pruning.py`; `store.py` is the face of them all.
+Read `schema.py`, then `transaction.py` (what one commit does) with `docket.py` (what its events do to alerts),
+`writer.py` (who commits when), `reading.py` and `cases.py`, `outbox.py`, `pruning.py`; `store.py` is the face of all.
 """
 
 from monitor.store.errors import StoreNewer, StoreUnavailable
 from monitor.store.reading import Loaded
 from monitor.store.store import Store
 from monitor.store.values import (
-    Alert,
     DeliveryMark,
     DeliveryStatus,
     OpenAlert,
@@ -24,7 +23,6 @@ from monitor.store.values import (
 from monitor.store.writer import Writer
 
 __all__ = [
-    "Alert",
     "DeliveryMark",
     "DeliveryStatus",
     "Loaded",

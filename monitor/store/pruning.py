@@ -3,12 +3,11 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Select, Table, and_, delete, exists, or_, select, tuple_
 
-from monitor.core.model import EventType, Status, TargetKey
-from monitor.store import rows
+from monitor.core.model import About, EventType, Status, TargetKey
 from monitor.store.errors import translated
-from monitor.store.schema import alerts, deliveries, events, sightings, targets
+from monitor.store.schema import alerts, deliveries, events, incidents, sightings, targets
 
 Known = tuple[TargetKey, int]
 """A target, and the revision of what is believed of it."""
@@ -17,33 +16,50 @@ Known = tuple[TargetKey, int]
 def forget_events(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
     """Events observed before, with their deliveries; how many. Those that a receiver still waits for stay.
 
-    What says that a kind of drift was told stays too: it is told once, ever.
+    So do those whose alert is open, and what says that a kind of drift was told: it is told once, ever.
     """
-    awaited = exists().where(
-        deliveries.c.seq == events.c.seq, deliveries.c.done_at.is_(None), deliveries.c.receiver.in_(receivers)
-    )
+    open_still = exists().where(alerts.c.id == events.c.id, alerts.c.closed_at.is_(None))
     old = (
-        select(events.c.seq)
-        .where(events.c.observed_at < before, events.c.type != EventType.SCHEMA_DRIFT.value, ~awaited)
+        select(events.c.seq, events.c.id)
+        .where(events.c.observed_at < before, events.c.type != EventType.SCHEMA_DRIFT.value)
+        .where(~_awaited(events.c.id, receivers), ~open_still)
         .order_by(events.c.observed_at)
         .limit(limit)
     )
     with translated(engine.url), engine.begin() as connection:
-        seqs = list(connection.execute(old).scalars())
-        if seqs:
-            connection.execute(delete(deliveries).where(deliveries.c.seq.in_(seqs)))
-            connection.execute(delete(events).where(events.c.seq.in_(seqs)))
-    return len(seqs)
+        found = connection.execute(old).all()
+        if found:
+            told = and_(deliveries.c.seq.in_([row.seq for row in found]), deliveries.c.about == About.EVENT.value)
+            connection.execute(delete(deliveries).where(told))
+            connection.execute(delete(events).where(events.c.seq.in_([row.seq for row in found])))
+    return len(found)
 
 
-def forget_alerts(engine: Engine, before: datetime, limit: int) -> int:
-    """Alerts that closed before, and event alerts that opened before. A condition that holds stays."""
-    over = or_(alerts.c.closed_at < before, and_(alerts.c.kind == rows.EVENT, alerts.c.opened_at < before))
+def forget_alerts(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
+    """Alerts that closed before, with their deliveries; how many. Those that a receiver still waits for stay."""
+    old = alerts.c.closed_at < before
+    return _forget_cases(engine, alerts, select(alerts.c.id).where(old), receivers, limit)
+
+
+def forget_incidents(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
+    """Likewise, of incidents."""
+    old = incidents.c.ended_at < before
+    return _forget_cases(engine, incidents, select(incidents.c.id).where(old), receivers, limit)
+
+
+def _forget_cases(engine: Engine, table: Table, old: Select[tuple[str]], receivers: Collection[str], limit: int) -> int:
     with translated(engine.url), engine.begin() as connection:
-        ids = list(connection.execute(select(alerts.c.id).where(over).limit(limit)).scalars())
+        ids = list(connection.execute(old.where(~_awaited(table.c.id, receivers)).limit(limit)).scalars())
         if ids:
-            connection.execute(delete(alerts).where(alerts.c.id.in_(ids)))
+            of_cases = deliveries.c.about != About.EVENT.value
+            connection.execute(delete(deliveries).where(deliveries.c.ref.in_(ids), of_cases))
+            connection.execute(delete(table).where(table.c.id.in_(ids)))
     return len(ids)
+
+
+def _awaited(ref: ColumnElement[str], receivers: Collection[str]) -> ColumnElement[bool]:
+    """Whether a receiver still waits for something about it."""
+    return exists().where(deliveries.c.ref == ref, deliveries.c.done_at.is_(None), deliveries.c.receiver.in_(receivers))
 
 
 def ended_targets(
@@ -77,14 +93,13 @@ def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, li
 
 
 def forget_targets(engine: Engine, known: Sequence[Known]) -> int:
-    """These targets, when they were seen, and their conditions, unless somebody has written them since; how many."""
+    """These targets, and when they were seen, unless somebody has written them since; how many."""
     forgotten = 0
     with translated(engine.url), engine.begin() as connection:
         for key, revision in known:
             there = delete(targets).where(*_is(targets, key), targets.c.revision == revision)
             if connection.execute(there).rowcount:
                 connection.execute(delete(sightings).where(*_is(sightings, key)))
-                connection.execute(delete(alerts).where(*_is(alerts, key), alerts.c.kind == rows.CONDITION))
                 forgotten += 1
     return forgotten
 

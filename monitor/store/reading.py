@@ -1,16 +1,16 @@
 """What is read: each call one short transaction, so that nothing holds the database's past alive."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import Engine, Row, Select, and_, func, select, tuple_
 
 from monitor.core.model import AccountState, Delivery, EventType, TargetKey, TargetState
 from monitor.store import rows
 from monitor.store.errors import translated
-from monitor.store.schema import accounts, alerts, deliveries, events, sightings, targets
-from monitor.store.values import Alert, StoredEvent
+from monitor.store.schema import accounts, deliveries, events, sightings, targets
+from monitor.store.values import StoredEvent
 
 Loaded = tuple[TargetState, datetime | None]
 """A belief, and when the API last answered about it."""
@@ -23,16 +23,9 @@ _LOADED = select(
     sightings,
     and_(*(targets.c[name] == sightings.c[name] for name in ("account", "definition", "workflow"))),
 )
-_PENDING = select(
-    deliveries.c.seq,
-    deliveries.c.receiver,
-    deliveries.c.attempts,
-    deliveries.c.not_before,
-    *(
-        events.c[name]
-        for name in ("id", "type", "severity", "account", "definition", "workflow", "body", "observed_at")
-    ),
-).join_from(deliveries, events)
+PENDING = select(deliveries, events.c.body).outerjoin_from(
+    deliveries, events, and_(events.c.seq == deliveries.c.seq, events.c.id == deliveries.c.ref)
+)
 _STORED = select(events.c.seq, events.c.body)
 
 
@@ -82,7 +75,7 @@ def known_drifts(engine: Engine) -> dict[str, frozenset[str]]:
 
 def pending(engine: Engine, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
     statement = (
-        _PENDING.where(deliveries.c.receiver == receiver, deliveries.c.done_at.is_(None))
+        PENDING.where(deliveries.c.receiver == receiver, deliveries.c.done_at.is_(None))
         .where(deliveries.c.seq > after_seq)
         .order_by(deliveries.c.seq)
         .limit(limit)
@@ -92,8 +85,7 @@ def pending(engine: Engine, receiver: str, after_seq: int, limit: int) -> list[D
 
 def pending_counts(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
     statement = (
-        select(deliveries.c.receiver, func.count().label("number"), func.min(events.c.observed_at).label("oldest"))
-        .join_from(deliveries, events)
+        select(deliveries.c.receiver, func.count().label("number"), func.min(deliveries.c.observed_at).label("oldest"))
         .where(deliveries.c.done_at.is_(None))
         .group_by(deliveries.c.receiver)
     )
@@ -119,9 +111,3 @@ def target_events(engine: Engine, key: TargetKey, limit: int) -> list[StoredEven
 
 def _stored(row: Row[Any]) -> StoredEvent:
     return StoredEvent(row.seq, row.body.encode())
-
-
-def open_alerts(engine: Engine, now: datetime, hold: float) -> list[Alert]:
-    still = or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold))
-    statement = select(alerts).where(alerts.c.closed_at.is_(None), still)
-    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.opened_at.desc(), alerts.c.id))]

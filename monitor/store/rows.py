@@ -1,6 +1,6 @@
 """Values to rows and back. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from sys import intern
 from typing import Any, TypeVar
@@ -9,21 +9,27 @@ import msgspec
 from msgspec.structs import force_setattr
 from sqlalchemy import Row
 
+from monitor.core.incidents import condition_of
 from monitor.core.model import (
+    About,
     AccountState,
+    Alert,
+    AlertEnd,
     Condition,
     Delivery,
     Event,
     EventType,
+    Incident,
     Kind,
     Outgoing,
+    Paging,
     Severity,
     TargetKey,
     TargetState,
 )
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
-from monitor.store.values import Alert, DeliveryMark
+from monitor.store.values import DeliveryMark
 
 Values = dict[str, Any]
 S = TypeVar("S")
@@ -34,6 +40,9 @@ EVENT = Kind.EVENT.value
 _json = msgspec.json.Encoder(order="deterministic")  # sets in one order: the same belief is the same text
 _target = msgspec.json.Decoder(TargetState)
 _account = msgspec.json.Decoder(AccountState)
+_event = msgspec.json.Decoder(Event)
+_incident = msgspec.json.Decoder(Incident)
+_names = msgspec.json.Decoder(tuple[str, ...])
 
 _NEVER = Condition()
 _NOTHING_TOLD: frozenset[str] = frozenset()
@@ -115,39 +124,50 @@ def event_values(outgoing: Outgoing, seq: int) -> Values:
     }
 
 
-def new_deliveries(outgoing: Outgoing, seq: int) -> list[Delivery]:
+def event_delivery(outgoing: Outgoing, seq: int, receiver: str) -> Delivery:
     event = outgoing.event
-    return [
-        Delivery(
-            seq=seq,
-            receiver=receiver,
-            event_id=event.id,
-            type=event.type,
-            severity=event.severity,
-            subject=f"{event.account}/{event.subject}",
-            body=outgoing.body,
-            observed_at=event.observed_at,
-        )
-        for receiver in dict.fromkeys(outgoing.receivers)
-    ]
+    return Delivery(
+        seq=seq,
+        receiver=receiver,
+        event_id=event.id,
+        type=event.type,
+        severity=event.severity,
+        subject=f"{event.account}/{event.subject}",
+        body=outgoing.body,
+        observed_at=event.observed_at,
+    )
 
 
 def delivery_values(delivery: Delivery) -> Values:
-    return {"seq": delivery.seq, "receiver": delivery.receiver, "status": "pending", "attempts": 0}
+    return {
+        "seq": delivery.seq,
+        "receiver": delivery.receiver,
+        "about": delivery.about.value,
+        "ref": delivery.event_id,
+        "type": delivery.type.value,
+        "severity": delivery.severity.value,
+        "subject": delivery.subject,
+        "observed_at": delivery.observed_at,
+        "members": delivery.members,
+        "status": "pending",
+        "attempts": 0,
+        "not_before": delivery.not_before,
+    }
 
 
 def delivery(row: Row[Any]) -> Delivery:
-    """From a row of deliveries joined with its event."""
-    subject = f"{row.definition}/{row.workflow}" if row.workflow else row.account
+    """From a row of deliveries joined with its event, if it has one."""
     return Delivery(
         seq=row.seq,
         receiver=row.receiver,
-        event_id=row.id,
+        event_id=row.ref,
         type=EventType(row.type),
         severity=Severity(row.severity),
-        subject=f"{row.account}/{subject}",
-        body=row.body.encode(),
+        subject=row.subject,
+        body=row.body.encode() if row.body is not None else b"",
         observed_at=row.observed_at,
+        about=About(row.about),
+        members=row.members,
         attempts=row.attempts,
         not_before=row.not_before,
     )
@@ -167,35 +187,61 @@ def mark_values(mark: DeliveryMark) -> Values:
     }
 
 
-def alert_values(event: Event) -> Values:
+def alert_values(alert: Alert, paging: Paging) -> Values:
+    event = alert.event
+    held = event.type.kind is Kind.CONDITION
     return {
-        "id": event.id,
+        "id": alert.id,
         "type": event.type.value,
         "kind": event.type.kind.value,
         "severity": event.severity.value,
         "account": event.account,
         "definition": event.definition,
         "workflow": event.workflow,
-        "name": event.name,
-        "summary": event.summary,
-        "opened_at": event.observed_at,
+        "event": _json.encode(event).decode(),
+        "fault_group": alert.fault_group,
+        "incident": alert.incident,
+        "condition": condition_of(event) if held else None,
+        "fingerprint": paging.fingerprint,
+        "single": int(alert.single),
+        "receivers": names_text(alert.receivers),
+        "opened_at": alert.opened_at,
+        "last_event": alert.id,
     }
 
 
-def closing_values(event: Event) -> list[Values]:
-    """Named apart from the columns, for an UPDATE."""
-    return [{"of_id": id_, "by": event.id, "at": event.observed_at} for id_ in event.closes]
+def names_text(receivers: Sequence[str]) -> str:
+    return _json.encode(receivers).decode()
+
+
+def names(text: str) -> tuple[str, ...]:
+    return _names.decode(text)
 
 
 def alert(row: Row[Any]) -> Alert:
     return Alert(
         id=row.id,
-        type=EventType(row.type),
-        severity=Severity(row.severity),
-        account=row.account,
-        definition=row.definition,
-        workflow=row.workflow,
-        name=row.name,
-        summary=row.summary,
+        event=_decoded(_event, row.event, f"alert {row.id}"),
+        fault_group=row.fault_group,
+        incident=row.incident,
+        single=bool(row.single),
         opened_at=row.opened_at,
+        receivers=names(row.receivers),
+        end=AlertEnd(row.end) if row.end is not None else None,
+        ended_at=row.closed_at,
     )
+
+
+def incident_values(incident: Incident) -> Values:
+    return {
+        "id": incident.id,
+        "fault_group": incident.fault_group,
+        "opened_at": incident.opened_at,
+        "ended_at": incident.ended_at,
+        "storm": int(incident.storm),
+        "state": _json.encode(incident).decode(),
+    }
+
+
+def incident(row: Row[Any]) -> Incident:
+    return _decoded(_incident, row.state, f"incident {row.id}")

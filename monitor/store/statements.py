@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, Table, Update, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.store.schema import alerts, counters, deliveries, events, sightings
+from monitor.store.schema import alerts, counters, deliveries, events, incidents, sightings
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -63,10 +63,24 @@ MARK = (
     )
 )
 
+SETTLE_ALERT = (
+    update(alerts)
+    .where(alerts.c.id == bindparam("of_id"), alerts.c.closed_at.is_(None))
+    .values(ends_at=bindparam("new_ends_at"), last_event=bindparam("new_last_event"))
+)
+
 CLOSE_ALERT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of_id"), alerts.c.closed_at.is_(None))
-    .values(closed_at=bindparam("at"), closed_by=bindparam("by"))
+    .values(closed_at=bindparam("at"), end=bindparam("new_end"), closing=bindparam("number"))
+)
+
+CLOSING_OF = select(alerts.c.closing).where(alerts.c.id == bindparam("id"))
+
+SAVE_INCIDENT = (
+    update(incidents)
+    .where(incidents.c.id == bindparam("of_id"))
+    .values(ended_at=bindparam("new_ended_at"), storm=bindparam("new_storm"), state=bindparam("new_state"))
 )
 
 TAKE_NUMBERS = (

@@ -12,12 +12,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
-from monitor.core.model import AccountState, Delivery, TargetKey
-from monitor.store import pruning, reading
+from monitor.core.model import AccountState, Alert, Closing, Delivery, Incident, Severity, TargetKey
+from monitor.core.routing import Route
+from monitor.store import cases, outbox, pruning, reading
 from monitor.store.engine import connect, migrate
 from monitor.store.errors import translated
 from monitor.store.reading import Loaded
-from monitor.store.values import Alert, Pruned, StoredEvent
+from monitor.store.values import DeliveryStatus, OpenAlert, Pruned, StoredDelivery, StoredEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,9 +98,59 @@ class Store:
         """The newest `limit` events of one target, oldest first."""
         return await self._read(reading.target_events, key, limit)
 
-    async def alerts(self, now: datetime, hold: float = 4 * 3600.0) -> list[Alert]:
+    # --- alerts ---
+
+    async def alert(self, id: str) -> Alert | None:
+        return await self._read(cases.alert, id)
+
+    async def incident(self, id: str) -> Incident | None:
+        return await self._read(cases.incident, id)
+
+    async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
+        """See `notify.Casebook`."""
+        return await self._read(cases.alerts_of, receiver, after, limit, ended_after)
+
+    async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
+        """See `notify.Casebook`."""
+        return await self._read(cases.storms_of, receiver, ended_after)
+
+    async def open_alerts(self, now: datetime, hold: float) -> list[OpenAlert]:
         """What is open, newest first: conditions that hold, and event alerts observed within `hold` seconds."""
-        return await self._read(reading.open_alerts, now, hold)
+        return await self._read(cases.open_alerts, now, hold)
+
+    async def open_counts(self) -> dict[Severity, int]:
+        """How many alerts are open; severities without any are absent."""
+        return await self._read(cases.open_counts)
+
+    async def due(self, now: datetime, hold: float, limit: int) -> list[Closing]:
+        """Alerts that are to be closed now, oldest first."""
+        return await self._read(cases.due, now, hold, limit)
+
+    async def targets_with_alerts(self) -> list[TargetKey]:
+        """Every target with an open alert."""
+        return await self._read(cases.targets_with_alerts)
+
+    async def alerts_about(self, key: TargetKey) -> list[Alert]:
+        """The open alerts of one target, oldest first."""
+        return await self._read(cases.alerts_about, key)
+
+    # --- deliveries, beside the poll path ---
+
+    async def deliveries(
+        self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+    ) -> list[StoredDelivery]:
+        """Deliveries after that number, in the order of numbers; about `limit`."""
+        return await self._read(cases.deliveries_after, status, receiver, after, limit)
+
+    async def introduce(self, routes: Sequence[Route]) -> int:
+        """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""
+        return await self.write(outbox.introduce, routes)
+
+    async def retry(self, receiver: str | None, limit: int = 10_000) -> list[Delivery]:
+        """Make dead deliveries pending again."""
+        return await self.write(outbox.retry, receiver, limit)
+
+    # --- what is forgotten ---
 
     async def prune(
         self,
@@ -119,7 +170,8 @@ class Store:
         return Pruned(
             events=await self._repeat(batch, pruning.forget_events, events_before, tuple(receivers), batch),
             targets=await self._forget_targets(targets_before, events_before, watched, batch),
-            alerts=await self._repeat(batch, pruning.forget_alerts, events_before, batch),
+            alerts=await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
+            + await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch),
         )
 
     async def _repeat(

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, Select, Table, select
 
-from monitor.core.model import Change, Committed, Outgoing, TargetKey
+from monitor.core.model import Change, Committed, Delivery, TargetKey
 from monitor.store import rows, statements
+from monitor.store.docket import Docket, Ending, Made, Told
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
-from monitor.store.schema import accounts, alerts, deliveries, events, targets
+from monitor.store.schema import accounts, deliveries, events, targets
 from monitor.store.values import DeliveryMark
 
 _IDS = 500
@@ -29,8 +30,8 @@ class Plan(msgspec.Struct, frozen=True):
     """What a member becomes if its transaction is committed."""
 
     committed: Committed
-    witness: tuple[str, int] | None = None
-    """Id and seq of an event that the transaction stores: proof, for ever, that it was this one."""
+    witness: tuple[Select[Any], str, int] | None = None
+    """Of a row that the transaction writes: what reads its number, its id, and the number. Proof, for ever."""
 
 
 class Work:
@@ -107,20 +108,30 @@ def _attempt(engine: Engine, works: Sequence[Work]) -> None:
 def _write(connection: Connection, works: Sequence[Work]) -> list[Plan]:
     _swap(connection, targets, [rows.target_values(t) for work in works if (t := work.change.target)])
     _swap(connection, accounts, [rows.account_values(a) for work in works if (a := work.change.account)])
-    outgoing = [out for work in works for out in work.change.outgoing]
-    stored = _append(connection, outgoing) if outgoing else {}
+    told, docket = _append(connection, works), Docket(connection)
+    if told is not None:
+        docket.enter(*told)
+    made = _number(connection, docket.made)
+    _execute(connection, deliveries.insert(), [rows.delivery_values(one.delivery) for one in made])
     _execute(connection, statements.MARK, [rows.mark_values(work.mark) for work in works if work.mark])
-    return [_plan(work.change.outgoing, stored) for work in works]
+    return _plans(len(works), told[0] if told is not None else [], docket.closed, made)
 
 
-def _plan(outgoing: Sequence[Outgoing], stored: dict[str, int]) -> Plan:
-    """Takes what is this member's from `stored`, so that of twins within a group the first one tells it."""
-    mine = [(out, seq) for out in outgoing if (seq := stored.pop(out.event.id, None)) is not None]
-    committed = Committed(
-        deliveries=tuple(delivery for out, seq in mine for delivery in rows.new_deliveries(out, seq)),
-        told=frozenset(out.event.id for out, _ in mine),
-    )
-    return Plan(committed, (mine[0][0].event.id, mine[0][1]) if mine else None)
+def _plans(count: int, told: Sequence[Told], closed: Mapping[str, Ending], made: Sequence[Made]) -> list[Plan]:
+    mine: list[tuple[list[Delivery], set[str], set[str]]] = [([], set(), set()) for _ in range(count)]
+    witnesses: dict[int, tuple[Select[Any], str, int]] = {}
+    for one in made:
+        mine[one.origin][0].append(one.delivery)
+    for event in told:
+        mine[event.origin][1].add(event.outgoing.event.id)
+        witnesses.setdefault(event.origin, (statements.SEQ_OF, event.outgoing.event.id, event.seq))
+    for id_, ending in closed.items():
+        mine[ending.origin][2].add(id_)
+        witnesses.setdefault(ending.origin, (statements.CLOSING_OF, id_, ending.number))
+    return [
+        Plan(Committed(False, tuple(sent), frozenset(ids), frozenset(ends)), witnesses.get(origin))
+        for origin, (sent, ids, ends) in enumerate(mine)
+    ]
 
 
 def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
@@ -139,26 +150,37 @@ def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
         raise _Conflict
 
 
-def _append(connection: Connection, outgoing: Sequence[Outgoing]) -> dict[str, int]:
-    """Store events with their deliveries and alerts; the ids that were not there before, with their `seq`."""
-    last = connection.execute(statements.TAKE_NUMBERS, {"count": len(outgoing)}).scalar_one()
-    numbered = list(zip(outgoing, range(last - len(outgoing) + 1, last + 1), strict=True))
+def _append(connection: Connection, works: Sequence[Work]) -> tuple[list[Told], list[Ending]] | None:
+    """Store events; those that were not there before, and the closings that are wished, each with a number."""
+    outgoing = [(origin, out) for origin, work in enumerate(works) for out in work.change.outgoing]
+    closings = [(origin, closing) for origin, work in enumerate(works) for closing in work.change.closings]
+    if not outgoing and not closings:
+        return None
+    first = _take_numbers(connection, len(outgoing) + len(closings))
+    told = [Told(origin, out, seq) for seq, (origin, out) in enumerate(outgoing, first)]
     insert = statements.insert_new(connection.engine, events)
-    inserted = _execute(connection, insert, [rows.event_values(out, seq) for out, seq in numbered])
-    if inserted != len(outgoing):
-        there = _seqs(connection, [out.event.id for out in outgoing])
-        numbered = [(out, seq) for out, seq in numbered if there.get(out.event.id) == seq]
-    _follow_up(connection, numbered)
-    return {out.event.id: seq for out, seq in numbered}
+    if _execute(connection, insert, [rows.event_values(one.outgoing, one.seq) for one in told]) != len(told):
+        there = _seqs(connection, [one.outgoing.event.id for one in told])
+        told = [one for one in told if there.get(one.outgoing.event.id) == one.seq]
+    endings = [Ending(*wish, number) for number, wish in enumerate(closings, first + len(outgoing))]
+    return told, endings
 
 
-def _follow_up(connection: Connection, numbered: Sequence[tuple[Outgoing, int]]) -> None:
-    pending = [rows.delivery_values(d) for out, seq in numbered for d in rows.new_deliveries(out, seq)]
-    _execute(connection, deliveries.insert(), pending)
-    told = [out.event for out, _ in numbered]
-    opened = [rows.alert_values(event) for event in told if event.opens_alert]
-    _execute(connection, statements.insert_new(connection.engine, alerts), opened)
-    _execute(connection, statements.CLOSE_ALERT, [values for event in told for values in rows.closing_values(event)])
+def _number(connection: Connection, made: Sequence[Made]) -> list[Made]:
+    """Deliveries of events go by the number of the event; the others get one each."""
+    unnumbered = [one for one in made if not one.delivery.seq]
+    if not unnumbered:
+        return list(made)
+    first = _take_numbers(connection, len(unnumbered))
+    return [one for one in made if one.delivery.seq] + [
+        Made(one.origin, msgspec.structs.replace(one.delivery, seq=seq)) for seq, one in enumerate(unnumbered, first)
+    ]
+
+
+def _take_numbers(connection: Connection, count: int) -> int:
+    """The first of so many that follow each other; from here on no other transaction takes any."""
+    last: int = connection.execute(statements.TAKE_NUMBERS, {"count": count}).scalar_one()
+    return last - count + 1
 
 
 def _seqs(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -189,8 +211,8 @@ def _recognise(engine: Engine, works: Iterable[Work]) -> None:
 
 def _landed(connection: Connection, change: Change, plan: Plan) -> bool:
     if plan.witness is not None:
-        id_, seq = plan.witness
-        return connection.execute(statements.SEQ_OF, {"id": id_}).scalar() == seq
+        numbered, id_, number = plan.witness
+        return bool(connection.execute(numbered, {"id": id_}).scalar() == number)
     beliefs: list[tuple[Table, Values]] = []
     if change.target is not None:
         beliefs.append((targets, rows.target_values(change.target)))

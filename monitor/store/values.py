@@ -5,8 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core import model
-from monitor.core.model import About, EventType, Severity, TargetKey
+from monitor.core.model import About, Alert, EventType, Severity
 from monitor.core.records import DeliveryOutcome
 
 
@@ -33,30 +32,6 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """Its place in the order of commits: a cursor that never misses what another writer commits late."""
     body: bytes
     """The CloudEvents JSON."""
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An event that needs a person, and has not ended."""
-
-    id: str
-    """Of the event that opened it."""
-    type: EventType
-    severity: Severity
-    account: str
-    definition: str | None
-    workflow: str | None
-    name: str | None
-    """Of the target, where it has one."""
-    summary: str
-    opened_at: datetime
-    """When the event was observed; the hold of an event alert counts from here."""
-
-    @property
-    def key(self) -> TargetKey | None:
-        """The target that it is about; None where it is about an account."""
-        if self.definition is None or self.workflow is None:
-            return None
-        return TargetKey(self.account, self.definition, self.workflow)
 
 
 class DeliveryStatus(enum.StrEnum):
@@ -88,7 +63,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An alert that is open, and who knows of it."""
 
-    alert: model.Alert
+    alert: Alert
     incident_members: int
     """How many alerts its incident has had."""
     tellings: tuple[Telling, ...] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from monitor.core.model import (
     AccountState,
@@ -12,6 +13,7 @@ from monitor.core.model import (
     Event,
     EventType,
     Outgoing,
+    Paging,
     Severity,
     Status,
     StepExecution,
@@ -81,11 +83,26 @@ def event(
     )
 
 
-def outgoing(told: Event | str, *receivers: str) -> Outgoing:
+def paging(told: Event, *, singles: Sequence[str] = (), grouped: Sequence[str] = (), **more: Any) -> Paging:
+    """As the announcer would have it, in small: one group per type, labels per target."""
+    limits: dict[str, Any] = {"window": 3600.0, "storm_threshold": 3, "fault_group": told.type.value, **more}
+    return Paging(
+        fingerprint=f"{told.type.value}/{told.subject}", singles=tuple(singles), grouped=tuple(grouped), **limits
+    )
+
+
+def outgoing(told: Event | str, *receivers: str, settle: float = 0.0, **alerting: Any) -> Outgoing:
+    """`alerting`: of `paging`."""
     told = event(told) if isinstance(told, str) else told
-    return Outgoing(told, f'{{"id":"{told.id}","text":"Grüße"}}'.encode(), receivers)
+    body = f'{{"id":"{told.id}","text":"Grüße"}}'.encode()
+    return Outgoing(told, body, receivers, paging(told, **alerting) if told.opens_alert else None, settle)
 
 
 def telling(*told: Event | str) -> Change:
     """A change that only tells."""
     return Change(outgoing=tuple(outgoing(each, "oncall") for each in told))
+
+
+def alerting(*told: Event | str, **more: Any) -> Change:
+    """A change that tells one receiver of alerts, `am`, and one of incidents, `pager`."""
+    return Change(outgoing=tuple(outgoing(each, singles=["am"], grouped=["pager"], **more) for each in told))

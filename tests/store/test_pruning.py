@@ -6,11 +6,11 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import func, select
 
-from monitor.core.model import Change, EventType, Status
+from monitor.core.model import AlertEnd, Change, Closing, EventType, Status
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Pruned, Store, Writer, pruning
 from monitor.store.schema import sightings
-from tests.store.examples import NOON, at, belief, event, key, outgoing, telling
+from tests.store.examples import NOON, alerting, at, belief, event, key, outgoing, telling
 
 pytestmark = pytest.mark.looptime
 
@@ -32,9 +32,11 @@ async def _prune(
     )
 
 
-async def _deliver(writer: Writer, *seqs: int, outcome: DeliveryOutcome = DeliveryOutcome.DELIVERED) -> None:
+async def _deliver(
+    writer: Writer, *seqs: int, outcome: DeliveryOutcome = DeliveryOutcome.DELIVERED, receiver: str = "oncall"
+) -> None:
     for seq in seqs:
-        await writer.mark(DeliveryMark(seq=seq, receiver="oncall", outcome=outcome, attempts=1, at=at(1)))
+        await writer.mark(DeliveryMark(seq=seq, receiver=receiver, outcome=outcome, attempts=1, at=at(1)))
 
 
 async def _seqs(store: Store) -> list[int]:
@@ -45,7 +47,8 @@ async def _seqs(store: Store) -> list[int]:
 async def test_old_events_that_nobody_waits_for_are_forgotten(
     store: Store, writer: Writer, outcome: DeliveryOutcome
 ) -> None:
-    await writer.commit(telling("old", event("young", observed_at=at(100))))
+    cancelled = EventType.STEP_CANCELLED
+    await writer.commit(telling(event("old", cancelled), event("young", cancelled, observed_at=at(100))))
     await _deliver(writer, 1, 2, outcome=outcome)
     assert (await _prune(store)).events == 1
     assert await _seqs(store) == [2]
@@ -60,7 +63,12 @@ async def test_a_pending_delivery_keeps_its_event(store: Store, writer: Writer) 
 
 async def test_a_receiver_that_is_configured_no_more_keeps_nothing_that_is_old(store: Store, writer: Writer) -> None:
     await writer.commit(
-        Change(outgoing=(outgoing("old", "gone"), outgoing(event("young", observed_at=at(100)), "gone")))
+        Change(
+            outgoing=(
+                outgoing(event("old", EventType.COMPLETED), "gone"),
+                outgoing(event("young", observed_at=at(100)), "gone"),
+            )
+        )
     )
     assert (await _prune(store)).events == 1
     assert [delivery.event_id for delivery in await store.pending("gone", 0, 10)] == ["young"]
@@ -76,7 +84,7 @@ async def test_a_kind_of_drift_is_known_for_ever(store: Store, writer: Writer) -
 
 
 async def test_places_in_the_order_are_never_given_twice(store: Store, writer: Writer) -> None:
-    await writer.commit(telling("e1", "e2"))
+    await writer.commit(telling(event("e1", EventType.COMPLETED), event("e2", EventType.COMPLETED)))
     await _deliver(writer, 1, 2)
     await _prune(store)
     await writer.commit(telling("e3"))
@@ -119,25 +127,36 @@ async def test_targets_that_nobody_watches_and_sees_any_more_are_forgotten(store
     assert left == ["new", "seen", "watched"]
 
 
-async def test_an_alert_is_forgotten_when_it_is_over(store: Store, writer: Writer) -> None:
-    await writer.commit(telling("failed", event("s1", EventType.SUSPENDED), event("s2", EventType.SUSPENDED)))
-    await writer.commit(telling(event("resumed", EventType.RESUMED, closes=["s1"])))
-    await _deliver(writer, 1, 2, 3, 4)
-    assert (await _prune(store)).alerts == 2
-    assert [alert.id for alert in await store.alerts(NOON, hold=1e6)] == ["s2"]
+async def test_an_alert_is_forgotten_with_its_incident_when_it_is_over(store: Store, writer: Writer) -> None:
+    await writer.commit(alerting(event("s1", EventType.SUSPENDED), event("n1", EventType.NOT_FOUND)))
+    await writer.commit(alerting(event("resumed", EventType.RESUMED, closes=["s1"])))
+    await _deliver(writer, *range(1, 20), receiver="am")
+    assert (await _prune(store, receivers=["am", "pager"])).alerts == 1, "the pager still waits for the incident"
+    await _deliver(writer, *range(1, 20), receiver="pager")
+    assert (await _prune(store, receivers=["am", "pager"])).alerts == 1
+    assert [found.alert.id for found in await store.open_alerts(NOON, 1e6)] == ["n1"]
+
+
+async def test_an_event_stays_while_its_alert_is_open(store: Store, writer: Writer) -> None:
+    await writer.commit(telling("failed"))
+    await _deliver(writer, 1)
+    assert (await _prune(store)).events == 0
+    await writer.commit(Change(closings=(Closing("failed", AlertEnd.EXPIRED, at(2)),)))
+    assert (await _prune(store)).events == 1
 
 
 @pytest.mark.parametrize("number", [0, 9, 10, 11, 25])
 async def test_batches_are_bounded_and_end(store: Store, writer: Writer, number: int) -> None:
     for n in range(number):
-        change = Change(target=belief(n, status=Status.COMPLETE), outgoing=(outgoing(f"e{n}"),))
-        await writer.commit(change)
+        done = event(f"e{n}", EventType.COMPLETED)
+        await writer.commit(Change(target=belief(n, status=Status.COMPLETE), outgoing=(outgoing(done),)))
     pruned = await _prune(store, batch=10)
-    assert pruned == Pruned(events=number, targets=number, alerts=number)
+    assert pruned == Pruned(events=number, targets=number)
 
 
 async def test_commits_take_their_turns_between_batches(store: Store, writer: Writer) -> None:
-    await asyncio.gather(*(writer.commit(Change(outgoing=(outgoing(f"e{n}"),))) for n in range(100)))
+    done = [event(f"e{n}", EventType.COMPLETED) for n in range(100)]
+    await asyncio.gather(*(writer.commit(Change(outgoing=(outgoing(one),))) for one in done))
     under_way = asyncio.create_task(_prune(store, batch=1))
     await asyncio.sleep(0)
     await writer.commit(telling("between"))

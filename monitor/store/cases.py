@@ -1,0 +1,169 @@
+"""What is read of alerts, incidents and deliveries: each call one short transaction, or a few where it is long."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_, select
+
+from monitor.core.model import About, Alert, AlertEnd, Closing, EventType, Incident, Severity, TargetKey
+from monitor.store import rows
+from monitor.store.errors import translated
+from monitor.store.schema import alerts, deliveries, incidents
+from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling
+
+_IDS = 500
+"""Of one SELECT; both databases take more."""
+_is_open = alerts.c.closed_at.is_(None)
+_holds = and_(_is_open, alerts.c.ends_at.is_(None))
+
+
+def _all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
+    with translated(engine.url), engine.connect() as connection:
+        return list(connection.execute(statement).all())
+
+
+def alert(engine: Engine, id: str) -> Alert | None:
+    found = _all(engine, select(alerts).where(alerts.c.id == id))
+    return rows.alert(found[0]) if found else None
+
+
+def incident(engine: Engine, id: str) -> Incident | None:
+    found = _all(engine, select(incidents).where(incidents.c.id == id))
+    return rows.incident(found[0]) if found else None
+
+
+def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after: datetime) -> list[Alert]:
+    """The next alerts in the order of their ids that the receiver gets one by one; see `notify.Casebook`."""
+    other = alerts.alias()
+    alike = exists().where(other.c.fingerprint == alerts.c.fingerprint, other.c.closed_at.is_(None))
+    still = or_(_is_open, and_(alerts.c.closed_at > ended_after, ~alike))
+    # A receiver's name stands in quotes in a list as JSON; LIKE's own signs in it can only find too many.
+    listed = alerts.c.receivers.contains(rows.names_text((receiver,))[1:-1], autoescape=True)
+    statement = select(alerts).where(alerts.c.single == 1, alerts.c.id > after, still, listed)
+    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.id).limit(limit))]
+
+
+def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Incident]:
+    still = or_(incidents.c.ended_at.is_(None), incidents.c.ended_at > ended_after)
+    found = _all(engine, select(incidents).where(incidents.c.storm == 1, still).order_by(incidents.c.opened_at))
+    return [storm for row in found if receiver in (storm := rows.incident(row)).storm_receivers]
+
+
+def due(engine: Engine, now: datetime, hold: float, limit: int) -> list[Closing]:
+    """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
+    held_until = now - timedelta(seconds=hold)
+    expired = and_(alerts.c.kind == rows.EVENT, alerts.c.opened_at <= held_until)
+    over = or_(expired, alerts.c.ends_at <= now)
+    statement = select(alerts.c.id, alerts.c.ends_at, alerts.c.opened_at).where(_is_open, over)
+    return [
+        Closing(
+            row.id,
+            AlertEnd.EXPIRED if row.ends_at is None else AlertEnd.RESOLVED,
+            row.ends_at or row.opened_at + timedelta(seconds=hold),
+        )
+        for row in _all(engine, statement.order_by(alerts.c.opened_at).limit(limit))
+    ]
+
+
+def open_counts(engine: Engine) -> dict[Severity, int]:
+    statement = select(alerts.c.severity, func.count().label("number")).where(_holds).group_by(alerts.c.severity)
+    return {Severity(row.severity): row.number for row in _all(engine, statement)}
+
+
+def targets_with_alerts(engine: Engine) -> list[TargetKey]:
+    """Every target with an open alert."""
+    of_target = and_(_is_open, alerts.c.workflow.is_not(None))
+    statement = select(alerts.c.account, alerts.c.definition, alerts.c.workflow).where(of_target).distinct()
+    return [TargetKey(row.account, row.definition, row.workflow) for row in _all(engine, statement)]
+
+
+def alerts_about(engine: Engine, key: TargetKey) -> list[Alert]:
+    """The open alerts of one target, oldest first."""
+    statement = select(alerts).where(*(alerts.c[name] == part for name, part in key._asdict().items()), _is_open)
+    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))]
+
+
+# --- who knows of it ------------------------------------------------------------------------------------------
+
+
+def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
+    """What is open, newest first. A condition that has ended is not, also where its alert has not settled yet."""
+    lasting = or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold))
+    statement = select(alerts).where(_holds, lasting).order_by(alerts.c.opened_at.desc(), alerts.c.id)
+    with translated(engine.url), engine.connect() as connection:
+        found = [rows.alert(row) for row in connection.execute(statement)]
+        groups = sorted({alert.incident for alert in found})
+        members = {
+            row.id: rows.incident(row).members
+            for some in _some(groups)
+            for row in connection.execute(select(incidents).where(incidents.c.id.in_(some)))
+        }
+        told = _tellings(connection, sorted({alert.id for alert in found}.union(groups)))
+    return [
+        OpenAlert(
+            alert=alert,
+            incident_members=members.get(alert.incident, 1),
+            tellings=(*told[alert.id], *told[alert.incident]),
+        )
+        for alert in found
+    ]
+
+
+def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Telling]]:
+    found: dict[str, list[Telling]] = defaultdict(list)
+    for some in _some(refs):
+        about = select(deliveries).where(deliveries.c.ref.in_(some)).order_by(deliveries.c.seq)
+        for row in connection.execute(about):
+            found[row.ref].append(
+                Telling(
+                    receiver=row.receiver,
+                    about=About(row.about),
+                    status=DeliveryStatus(row.status),
+                    attempts=row.attempts,
+                    at=row.done_at,
+                    next_try=row.not_before,
+                    detail=row.last_error or "",
+                )
+            )
+    return found
+
+
+def deliveries_after(
+    engine: Engine, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+) -> list[StoredDelivery]:
+    """The next deliveries in the order of `seq`; those of one `seq` are not torn apart, so it may be a few more."""
+    chosen = [deliveries.c.seq > after]
+    if status is not None:
+        chosen.append(deliveries.c.status == status.value)
+    if receiver is not None:
+        chosen.append(deliveries.c.receiver == receiver)
+    numbers = select(deliveries.c.seq).where(*chosen).order_by(deliveries.c.seq).limit(limit)
+    page = numbers.subquery()
+    last = select(func.max(page.c.seq)).scalar_subquery()
+    statement = select(deliveries).where(*chosen, deliveries.c.seq <= last)
+    found = _all(engine, statement.order_by(deliveries.c.seq, deliveries.c.receiver))
+    return [
+        StoredDelivery(
+            seq=row.seq,
+            receiver=row.receiver,
+            about=About(row.about),
+            ref=row.ref,
+            type=EventType(row.type),
+            severity=Severity(row.severity),
+            subject=row.subject,
+            observed_at=row.observed_at,
+            status=DeliveryStatus(row.status),
+            attempts=row.attempts,
+            next_try=row.not_before,
+            detail=row.last_error or "",
+            done_at=row.done_at,
+        )
+        for row in found
+    ]
+
+
+def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS):
+        yield ids[start : start + _IDS]

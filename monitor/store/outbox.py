@@ -1,0 +1,129 @@
+"""What is put into the outbox beside the commits: for receivers that are new, and what is to be tried again."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine, exists, select, update
+
+from monitor.core.model import About, Alert, Delivery, Event, Incident
+from monitor.core.routing import Gets, Route
+from monitor.store import rows, statements
+from monitor.store.errors import translated
+from monitor.store.reading import PENDING
+from monitor.store.schema import alerts, deliveries, events, incidents
+
+
+def introduce(engine: Engine, routes: Sequence[Route]) -> int:
+    """Tell receivers, each once, of what is open and belongs to them, but was told before they came; how much it is."""
+    with translated(engine.url), engine.begin() as connection:
+        connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # from here on nobody else opens or closes alerts
+        made = [delivery for route in routes for delivery in _introductions(connection, route)]
+        unnumbered = [delivery for delivery in made if not delivery.seq]
+        last = connection.execute(statements.TAKE_NUMBERS, {"count": len(unnumbered)}).scalar_one()
+        numbered = [
+            msgspec.structs.replace(delivery, seq=seq)
+            for seq, delivery in enumerate(unnumbered, last - len(unnumbered) + 1)
+        ]
+        new = [rows.delivery_values(delivery) for delivery in (*(d for d in made if d.seq), *numbered)]
+        if new:
+            connection.execute(deliveries.insert(), new)
+    return len(new)
+
+
+def _introductions(connection: Connection, route: Route) -> list[Delivery]:
+    match route.gets:
+        case Gets.EVENTS:
+            return _of_events(connection, route)
+        case Gets.ALERTS:
+            return [*_of_alerts(connection, route), *_of_storms(connection, route)]
+        case Gets.INCIDENTS:
+            return _of_incidents(connection, route)
+
+
+def _of_events(connection: Connection, route: Route) -> list[Delivery]:
+    there = exists().where(deliveries.c.ref == alerts.c.id, deliveries.c.receiver == route.receiver)
+    statement = (
+        select(alerts, events.c.seq, events.c.body)
+        .join_from(alerts, events, events.c.id == alerts.c.id)
+        .where(alerts.c.closed_at.is_(None), alerts.c.ends_at.is_(None), ~there)
+        .order_by(events.c.seq)
+    )
+    found = [(row, rows.alert(row).event) for row in connection.execute(statement)]
+    return [
+        _delivery(About.EVENT, route, event.id, event, f"{event.account}/{event.subject}", seq=row.seq)
+        for row, event in found
+        if route.takes(event)
+    ]
+
+
+def _of_alerts(connection: Connection, route: Route) -> list[Delivery]:
+    statement = select(alerts).where(alerts.c.closed_at.is_(None), alerts.c.ends_at.is_(None), alerts.c.single == 1)
+    made = []
+    for row in connection.execute(statement.order_by(alerts.c.opened_at, alerts.c.id)).all():
+        alert: Alert = rows.alert(row)
+        if route.receiver in alert.receivers or not route.takes(alert.event):
+            continue
+        receivers = rows.names_text((*alert.receivers, route.receiver))
+        connection.execute(update(alerts).where(alerts.c.id == alert.id).values(receivers=receivers))
+        made.append(_delivery(About.ALERT_OPENED, route, alert.id, alert.event, row.fingerprint))
+    return made
+
+
+def _of_storms(connection: Connection, route: Route) -> list[Delivery]:
+    return [
+        _told(connection, route, storm, msgspec.structs.replace(storm, storm_receivers=(*storm.storm_receivers, name)))
+        for storm in _going_on(connection)
+        if storm.storm and (name := route.receiver) not in storm.storm_receivers and route.takes(storm.event)
+    ]
+
+
+def _of_incidents(connection: Connection, route: Route) -> list[Delivery]:
+    return [
+        _told(connection, route, one, msgspec.structs.replace(one, receivers=(*one.receivers, name)))
+        for one in _going_on(connection)
+        if (name := route.receiver) not in one.receivers and route.takes(one.event)
+    ]
+
+
+def _going_on(connection: Connection) -> list[Incident]:
+    statement = select(incidents).where(incidents.c.ended_at.is_(None))
+    return [rows.incident(row) for row in connection.execute(statement.order_by(incidents.c.opened_at)).all()]
+
+
+def _told(connection: Connection, route: Route, incident: Incident, after: Incident) -> Delivery:
+    state = rows.incident_values(after)["state"]
+    connection.execute(update(incidents).where(incidents.c.id == incident.id).values(state=state))
+    return _delivery(About.INCIDENT_OPENED, route, incident.id, incident.event, incident.id, members=incident.members)
+
+
+def _delivery(
+    about: About, route: Route, ref: str, event: Event, subject: str, *, seq: int = 0, members: int = 0
+) -> Delivery:
+    return Delivery(
+        seq=seq,
+        receiver=route.receiver,
+        event_id=ref,
+        type=event.type,
+        severity=event.severity,
+        subject=subject,
+        body=b"",
+        observed_at=event.observed_at,
+        about=about,
+        members=members,
+    )
+
+
+def retry(engine: Engine, receiver: str | None, limit: int) -> list[Delivery]:
+    """Dead deliveries, oldest first, that are pending again from now on."""
+    dead = [deliveries.c.status == "dead"]
+    if receiver is not None:
+        dead.append(deliveries.c.receiver == receiver)
+    with translated(engine.url), engine.begin() as connection:
+        found = connection.execute(PENDING.where(*dead).order_by(deliveries.c.seq).limit(limit)).all()
+        for row in found:
+            connection.execute(
+                update(deliveries)
+                .where(deliveries.c.seq == row.seq, deliveries.c.receiver == row.receiver)
+                .values(status="pending", attempts=0, not_before=None, done_at=None, last_error=None)
+            )
+    return [msgspec.structs.replace(rows.delivery(row), attempts=0, not_before=None) for row in found]

@@ -1,0 +1,237 @@
+"""What becomes of alerts and incidents in the store, and whom it makes deliveries for."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from monitor.core.model import About, AlertEnd, Change, Closing, Committed, EventType, Severity
+from monitor.core.records import DeliveryOutcome
+from monitor.core.routing import Gets, Route
+from monitor.store import DeliveryMark, DeliveryStatus, Store, Writer
+from tests.store.examples import NOON, alerting, at, event, key, outgoing
+
+pytestmark = pytest.mark.looptime
+
+
+def _told(committed: Committed) -> list[tuple[str, About, int]]:
+    return [(one.receiver, one.about, one.members) for one in committed.deliveries]
+
+
+def _failed(number: int, **more: object) -> Change:
+    return alerting(event(f"e{number}", workflow=f"w{number}", **more), storm_threshold=3)  # type: ignore[arg-type]
+
+
+def _close(id_: str, end: AlertEnd = AlertEnd.CLOSED, seconds: float = 5) -> Change:
+    return Change(closings=(Closing(id_, end, at(seconds)),))
+
+
+async def _grow(writer: Writer, count: int) -> list[list[tuple[str, About, int]]]:
+    return [_told(await writer.commit(_failed(number))) for number in range(1, count + 1)]
+
+
+async def test_an_incident_is_told_at_its_first_alert_and_whenever_it_has_doubled(writer: Writer) -> None:
+    told = await _grow(writer, 9)
+    assert [[(about, members) for name, about, members in one if name == "pager"] for one in told] == [
+        [(About.INCIDENT_OPENED, 1)],
+        [(About.INCIDENT_GREW, 2)],
+        [],
+        [(About.INCIDENT_GREW, 4)],
+        *([[]] * 3),
+        [(About.INCIDENT_GREW, 8)],
+        [],
+    ]
+
+
+async def test_alerts_are_told_one_by_one_until_they_are_a_storm(writer: Writer) -> None:
+    told = await _grow(writer, 6)
+    assert [[about for name, about, _ in one if name == "am"] for one in told] == [
+        *([[About.ALERT_OPENED]] * 3),
+        [About.INCIDENT_OPENED],
+        [],
+        [],
+    ]
+
+
+async def test_many_alerts_of_one_group_commit_are_counted_as_well(writer: Writer, store: Store) -> None:
+    committed = await asyncio.gather(*(writer.commit(_failed(number)) for number in range(100)))
+    told = [one for each in committed for one in _told(each) if one[0] == "pager"]
+    assert [members for _, _, members in told] == [1, 2, 4, 8, 16, 32, 64]
+    (first,) = {one.alert.incident for one in await store.open_alerts(NOON, 100)}
+    incident = await store.incident(first)
+    assert incident is not None
+    assert (incident.members, incident.open, len(incident.samples)) == (100, 100, 5)
+
+
+async def test_a_page_waits_for_more_of_its_kind(writer: Writer) -> None:
+    told = (await writer.commit(_failed(1))).deliveries
+    assert {one.receiver: one.not_before for one in told} == {"am": None, "pager": at(2)}
+
+
+async def test_an_incident_is_resolved_with_its_last_alert(writer: Writer) -> None:
+    await _grow(writer, 2)
+    assert _told(await writer.commit(_close("e1"))) == [("am", About.ALERT_CLOSED, 0)]
+    assert _told(await writer.commit(_close("e2"))) == [
+        ("pager", About.INCIDENT_CLOSED, 2),
+        ("am", About.ALERT_CLOSED, 0),
+    ]
+
+
+async def test_what_ended_because_time_passed_is_resolved_for_nobody(writer: Writer, store: Store) -> None:
+    await _grow(writer, 2)
+    await writer.commit(_close("e1", AlertEnd.EXPIRED))
+    told = _told(await writer.commit(_close("e2")))
+    assert [about for name, about, _ in told if name == "pager"] == []
+    alert = await store.alert("e1")
+    assert alert is not None
+    assert (alert.end, alert.ended_at) == (AlertEnd.EXPIRED, at(5))
+
+
+async def test_a_storm_ends_for_receivers_of_alerts_too(writer: Writer) -> None:
+    await _grow(writer, 5)
+    ends = [_told(await writer.commit(_close(f"e{number}"))) for number in range(1, 6)]
+    assert [[about for name, about, _ in one if name == "am"] for one in ends] == [
+        *([[About.ALERT_CLOSED]] * 3),
+        [],
+        [About.INCIDENT_CLOSED],
+    ]
+
+
+async def test_an_alert_is_closed_once(writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    twice = await asyncio.gather(writer.commit(_close("e1")), writer.commit(_close("e1")))
+    assert [each.closed for each in twice] == [{"e1"}, frozenset()]
+    assert (await writer.commit(_close("nobody"))) == Committed()
+
+
+async def test_an_alert_of_an_older_incident_opens_a_new_one(writer: Writer, store: Store) -> None:
+    await writer.commit(_failed(1))
+    await writer.commit(_failed(2, observed_at=at(3601)))
+    assert len({one.alert.incident for one in await store.open_alerts(NOON, 1e6)}) == 2
+
+
+async def _suspend(writer: Writer, number: int, seconds: float) -> Committed:
+    return await writer.commit(alerting(event(f"s{number}", EventType.SUSPENDED, observed_at=at(seconds)), settle=60.0))
+
+
+async def _resume(writer: Writer, number: int, seconds: float, settle: float = 60.0) -> Committed:
+    told = event(f"r{number}", EventType.RESUMED, observed_at=at(seconds), closes=[f"s{number}"])
+    return await writer.commit(Change(outgoing=(outgoing(told, settle=settle),)))
+
+
+async def _due(store: Store, seconds: float) -> Sequence[Closing]:
+    return await store.due(at(seconds), 4 * 3600, 100)
+
+
+async def test_a_condition_that_comes_back_before_it_has_settled_is_the_same_alert(
+    store: Store, writer: Writer
+) -> None:
+    await _suspend(writer, 1, 0)
+    assert _told(await _resume(writer, 1, 10)) == []
+    assert await store.open_alerts(at(10), 100) == [], "nothing is suspended"
+    assert _told(await _suspend(writer, 2, 20)) == []
+    assert [one.alert.id for one in await store.open_alerts(at(20), 100)] == ["s1"]
+    assert await _due(store, 1000) == []
+    await _resume(writer, 2, 30)
+    assert await _due(store, 89.9) == []
+    assert await _due(store, 90) == [Closing("s1", AlertEnd.RESOLVED, at(90))]
+
+
+async def test_a_condition_may_end_at_once(store: Store, writer: Writer) -> None:
+    await _suspend(writer, 1, 0)
+    told = _told(await _resume(writer, 1, 10, settle=0))
+    assert [about for _, about, _ in told] == [About.INCIDENT_CLOSED, About.ALERT_CLOSED]
+    assert await _due(store, 1000) == []
+
+
+async def test_an_unwatched_target_closes_its_alerts_at_once(store: Store, writer: Writer) -> None:
+    await _suspend(writer, 1, 0)
+    await writer.commit(_failed(1))
+    left = event("left", EventType.UNWATCHED, closes=["e1", "s1"], observed_at=at(9))
+    await writer.commit(Change(outgoing=(outgoing(left, settle=60.0),)))
+    assert await store.open_alerts(at(9), 100) == []
+    ends = [alert.end for id_ in ("e1", "s1") if (alert := await store.alert(id_))]
+    assert ends == [AlertEnd.UNWATCHED] * 2
+
+
+async def test_an_event_alert_is_due_when_its_hold_is_over(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    assert await store.due(at(99), 100, 10) == []
+    assert await store.due(at(100), 100, 10) == [Closing("e1", AlertEnd.EXPIRED, at(100))]
+
+
+async def test_another_open_alert_with_the_same_labels_keeps_it_open(store: Store, writer: Writer) -> None:
+    for id_ in ("e1", "e2"):
+        await writer.commit(alerting(event(id_)))
+    assert About.ALERT_CLOSED not in [about for _, about, _ in _told(await writer.commit(_close("e1")))]
+    found = await store.alerts_of("am", after="", limit=10, ended_after=NOON)
+    assert [alert.id for alert in found] == ["e2"]
+    assert About.ALERT_CLOSED in [about for _, about, _ in _told(await writer.commit(_close("e2")))]
+
+
+async def test_a_receiver_reads_its_alerts_in_pages(store: Store, writer: Writer) -> None:
+    await _grow(writer, 5)
+    await writer.commit(_close("e2", seconds=5))
+    page = await store.alerts_of("am", after="", limit=2, ended_after=NOON)
+    assert [(alert.id, alert.end) for alert in page] == [("e1", None), ("e2", AlertEnd.CLOSED)]
+    rest = await store.alerts_of("am", after="e2", limit=2, ended_after=NOON)
+    assert [alert.id for alert in rest] == ["e3"], "e4 and e5 are told as a storm"
+    assert [storm.members for storm in await store.storms_of("am", ended_after=NOON)] == [5]
+    assert [alert.id for alert in await store.alerts_of("am", after="", limit=9, ended_after=at(5))] == ["e1", "e3"]
+    assert await store.alerts_of("a", after="", limit=2, ended_after=NOON) == []
+    assert await store.alerts_of("%", after="", limit=2, ended_after=NOON) == []
+
+
+# --- receivers that come later ---
+
+NEW = [Route("new-am", gets=Gets.ALERTS), Route("new-pager", gets=Gets.INCIDENTS), Route("hook", gets=Gets.EVENTS)]
+
+
+async def test_a_receiver_that_is_new_gets_what_is_open_once(store: Store, writer: Writer) -> None:
+    await _grow(writer, 5)
+    await writer.commit(_close("e1"))
+    assert await store.introduce(NEW) == (2 + 1) + 1 + 4
+    assert await store.introduce(NEW) == 0
+    got = {route.receiver: await store.pending(route.receiver, 0, 100) for route in NEW}
+    assert [one.about for one in got["new-am"]] == [About.ALERT_OPENED] * 2 + [About.INCIDENT_OPENED]
+    assert [(one.about, one.members) for one in got["new-pager"]] == [(About.INCIDENT_OPENED, 5)]
+    assert [(one.about, one.event_id, bool(one.body)) for one in got["hook"]] == [
+        (About.EVENT, f"e{number}", True) for number in range(2, 6)
+    ]
+    told = _told(await writer.commit(_close("e2")))
+    assert ("new-am", About.ALERT_CLOSED, 0) in told, "who was told of it hears of its end"
+
+
+async def test_a_receiver_gets_nothing_that_it_did_not_ask_for(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Gets]
+    assert await store.introduce(wishes) == 0
+
+
+# --- what was given up ---
+
+
+async def test_what_was_given_up_can_be_tried_again(store: Store, writer: Writer) -> None:
+    (sent,) = [one for one in (await writer.commit(_failed(1))).deliveries if one.receiver == "am"]
+    await writer.mark(
+        DeliveryMark(seq=sent.seq, receiver="am", outcome=DeliveryOutcome.DEAD, attempts=3, at=at(9), detail="HTTP 400")
+    )
+    (dead,) = await store.deliveries(DeliveryStatus.DEAD, None, 0, 10)
+    assert (dead.receiver, dead.detail, dead.attempts, dead.done_at) == ("am", "HTTP 400", 3, at(9))
+    (alert,) = await store.open_alerts(NOON, 100)
+    assert {(one.receiver, one.status) for one in alert.tellings} == {
+        ("am", DeliveryStatus.DEAD),
+        ("pager", DeliveryStatus.PENDING),
+    }
+    assert [again.seq for again in await store.retry("other")] == []
+    assert [again.seq for again in await store.retry(None)] == [sent.seq]
+    (pending,) = await store.pending("am", 0, 10)
+    assert (pending.attempts, pending.about, pending.subject) == (0, sent.about, sent.subject)
+
+
+async def test_targets_with_alerts_are_known(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    await writer.commit(alerting(event("blind", EventType.BLIND, workflow=None)))
+    assert await store.targets_with_alerts() == [key("w1")]
+    assert [alert.id for alert in await store.alerts_about(key("w1"))] == ["e1"]
+    assert await store.open_counts() == {Severity.WARNING: 1, Severity.CRITICAL: 1}
