@@ -12,8 +12,11 @@ import msgspec
 
 from monitor.core import cloudevent
 from monitor.core.detect import Policy, Verdict, detect
+from monitor.core.faults import fault_group
+from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.model import (
     Change,
+    Closing,
     Committed,
     Delivery,
     Event,
@@ -22,6 +25,7 @@ from monitor.core.model import (
     Observation,
     Outcome,
     Outgoing,
+    Paging,
     Seen,
     Snapshot,
     Status,
@@ -32,7 +36,7 @@ from monitor.core.model import (
     WorkflowError,
 )
 from monitor.core.records import PollRecord, PollTrace
-from monitor.core.routing import Route, receivers_for
+from monitor.core.routing import Gets, Route, receivers_for
 from monitor.upstream.gate import Permit
 
 _TRACES = 5
@@ -86,6 +90,11 @@ class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
     external_url: str
     policy: Policy = Policy()
     routes: tuple[Route, ...] = ()
+    settle: float = 60.0
+    """Seconds that an alert stays open after its condition has ended, lest it flap."""
+    group_window: float = 3600.0
+    """Seconds in which an incident takes in alerts of its group."""
+    storm_threshold: int = 50
     errors_patience: float = 10.0
     """Seconds that an alert waits for its explanation."""
 
@@ -101,15 +110,35 @@ class Announcer:
     async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
         """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
         outgoing = tuple(self._outgoing(event) for event in events)
-        committed = await self._ledger.commit(msgspec.structs.replace(change, outgoing=outgoing))
+        committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
+        return committed, tuple(event for event in events if event.id in committed.told)
+
+    async def close(self, closings: Sequence[Closing]) -> frozenset[str]:
+        """End alerts; the ids of those that were open until now."""
+        return (await self._commit(Change(closings=tuple(closings)))).closed
+
+    async def _commit(self, change: Change) -> Committed:
+        committed = await self._ledger.commit(change)
         if committed.deliveries:
             self._offer(committed.deliveries)
-        return committed, tuple(event for event in events if event.id in committed.told)
+        return committed
 
     def _outgoing(self, event: Event) -> Outgoing:
         config = self.config
         body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
-        return Outgoing(event, body, receivers_for(event, config.routes))
+        paging = self._paging(event) if event.opens_alert else None
+        return Outgoing(event, body, receivers_for(event, config.routes), paging, config.settle)
+
+    def _paging(self, event: Event) -> Paging:
+        config, group = self.config, fault_group(event)
+        return Paging(
+            fault_group=group,
+            fingerprint=fingerprint(alert_labels(event, group)),
+            window=config.group_window,
+            storm_threshold=config.storm_threshold,
+            singles=receivers_for(event, config.routes, Gets.ALERTS),
+            grouped=receivers_for(event, config.routes, Gets.INCIDENTS),
+        )
 
 
 class Poller:
