@@ -15,20 +15,29 @@ The law:
 4.  What has ended has ended: nothing that is seen afterwards changes it.
 5.  An answer that is provably older than the belief changes nothing, unless it brings the end, or the instance back
     from NotFound (`core/steps.py` says what proves it).
-6.  A condition (suspended, not found) is an episode: opened once, closed once, by what contradicts it. Any answer (200)
-    contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing about it.
+6.  A condition (suspended, not found, overdue) is an episode: opened once, closed once, by what contradicts it. Any
+    answer (200) contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing
+    about it. What is overdue, and until when, is said in `core/deadlines.py`; its end is told by an event of its own
+    also where the instance has ended.
 7.  A word that is not known is believed as Unknown, and told once per kind for the account; it is never the end.
-8.  In one observation: found, then the steps in log order, then the status, then drift.
+8.  In one observation: found, then the steps in log order, then the status, then what is overdue (the instance, then
+    its steps), then drift.
 9.  A field or a log that is missing from an answer is not news: what was known of it stays.
+10. What is overdue is judged whenever the belief changes, and whenever somebody asks (`overdue`): a deadline needs no
+    poll to pass. A poll that sees what is believed judges nothing.
+11. Conditions of a target that left the watchlist are closed by others, and their beliefs with them. If it comes back
+    and the condition is still believed, it opens again, as the next episode; what was not found is missed afresh.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from monitor.core import steps
+from monitor.core.deadlines import NO_LIMITS, Limits, judged
+from monitor.core.episodes import closed, opened
 from monitor.core.model import (
     Event,
     EventType,
@@ -41,14 +50,15 @@ from monitor.core.model import (
     Target,
     TargetState,
 )
-from monitor.core.telling import Occasion, cause, closed, drift_event, opened, status_event, step_event
+from monitor.core.telling import Occasion, cause, drift_event, overdue_event, status_event, step_event
 
 _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
 _DONE, _DEAD, _GONE = Status.COMPLETE, Status.TERMINATED, Status.NOT_FOUND
 
 TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
-    # believed, seen: what is told, in order. RESUMED only closes an open suspension, SUSPENDED only opens a closed one:
-    # beneath NotFound and Unknown a suspension may be open still.
+    # believed, seen: what is told, in order. RESUMED and FOUND only close what is open, SUSPENDED and NOT_FOUND only
+    # open what is closed: beneath NotFound and Unknown a suspension may be open still, and nothing is open of what was
+    # not watched for a while.
     (_NEW, _NEW): (),
     (_NEW, _RUNS): (EventType.RESUMED,),
     (_NEW, _HELD): (EventType.SUSPENDED,),
@@ -63,7 +73,7 @@ TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
     (_RUNS, _GONE): (EventType.NOT_FOUND,),
     (_HELD, _NEW): (),
     (_HELD, _RUNS): (EventType.RESUMED,),
-    (_HELD, _HELD): (),
+    (_HELD, _HELD): (EventType.SUSPENDED,),
     (_HELD, _DONE): (EventType.COMPLETED,),
     (_HELD, _DEAD): (EventType.TERMINATED,),
     (_HELD, _GONE): (EventType.NOT_FOUND,),
@@ -72,7 +82,7 @@ TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
     (_GONE, _HELD): (EventType.FOUND, EventType.SUSPENDED),
     (_GONE, _DONE): (EventType.FOUND, EventType.COMPLETED),
     (_GONE, _DEAD): (EventType.FOUND, EventType.TERMINATED),
-    (_GONE, _GONE): (),
+    (_GONE, _GONE): (EventType.NOT_FOUND,),
     # The end: nothing follows.
     (_DONE, _NEW): (),
     (_DONE, _RUNS): (),
@@ -116,11 +126,14 @@ def detect(
     now: datetime,
     policy: Policy,
     known_drifts: frozenset[str],
+    limits: Limits = NO_LIMITS,
+    skew: float = 0.0,
 ) -> Verdict:
     """Apply the law to one observation of `target`.
 
     `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
-    kinds that were told for the account already.
+    kinds that were told for the account already. `limits`: of the version of the definition that is believed. `skew`:
+    seconds that the API's clock is ahead of `now`.
     """
     if isinstance(observation, Seen):
         seen = observation.snapshot
@@ -133,68 +146,97 @@ def detect(
             and seen.completed_at == state.completed_at
             and seen.started_at == state.started_at
             and state.first_seen_at is not None
+            and (state.suspended.open or seen.status is not _HELD)
         ):
             return Verdict(state, (), False, "as believed")
     if state.status.ended:
         return Verdict(state, (), False, f"{state.status.value} is the end")
+    occasion = Occasion(
+        target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
+    )
     if isinstance(observation, Failed):
         if observation.outcome is not Outcome.NOT_FOUND:
             kind = observation.drift
             drifts = (drift_event(kind, target, now),) if kind is not None and kind not in known_drifts else ()
             return Verdict(state, drifts, False, f"no answer about it: {observation.outcome.value}")
-        return _missed(state, target, last_seen_at, now, policy)
-    return _seen(state, target, observation, last_seen_at=last_seen_at, now=now, known_drifts=known_drifts)
+        return _missed(occasion, policy)
+    return _seen(occasion, observation, known_drifts)
+
+
+def overdue(
+    state: TargetState,
+    target: Target,
+    now: datetime,
+    limits: Limits,
+    last_seen_at: datetime | None,
+    *,
+    skew: float = 0.0,
+) -> Verdict:
+    """Only the judgement of what is overdue, for when a deadline passes or a limit changes; asked as `detect` is."""
+    occasion = Occasion(
+        target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
+    )
+    after, events = _judged(occasion)
+    if after is state:
+        return Verdict(state, (), False, "nothing new is overdue")
+    return Verdict(after, events, True, ", ".join([event.type.value for event in events]))
+
+
+def _judged(occasion: Occasion) -> tuple[TargetState, tuple[Event, ...]]:
+    """The belief after the occasion with what is overdue, and the events of that."""
+    moment = occasion.now + timedelta(seconds=occasion.skew)
+    judgement = judged(occasion.before, occasion.after, occasion.target, occasion.limits, moment)
+    told = msgspec.structs.replace(occasion, after=judgement.state)
+    return judgement.state, tuple([overdue_event(finding, told) for finding in judgement.findings])
 
 
 # --- 404 --------------------------------------------------------------------------------------------------
 
 
-def _missed(
-    state: TargetState, target: Target, last_seen_at: datetime | None, now: datetime, policy: Policy
-) -> Verdict:
-    if state.status is Status.NOT_FOUND:
+def _missed(occasion: Occasion, policy: Policy) -> Verdict:
+    state, now = occasion.before, occasion.now
+    gone = state.status is Status.NOT_FOUND
+    if gone and state.not_found.open:
         return Verdict(state, (), False, "still not found")
     misses = state.misses + 1
     if misses < policy.not_found_after:
         after = msgspec.structs.replace(state, misses=misses)
-        return Verdict(after, (), True, f"not found, {misses} of {policy.not_found_after} times")
+        return _changed(occasion, after, f"not found, {misses} of {policy.not_found_after} times")
     after = msgspec.structs.replace(
         state,
         status=Status.NOT_FOUND,
-        since=now,
+        since=state.since if gone else now,
         misses=misses,
         not_found=opened(state.not_found, steps.newest(state.steps)),
     )
-    occasion = Occasion(target=target, before=state, after=after, errors=None, last_seen_at=last_seen_at, now=now)
-    return Verdict(after, _status_events(occasion), True, f"not found, {misses} times")
+    return _changed(occasion, after, f"not found, {misses} times")
+
+
+def _changed(occasion: Occasion, after: TargetState, reason: str) -> Verdict:
+    """The verdict on a belief that no answer brought."""
+    occasion = msgspec.structs.replace(occasion, after=after)
+    told = _status_events(occasion) if after.not_found != occasion.before.not_found else ()
+    state, late = _judged(occasion)
+    return Verdict(state, (*told, *late), True, reason)
 
 
 # --- 200 --------------------------------------------------------------------------------------------------
 
 
-def _seen(
-    state: TargetState,
-    target: Target,
-    seen: Seen,
-    *,
-    last_seen_at: datetime | None,
-    now: datetime,
-    known_drifts: frozenset[str],
-) -> Verdict:
-    snapshot = seen.snapshot
+def _seen(occasion: Occasion, seen: Seen, known_drifts: frozenset[str]) -> Verdict:
+    state, snapshot = occasion.before, seen.snapshot
     if why := _older(state, snapshot):
-        return _ignored(state, f"older than the belief: {why}")
-    after = _believed(state, seen, now)
-    occasion = Occasion(
-        target=target, before=state, after=after, errors=seen.errors, last_seen_at=last_seen_at, now=now
-    )
-    status_events = _status_events(occasion)
-    found = [event for event in status_events if event.type is EventType.FOUND]
+        return _ignored(occasion, f"older than the belief: {why}")
+    occasion = msgspec.structs.replace(occasion, after=_believed(state, seen, occasion.now), errors=seen.errors)
+    told = _status_events(occasion)
+    found = [event for event in told if event.type is EventType.FOUND]
+    after, late = _judged(occasion)
     events = (
         *found,
         *(step_event(step, occasion) for step in steps.untold(after.steps, state.told)),
-        *status_events[len(found) :],
-        *(drift_event(kind, target, now) for kind in snapshot.drifts if kind not in known_drifts),
+        *told[len(found) :],
+        *late,
+        *(drift_event(kind, occasion.target, occasion.now) for kind in snapshot.drifts if kind not in known_drifts),
     )
     if after == state:
         return Verdict(state, events, False, "as believed")
@@ -208,11 +250,12 @@ def _older(state: TargetState, snapshot: Snapshot) -> str:
     return steps.older(state.steps, snapshot.steps)
 
 
-def _ignored(state: TargetState, reason: str) -> Verdict:
+def _ignored(occasion: Occasion, reason: str) -> Verdict:
     """An old answer is still an answer: 404s before it are not in a row with those after it."""
+    state = occasion.before
     if not state.misses:
         return Verdict(state, (), False, reason)
-    return Verdict(msgspec.structs.replace(state, misses=0), (), True, reason)
+    return _changed(occasion, msgspec.structs.replace(state, misses=0), reason)
 
 
 def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
@@ -244,16 +287,22 @@ def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
 
 def _status_events(occasion: Occasion) -> tuple[Event, ...]:
     before, after = occasion.before, occasion.after
-    return tuple(
-        status_event(told, occasion)
-        for told in TABLE[before.status, after.status]
-        if not _moot(told, held=before.suspended.open)
-    )
+    return tuple(status_event(told, occasion) for told in TABLE[before.status, after.status] if not _moot(told, before))
 
 
-def _moot(type: EventType, *, held: bool) -> bool:
-    """Whether the episode of the suspension is not changed."""
-    return (type is EventType.RESUMED and not held) or (type is EventType.SUSPENDED and held)
+def _moot(type: EventType, before: TargetState) -> bool:
+    """Whether the episode of the condition is not changed."""
+    match type:
+        case EventType.SUSPENDED:
+            return before.suspended.open
+        case EventType.RESUMED:
+            return not before.suspended.open
+        case EventType.NOT_FOUND:
+            return before.not_found.open
+        case EventType.FOUND:
+            return not before.not_found.open
+        case _:
+            return False
 
 
 def _why(before: TargetState, after: TargetState) -> str:

@@ -7,11 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from monitor.core import steps
+from monitor.core.deadlines import NO_LIMITS, Finding, Limits
+from monitor.core.episodes import named
 from monitor.core.identity import event_id
 from monitor.core.model import (
     Cause,
     Condition,
-    Episode,
     Event,
     EventType,
     Severity,
@@ -27,7 +28,20 @@ from monitor.core.text import summary, target_label
 
 SHOWN_ERRORS: Final = 5
 """An event carries at most so many, the oldest."""
-_OF_STEPS = (EventType.STEP_FAILED, EventType.STEP_CANCELLED)
+TRAIL: Final = 5
+"""An event shows at most so many executions of the step log, the last ones."""
+_TRANSITIONS = frozenset(
+    {
+        EventType.TERMINATED,
+        EventType.COMPLETED,
+        EventType.SUSPENDED,
+        EventType.RESUMED,
+        EventType.NOT_FOUND,
+        EventType.FOUND,
+    }
+)
+"""They say from which status to which."""
+_OPENERS = {EventType.OVERDUE_CLEARED: EventType.OVERDUE, EventType.STEP_OVERDUE_CLEARED: EventType.STEP_OVERDUE}
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,33 +50,14 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target: Target
     before: TargetState
     after: TargetState
-    errors: tuple[WorkflowError, ...] | None
+    errors: tuple[WorkflowError, ...] | None = None
     """The answer of `/errors`; None where there is none."""
     last_seen_at: datetime | None
     now: datetime
-
-
-# --- conditions -------------------------------------------------------------------------------------------
-
-
-def opened(condition: Condition, anchor: str) -> Condition:
-    """The next episode of the condition, at `anchor`."""
-    last = condition.last
-    ordinal = last.ordinal + 1 if last is not None and last.anchor == anchor else 1
-    return Condition(open=True, last=Episode(anchor, ordinal))
-
-
-def closed(condition: Condition) -> Condition:
-    return Condition(open=False, last=condition.last) if condition.open else condition
-
-
-def _what(condition: Condition) -> str:
-    return f"{condition.last.anchor}#{condition.last.ordinal}" if condition.last is not None else ""
-
-
-def _opening_id(type: EventType, key: TargetKey, condition: Condition) -> tuple[str, ...]:
-    """Of the event that told the open episode, in the form of `closes`."""
-    return (event_id(type, *key, what=_what(condition)),) if condition.open else ()
+    limits: Limits = NO_LIMITS
+    """Of the version of the definition that is believed."""
+    skew: float = 0.0
+    """Seconds that the API's clock is ahead of `now`."""
 
 
 # --- the status -------------------------------------------------------------------------------------------
@@ -123,12 +118,17 @@ def _completed(occasion: Occasion) -> Event:
 def _opens(type: EventType, occasion: Occasion) -> Event:
     after = occasion.after
     condition = after.suspended if type is EventType.SUSPENDED else after.not_found
-    return _event(type, occasion, what=_what(condition))
+    return _event(type, occasion, what=named(condition))
 
 
 def _closes(type: EventType, occasion: Occasion, opener: EventType, condition: Condition) -> Event:
     closes = _opening_id(opener, occasion.after.key, condition)
-    return _event(type, occasion, what=_what(condition), closes=closes)
+    return _event(type, occasion, what=named(condition), closes=closes)
+
+
+def _opening_id(type: EventType, key: TargetKey, condition: Condition) -> tuple[str, ...]:
+    """Of the event that told the open episode, in the form of `closes`."""
+    return (event_id(type, *key, what=named(condition)),) if condition.open else ()
 
 
 def _from_status(before: TargetState) -> Status | None:
@@ -152,6 +152,26 @@ def step_event(step: StepExecution, occasion: Occasion) -> Event:
         step=step,
         errors=tuple(errors[:SHOWN_ERRORS]),
         occurred_at=steps.ended_at(step, occasion.after.steps, occasion.errors or ()),
+    )
+
+
+# --- what is overdue ----------------------------------------------------------------------------------------
+
+
+def overdue_event(finding: Finding, occasion: Occasion) -> Event:
+    """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
+    after, limit, opener = occasion.after, finding.limit, _OPENERS.get(finding.type)
+    ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
+    return _event(
+        finding.type,
+        occasion,
+        what=finding.what,
+        step=finding.step,
+        occurred_at=ended_at if opener is not None else finding.deadline,
+        started_at=finding.started_at,
+        limit=limit.seconds if limit is not None else None,
+        reason=limit.source.value if limit is not None else None,
+        closes=(event_id(opener, *after.key, what=finding.what),) if opener is not None else (),
     )
 
 
@@ -185,7 +205,7 @@ def _event(
     **facts: Any,
 ) -> Event:
     target, key, before = occasion.target, occasion.target.key, occasion.before
-    of_a_step = type in _OF_STEPS
+    transition = type in _TRANSITIONS
     event = Event(
         id=event_id(type, *key, what=what),
         type=type,
@@ -197,8 +217,9 @@ def _event(
         name=target.name,
         definition_name=target.definition_name,
         version=occasion.after.version,
-        from_status=None if of_a_step else _from_status(before),
-        to_status=None if of_a_step else occasion.after.status,
+        from_status=_from_status(before) if transition else None,
+        to_status=occasion.after.status if transition or type is EventType.OVERDUE_CLEARED else None,
+        trail=occasion.after.steps[-TRAIL:],
         labels=target.labels,
         observed_at=occasion.now,
         last_seen_at=occasion.last_seen_at if before.first_seen_at is not None else None,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from monitor.core.model import Cause, Event, EventType, WorkflowError
+from monitor.core.model import Cause, Event, EventType, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
 """Characters."""
@@ -88,6 +88,8 @@ def _step_name(event: Event) -> str:
 def _not_found(event: Event) -> str:
     if event.from_status is None:
         return " is not found: the API does not know these ids"
+    if event.from_status is Status.NOT_FOUND:
+        return " is still not found"
     return f" is not found any more; it was {event.from_status.value}"
 
 

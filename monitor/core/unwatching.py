@@ -1,0 +1,61 @@
+"""The end of watching: what a target that leaves the watchlist leaves behind."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.core.episodes import closed
+from monitor.core.identity import event_id
+from monitor.core.model import Event, EventType, Lateness, Severity, TargetKey, TargetState
+from monitor.core.text import summary
+
+
+def unwatched(state: TargetState) -> TargetState:
+    """The belief of a target that left the watchlist: no condition is open, and each may open again if it comes back.
+
+    The very object that was given, where none was open.
+    """
+    conditions = (state.suspended, state.not_found, state.overdue)
+    if not any(condition.open for condition in conditions) and not any(late.open for late in state.late):
+        return state
+    return msgspec.structs.replace(
+        state,
+        # What was not found is missed afresh before it is told again.
+        misses=0 if state.not_found.open else state.misses,
+        suspended=closed(state.suspended),
+        not_found=closed(state.not_found),
+        overdue=closed(state.overdue),
+        late=tuple([Lateness(late.execution, late.ordinal, open=False) for late in state.late]),
+    )
+
+
+def unwatched_event(
+    key: TargetKey,
+    closes: Sequence[str],
+    now: datetime,
+    *,
+    name: str | None = None,
+    definition_name: str | None = None,
+    version: int | None = None,
+    labels: Mapping[str, str] | None = None,
+    severity: Severity | None = None,
+) -> Event:
+    """A target with open alerts left the watchlist; `closes` are their ids, and the event's own id comes from them."""
+    ids = tuple(sorted(closes))
+    event = Event(
+        id=event_id(EventType.UNWATCHED, *key, what=",".join(ids)),
+        type=EventType.UNWATCHED,
+        severity=severity or EventType.UNWATCHED.severity,
+        summary="",
+        account=key.account,
+        definition=key.definition,
+        workflow=key.workflow,
+        name=name,
+        definition_name=definition_name,
+        version=version,
+        labels=labels or {},
+        observed_at=now,
+        closes=ids,
+    )
+    return msgspec.structs.replace(event, summary=summary(event))
