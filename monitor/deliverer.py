@@ -14,8 +14,10 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from monitor.core.backlog import Backlog
+from monitor.core.backlog import Backlog, seconds_until
+from monitor.core.bucket import Bucket
 from monitor.core.model import Delivery
+from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.retry import Again, Delivered, Refused, Verdict, Wellness, next_try
 from monitor.notify import Notifier
@@ -36,6 +38,10 @@ class Receiver(msgspec.Struct, frozen=True):
     notifier: Notifier
     concurrency: int = 16
     """Requests under way at once, each about another subject."""
+    urgent_first: bool = False
+    """Whether what is more severe overtakes what is older; a subject's own order stays. See `core/backlog.py`."""
+    pace: Pace | None = None
+    """How often it may be sent anything; every try counts."""
 
 
 class Outbox(Protocol):
@@ -90,6 +96,12 @@ class Deliverer:
             if (courier := self._couriers.get(delivery.receiver)) is not None:
                 courier.offer(delivery)
 
+    def retry(self, deliveries: Sequence[Delivery]) -> None:
+        """What had been given up and was made pending again, right after that was stored."""
+        for delivery in deliveries:
+            if (courier := self._couriers.get(delivery.receiver)) is not None:
+                courier.retry(delivery)
+
     async def run(self, beat: Callable[[str], None]) -> None:
         """Until `drain`. `beat` is told the name of a loop at each of its turns."""
         async with asyncio.TaskGroup() as loops:
@@ -115,16 +127,23 @@ class Deliverer:
         """Per receiver, when the event of its oldest pending delivery was observed."""
         return {name: courier.oldest for name, courier in self._couriers.items()}
 
+    def acknowledges(self) -> Mapping[str, bool]:
+        """Per receiver, whether it took what it was sent last; so it does until something was sent to it."""
+        return {name: courier.acknowledges for name, courier in self._couriers.items()}
+
 
 class Courier:
     """One receiver's loop."""
 
     def __init__(self, receiver: Receiver, around: Surroundings, window: int) -> None:
         self.loop_name = f"deliver {receiver.name}"
-        self.backlog = Backlog(window)
+        self.backlog = Backlog(window, urgent_first=receiver.urgent_first)
         self._receiver = receiver
         self._around = around
         self._wellness = Wellness()
+        self._bucket: Bucket | None = None
+        """What is left of its pace; from the start of the loop on."""
+        self._took_the_last = True
         self._sending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -142,8 +161,17 @@ class Courier:
             return delivery.observed_at
         return self._oldest_stored if self.backlog.pending else None
 
+    @property
+    def acknowledges(self) -> bool:
+        return self._took_the_last and not self._wellness.failed_probes
+
     def offer(self, delivery: Delivery) -> None:
-        self.backlog.offer(delivery, _time())
+        delay = 0.0 if delivery.not_before is None else seconds_until(delivery.not_before, self._around.now())
+        self.backlog.offer(delivery, _time(), delay)
+        self._changed.set()
+
+    def retry(self, delivery: Delivery) -> None:
+        self.backlog.revived(delivery, _time())
         self._changed.set()
 
     async def settle(self, deadline: float) -> None:
@@ -162,6 +190,8 @@ class Courier:
     # --- the loop -------------------------------------------------------------------------------------------
 
     async def run(self, beat: Callable[[str], None]) -> None:
+        if self._receiver.pace is not None:
+            self._bucket = self._receiver.pace.begun(_time())
         async with asyncio.TaskGroup() as sends:
             while not self._stopping:
                 beat(self.loop_name)
@@ -196,6 +226,8 @@ class Courier:
 
     def _dispatch(self, sends: asyncio.TaskGroup) -> None:
         while not self._stopping and self._wait_to_send() <= 0:
+            if self._bucket is not None:
+                self._bucket = self._bucket.spend(_time()) or self._bucket  # `_wait_to_send` saw that there is one
             delivery = self.backlog.turns.take()
             self._sending += 1
             task = sends.create_task(self._deliver(delivery, probe=self._wellness.began()))
@@ -216,7 +248,8 @@ class Courier:
             return math.inf
         now = _time()
         wait = max(self._wellness.wait(now), self.backlog.turns.wait(now))
-        return wait if wait > _CLOSE_ENOUGH else 0.0
+        paced = 0.0 if self._bucket is None else self._bucket.wait(now)  # to the letter: it is the receiver's limit
+        return max(wait if wait > _CLOSE_ENOUGH else 0.0, paced)
 
     async def _pause(self, seconds: float) -> None:
         """Until something changed, at most `seconds`."""
@@ -237,6 +270,7 @@ class Courier:
         self._sending -= 1
         now = _time()
         self._wellness.ended(now, verdict, self._around.jitter(), probe=probe)
+        self._took_the_last = isinstance(verdict, Delivered)
         retry_at = self._retry_at(delivery, verdict, now)
         self._changed.set()
         mark = asyncio.ensure_future(
@@ -244,7 +278,7 @@ class Courier:
         )
         await asyncio.wait({mark}, timeout=_MARKING)
         if retry_at is None:
-            self.backlog.ended(delivery)
+            self.backlog.ended(delivery, _time(), dead=isinstance(verdict, Refused))
         else:
             self.backlog.turns.again(msgspec.structs.replace(delivery, attempts=delivery.attempts + 1), retry_at)
         self._changed.set()

@@ -3,10 +3,14 @@
 The law: nothing is forgotten, nothing is in here twice, and a subject's deliveries keep their order, whatever the
 order in which a commit is offered and the store is read. Deliveries enter in the order of `seq`, by two doors: `offer`
 right after a commit, and `loaded`, a page of the store. While the store may hold some that are not here, newer ones
-are left in the store, too, and come with a later page.
+are left in the store, too, and come with a later page. A third door is for those that were given up: `revived`.
+
+What is urgent goes first among those in memory only: beyond the window, the store is read in the order of `seq`, and a
+critical delivery waits there until half of the window has ended.
 """
 
-from collections import deque
+import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,21 +23,24 @@ _FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)
 
 
 class Backlog:
-    def __init__(self, window: int, page: int = 500) -> None:
+    def __init__(self, window: int, page: int = 500, *, urgent_first: bool = False) -> None:
         """At most about `window` deliveries are held in memory, and `page` are asked for at a time."""
-        self.turns = Turns()
+        self.turns = Turns(urgent_first=urgent_first)
         self._window = window
         self._page = min(page, window)
         self._newest = 0
-        """Seq of the newest delivery that ever was in memory; the store is read from there on."""
+        """Seq of the newest delivery that was in memory; the store is read from there on."""
+        self._oldest_revived: float = math.inf
+        """Seq from which the store is to be read again."""
         self._complete = False
         """Whether everything that is pending is in memory."""
         self._left_out = False
         """Whether something was offered and left in the store since the last page was asked for."""
         self._beyond = 0
-        self._ended: set[int] = set()
+        self._ended: OrderedDict[int, None] = OrderedDict()
         """The last ones that ended, so that a late offer does not bring them back."""
-        self._ended_in_order: deque[int] = deque()
+        self._ending: dict[int, Delivery] = {}
+        """Revived ones whose end is in the store, and was not told here yet."""
 
     @property
     def pending(self) -> int:
@@ -44,17 +51,26 @@ class Backlog:
         """The store holds so many, before any page was loaded."""
         self._beyond = max(self._beyond, pending)
 
-    def offer(self, delivery: Delivery, now: float) -> None:
-        """A commit made it pending; it can be sent at once."""
+    def offer(self, delivery: Delivery, now: float, delay: float = 0.0) -> None:
+        """A commit made it pending; it can be sent `delay` seconds from now."""
         if self._known(delivery):
             return
-        has_room = self._complete and len(self.turns) < self._window
-        if has_room or delivery.seq < self._newest:
+        if self._has_room or delivery.seq < self._newest:
+            self._take_in(delivery, now + delay)
+        else:
+            self._leave_out()
+
+    def revived(self, delivery: Delivery, now: float) -> None:
+        """It was given up, and is pending again, also in the store; it can be sent at once, behind its subject."""
+        if delivery.seq in self.turns:
+            self._ending[delivery.seq] = delivery
+            return
+        self._ended.pop(delivery.seq, None)
+        if self._has_room:
             self._take_in(delivery, now)
         else:
-            self._complete = False
-            self._left_out = True
-            self._beyond += 1
+            self._oldest_revived = min(self._oldest_revived, delivery.seq)
+            self._leave_out()
 
     @property
     def behind(self) -> bool:
@@ -64,23 +80,40 @@ class Backlog:
     def ask(self) -> tuple[int, int]:
         """The next page to read from the store, as (after_seq, limit)."""
         self._left_out = False
+        if self._oldest_revived <= self._newest:
+            self._newest = int(self._oldest_revived) - 1
+        self._oldest_revived = math.inf
         return self._newest, self._page
 
     def loaded(self, page: Sequence[Delivery], now: float, moment: datetime) -> None:
         """The answer to what was asked, in the order of `seq`. `moment` is `now` on the clock of the store."""
-        for delivery in page:
-            if not self._known(delivery):
-                self._take_in(delivery, now + _seconds_until(delivery.not_before, moment))
+        new = [delivery for delivery in page if not self._known(delivery)]
+        for delivery in new:
+            self._take_in(delivery, now + seconds_until(delivery.not_before, moment))
+        if page:
+            self._newest = max(self._newest, page[-1].seq)
         self._complete = len(page) < self._page and not self._left_out
-        self._beyond = 0 if self._complete else max(0, self._beyond - len(page))
+        self._beyond = 0 if self._complete else max(0, self._beyond - len(new))
 
-    def ended(self, delivery: Delivery) -> None:
-        """Delivered or dead."""
+    def ended(self, delivery: Delivery, now: float = 0.0, *, dead: bool = False) -> None:
+        """Delivered, or given up: `dead`."""
         self.turns.ended(delivery)
-        self._ended.add(delivery.seq)
-        self._ended_in_order.append(delivery.seq)
+        self._ended[delivery.seq] = None
         if len(self._ended) > self._window:
-            self._ended.remove(self._ended_in_order.popleft())
+            self._ended.popitem(last=False)
+        again = self._ending.pop(delivery.seq, None)
+        if again is not None and dead:
+            self.revived(again, now)
+
+    @property
+    def _has_room(self) -> bool:
+        return self._complete and len(self.turns) < self._window
+
+    def _leave_out(self) -> None:
+        """The store has it, and a later page brings it."""
+        self._complete = False
+        self._left_out = True
+        self._beyond += 1
 
     def _known(self, delivery: Delivery) -> bool:
         return delivery.seq in self.turns or delivery.seq in self._ended
@@ -90,7 +123,8 @@ class Backlog:
         self._newest = max(self._newest, delivery.seq)
 
 
-def _seconds_until(not_before: datetime | None, moment: datetime) -> float:
+def seconds_until(not_before: datetime | None, moment: datetime) -> float:
+    """Until the next try; both are of the store's clock."""
     if not_before is None:
         return 0.0
     return min(max(not_before - moment, timedelta()), _FARTHEST).total_seconds()

@@ -1,7 +1,9 @@
 """Whose turn it is among the pending deliveries of one receiver: a subject's own in order, the rest by readiness.
 
 A subject has at most one delivery under way; its next one waits until that one has ended. What waits for another try
-holds up its own subject only. Every operation is O(log n). Times are seconds on the loop's clock.
+holds up its own subject only. With `urgent_first`, of those that are ready the most severe has its turn first, and of
+these the oldest; a subject is as severe as the first of its deliveries. Every operation is O(log n), amortised. Times
+are seconds on the loop's clock.
 """
 
 import heapq
@@ -20,16 +22,20 @@ class _Entry(msgspec.Struct, gc=False):
 
 
 class _Turn(NamedTuple):
-    ready_at: float
+    key: float
+    """The least first: when it is ready; of what is ready, how severe it is, negated."""
     seq: int
     subject: str
 
 
 class Turns:
-    def __init__(self) -> None:
+    def __init__(self, *, urgent_first: bool = False) -> None:
+        self._urgent_first = urgent_first
         self._queues: dict[str, deque[_Entry]] = {}
         self._heap: list[_Turn] = []
-        """One entry for the head of each subject that has nothing under way."""
+        """One entry for the head of each subject that has nothing under way, unless that is in `_ready`."""
+        self._ready: list[_Turn] = []
+        """Heads that are ready, the most urgent one first. Empty without `urgent_first`."""
         self._pending: dict[int, Delivery] = {}
 
     def __len__(self) -> int:
@@ -53,11 +59,18 @@ class Turns:
 
     def wait(self, now: float) -> float:
         """Seconds until one is ready; infinite where none waits."""
-        return max(0.0, self._heap[0].ready_at - now) if self._heap else math.inf
+        if self._urgent_first:
+            self._sort_out(now)
+        if self._ready:
+            return 0.0
+        return max(0.0, self._heap[0].key - now) if self._heap else math.inf
 
     def take(self) -> Delivery:
-        """The one that is ready the longest. It is under way until `ended` or `again`."""
-        return self._queues[heapq.heappop(self._heap).subject][0].delivery
+        """The most urgent of those that were ready at the last `wait`, or the one that is ready the longest.
+
+        It is under way until `ended` or `again`.
+        """
+        return self._queues[heapq.heappop(self._ready or self._heap).subject][0].delivery
 
     def ended(self, delivery: Delivery) -> None:
         """Delivered or dead; the next of its subject has its turn."""
@@ -75,6 +88,13 @@ class Turns:
         head = self._queues[delivery.subject][0]
         head.delivery, head.ready_at = delivery, ready_at
         self._line_up(delivery.subject)
+
+    def _sort_out(self, now: float) -> None:
+        """Those that have become ready line up by urgency; each does so once."""
+        while self._heap and self._heap[0].key <= now:
+            _, seq, subject = heapq.heappop(self._heap)
+            severity = self._queues[subject][0].delivery.severity
+            heapq.heappush(self._ready, _Turn(-severity.rank, seq, subject))
 
     def _line_up(self, subject: str) -> None:
         head = self._queues[subject][0]

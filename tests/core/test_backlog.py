@@ -13,13 +13,18 @@ from monitor.core.turns import Turns
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-def delivery(seq: int, subject: str = "w", not_before: datetime | None = None) -> Delivery:
+def delivery(
+    seq: int,
+    subject: str = "w",
+    not_before: datetime | None = None,
+    severity: Severity = Severity.CRITICAL,
+) -> Delivery:
     return Delivery(
         seq=seq,
         receiver="oncall",
         event_id=f"e{seq}",
         type=EventType.TERMINATED,
-        severity=Severity.CRITICAL,
+        severity=severity,
         subject=subject,
         body=b"{}",
         observed_at=NOON + timedelta(seconds=seq),
@@ -73,8 +78,108 @@ def test_who_is_ready_the_longest_comes_first() -> None:
     assert list(ready(turns, 10.0)) == [2, 1]
 
 
-def test_nothing_waits_in_no_turns() -> None:
-    assert Turns().wait(0.0) == math.inf
+@pytest.mark.parametrize("urgent_first", [False, True])
+def test_nothing_waits_in_no_turns(urgent_first: bool) -> None:
+    assert Turns(urgent_first=urgent_first).wait(0.0) == math.inf
+
+
+# --- turns by urgency -------------------------------------------------------------------------------------
+
+INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+
+
+def urgent(*deliveries: Delivery, ready_at: float = 0.0) -> Turns:
+    turns = Turns(urgent_first=True)
+    for each in deliveries:
+        turns.add(each, ready_at)
+    return turns
+
+
+def test_of_those_that_are_ready_the_most_severe_comes_first_and_then_the_oldest() -> None:
+    severities = [INFO, WARNING, CRITICAL, WARNING, CRITICAL]
+    turns = urgent(*(delivery(n, f"s{n}", severity=severity) for n, severity in enumerate(severities)))
+
+    assert list(ready(turns)) == [2, 4, 1, 3, 0]
+
+
+def test_what_is_urgent_and_not_ready_holds_up_nobody() -> None:
+    turns = urgent(delivery(1, "a", severity=WARNING))
+    turns.add(delivery(2, "b", severity=CRITICAL), 60.0)
+    turns.add(delivery(3, "c", severity=INFO), 0.0)
+
+    assert list(ready(turns, 10.0)) == [1, 3]
+    assert turns.wait(10.0) == 50.0
+    assert list(ready(turns, 60.0)) == [2]
+
+
+def test_what_was_ready_is_overtaken_by_what_is_more_urgent_and_comes_later() -> None:
+    turns = urgent(delivery(1, "a", severity=WARNING), delivery(2, "b", severity=WARNING))
+    turns.wait(0.0)
+    turns.add(delivery(3, "c", severity=CRITICAL), 5.0)
+
+    assert list(ready(turns, 5.0)) == [3, 1, 2]
+
+
+def test_a_subjects_own_order_stays_however_urgent_its_next_one_is() -> None:
+    turns = urgent(
+        delivery(1, "a", severity=INFO), delivery(2, "a", severity=CRITICAL), delivery(3, "b", severity=WARNING)
+    )
+
+    assert list(ready(turns)) == [3, 1]
+    turns.ended(delivery(1, "a"))
+    assert list(ready(turns)) == [2]
+
+
+def test_one_that_is_about_to_be_ready_can_be_taken() -> None:
+    """Who calls decides how near is near enough."""
+    turns = urgent(delivery(1), ready_at=1.0)
+
+    assert turns.wait(0.5) == 0.5
+    assert turns.take().seq == 1
+
+
+URGENT_STEP = st.tuples(
+    st.sampled_from(["add", "take", "end", "again", "pass"]),
+    st.integers(0, 4),
+    st.sampled_from(list(Severity)),
+    st.integers(0, 3),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(URGENT_STEP, max_size=150))
+def test_nobody_is_overtaken_by_who_is_less_urgent(steps: list[tuple[str, int, Severity, int]]) -> None:
+    """Against a list that is searched from end to end at each turn."""
+    turns, now = Turns(urgent_first=True), 0.0
+    waiting: list[tuple[Delivery, float]] = []
+    under_way: list[Delivery] = []
+
+    def heads() -> list[tuple[Delivery, float]]:
+        first = {each.subject: (each, at) for each, at in reversed(waiting)}
+        busy = {each.subject for each in under_way}
+        return [head for subject, head in first.items() if subject not in busy]
+
+    for seq, (name, subject, severity, seconds) in enumerate(steps):
+        if name == "add":
+            waiting.append((delivery(seq, f"s{subject}", severity=severity), now + seconds))
+            turns.add(*waiting[-1])
+        elif name == "pass":
+            now += seconds
+        elif name == "take" and turns.wait(now) <= 0:
+            expected = min(
+                (each for each, at in heads() if at <= now), key=lambda each: (-each.severity.rank, each.seq)
+            )
+            assert turns.take() == expected
+            waiting[:] = [(each, at) for each, at in waiting if each.seq != expected.seq]
+            under_way.append(expected)
+        elif name == "end" and under_way:
+            turns.ended(under_way.pop(0))
+        elif name == "again" and under_way:
+            again = under_way.pop(0)
+            waiting.insert(0, (again, now + seconds))
+            turns.again(*waiting[0])
+        assert turns.wait(now) == min((max(0.0, at - now) for _, at in heads()), default=math.inf)
+        assert len(turns) == len(waiting) + len(under_way)
 
 
 # --- the window over the store ----------------------------------------------------------------------------
@@ -157,6 +262,71 @@ def test_the_next_try_survives_a_restart(not_before: datetime | None, wait: floa
     assert backlog.turns.wait(500.0) == wait
 
 
+def test_an_offer_that_is_to_wait_waits() -> None:
+    backlog = empty()
+    backlog.offer(delivery(1), 7.0, delay=2.0)
+
+    assert backlog.turns.wait(7.0) == 2.0
+
+
+# --- what was given up, and is pending again --------------------------------------------------------------
+
+
+def given_up(backlog: Backlog, seq: int) -> None:
+    backlog.offer(delivery(seq, f"s{seq}"), 0.0)
+    backlog.turns.wait(0.0)
+    backlog.ended(backlog.turns.take(), dead=True)
+
+
+def test_one_that_was_given_up_is_sent_again_when_it_is_revived() -> None:
+    backlog = empty()
+    given_up(backlog, 1)
+    backlog.revived(delivery(1, "s1"), 5.0)
+
+    assert list(ready(backlog.turns, 5.0)) == [1]
+
+
+def test_one_that_was_given_up_in_another_life_is_sent_again_when_it_is_revived() -> None:
+    backlog = empty()
+    backlog.offer(delivery(9, "s9"), 0.0)
+    backlog.revived(delivery(1, "s1"), 0.0)
+
+    assert sorted(ready(backlog.turns)) == [1, 9]
+
+
+def test_one_that_is_revived_while_its_end_is_still_on_its_way_is_sent_again() -> None:
+    backlog = empty()
+    backlog.offer(delivery(1), 0.0)
+    first = backlog.turns.take()
+    backlog.revived(delivery(1), 0.0)
+    backlog.ended(first, 5.0, dead=True)
+
+    assert list(ready(backlog.turns, 5.0)) == [1]
+
+
+def test_one_that_is_pending_already_and_revived_is_sent_once() -> None:
+    backlog = empty()
+    backlog.offer(delivery(1), 0.0)
+    backlog.revived(delivery(1), 0.0)
+    backlog.ended(backlog.turns.take())
+
+    assert backlog.pending == 0
+
+
+def test_more_than_the_window_that_are_revived_are_read_from_the_store_once_more() -> None:
+    backlog = empty(window=4)
+    for seq in range(1, 11):
+        given_up(backlog, seq)
+    for seq in range(1, 11):
+        backlog.revived(delivery(seq, f"s{seq}"), 0.0)
+
+    assert (len(backlog.turns), backlog.pending) == (4, 10)
+    while len(backlog.turns) > 2:
+        backlog.ended(backlog.turns.take())
+    assert backlog.behind
+    assert backlog.ask() == (4, 4)
+
+
 def test_the_oldest_is_known() -> None:
     backlog = empty()
     for seq in (1, 2):
@@ -177,6 +347,7 @@ class Interleaving:
         self.page: list[Delivery] | None = None
         self.under_way: list[Delivery] = []
         self.done: list[Delivery] = []
+        self.dead: list[Delivery] = []
 
     def commit(self) -> None:
         seq = len(self.rows) + 1
@@ -190,7 +361,7 @@ class Interleaving:
     def ask(self) -> None:
         if self.page is None and self.backlog.behind:
             after, limit = self.backlog.ask()
-            self.page = [row for row in self.rows if row.seq > after and row not in self.done][:limit]
+            self.page = [row for row in self.rows if row.seq > after and row not in self.done + self.dead][:limit]
 
     def answer(self) -> None:
         if self.page is not None:
@@ -206,12 +377,22 @@ class Interleaving:
             self.done.append(self.under_way.pop(0))
             self.backlog.ended(self.done[-1])
 
+    def refuse(self) -> None:
+        if self.under_way:
+            self.dead.append(self.under_way.pop(0))
+            self.backlog.ended(self.dead[-1], dead=True)
+
+    def revive(self) -> None:
+        if self.dead:
+            self.backlog.revived(self.dead.pop(0), 0.0)
+
     def again(self) -> None:
         if self.under_way:
             self.backlog.turns.again(self.under_way.pop(0), 0.0)
 
 
-STEP = st.sampled_from(["commit", "offer", "ask", "answer", "take", "end", "again"])
+STEPS = ["commit", "offer", "ask", "answer", "take", "end", "again"]
+STEP = st.sampled_from(STEPS)
 
 
 @settings(max_examples=300)
@@ -238,4 +419,28 @@ def test_everything_is_delivered_once_and_in_order_however_offers_and_pages_inte
     for subject in {row.subject for row in world.rows}:
         seqs = [each.seq for each in world.done if each.subject == subject]
         assert seqs == sorted(seqs)
+    assert world.backlog.pending == 0
+
+
+@settings(max_examples=300)
+@given(
+    window=st.integers(2, 8),
+    stored=st.integers(0, 20),
+    steps=st.lists(st.sampled_from([*STEPS, "take", "refuse", "revive"]), max_size=120),
+    subjects=st.integers(1, 4),
+)
+def test_what_is_given_up_and_revived_is_delivered_once_too_however_it_falls(
+    window: int, stored: int, steps: list[str], subjects: int
+) -> None:
+    world = Interleaving(window, subjects)
+    for _ in range(stored):
+        world.commit()
+    world.unheard.clear()
+    for name in steps:
+        getattr(world, name)()
+        assert len(world.backlog.turns) <= 2 * window + 3
+    for name in ["offer", "revive", "ask", "answer", "take", "end"] * (3 * len(world.rows) + 5):
+        getattr(world, name)()
+
+    assert sorted(each.seq for each in world.done) == [row.seq for row in world.rows]
     assert world.backlog.pending == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model import Change, Delivery, Event, EventType, Outgoing, Severity
+from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.deliverer import Deliverer, Ledger, Outbox, Receiver
@@ -89,9 +90,15 @@ class House:
     def outcomes(self, event_id: str) -> list[DeliveryOutcome]:
         return [record.outcome for record in self.records if record.event_id == event_id]
 
-    async def tell(self, *ids: str, to: Sequence[str] = ("oncall",), offer: bool = True) -> None:
+    async def tell(
+        self,
+        *ids: str,
+        to: Sequence[str] = ("oncall",),
+        offer: bool = True,
+        severity: Severity = Severity.CRITICAL,
+    ) -> None:
         """Commit events, one a line; `a3` is the third event of workflow `a`."""
-        change = Change(outgoing=tuple(Outgoing(event(each), b"{}", tuple(to)) for each in ids))
+        change = Change(outgoing=tuple(Outgoing(event(each, severity), b"{}", tuple(to)) for each in ids))
         committed = await self.writer.commit(change)
         if offer and self.deliverer is not None:
             self.deliverer.offer(committed.deliveries)
@@ -104,14 +111,17 @@ class House:
     async def delivering(
         self,
         ledger: Ledger | None = None,
+        *,
         outbox: Outbox | None = None,
         window: int = 5000,
         concurrency: int = 16,
+        urgent_first: bool = False,
+        pace: Pace | None = None,
         **notifiers: Scripted,
     ) -> AsyncIterator[Deliverer]:
         """A deliverer that is killed at the end, with whatever was under way."""
         deliverer = self.deliverer = Deliverer(
-            [Receiver(name, notifier, concurrency) for name, notifier in notifiers.items()],
+            [Receiver(name, notifier, concurrency, urgent_first, pace) for name, notifier in notifiers.items()],
             outbox or self.store,
             ledger or self.writer,
             now=now,
@@ -138,11 +148,11 @@ def now() -> datetime:
     return NOON + timedelta(seconds=time())
 
 
-def event(id: str) -> Event:
+def event(id: str, severity: Severity) -> Event:
     return Event(
         id=id,
         type=EventType.TERMINATED,
-        severity=Severity.CRITICAL,
+        severity=severity,
         summary=id,
         account="acme",
         definition="orders",
