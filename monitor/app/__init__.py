@@ -1,11 +1,24 @@
 """The composition root: the only place that names concrete classes.
 
 `daemon.py` is the order in which things start, turn and stop; `parts.py` makes each part from the settings;
-`reloading.py` applies a changed configuration; `view.py` is what the pages see; `look.py` polls once.
+`reloading.py` applies a changed configuration; `view.py` is what the pages see; `look.py` polls once, `drill.py`
+sends a test alert.
 """
 
 from monitor.app.daemon import Daemon
+from monitor.app.drill import Drilled, drill, drill_text
 from monitor.app.look import as_json, as_text, look
 from monitor.app.surroundings import StartError, Surroundings, utc_now
 
-__all__ = ["Daemon", "StartError", "Surroundings", "as_json", "as_text", "look", "utc_now"]
+__all__ = [
+    "Daemon",
+    "Drilled",
+    "StartError",
+    "Surroundings",
+    "as_json",
+    "as_text",
+    "drill",
+    "drill_text",
+    "look",
+    "utc_now",
+]

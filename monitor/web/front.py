@@ -81,7 +81,7 @@ def _told(tellings: Iterable[Telling]) -> Html:
             best[telling.receiver] = telling
     if not best:
         return tag("span", "nobody: no receiver takes it")
-    return Html("".join(tag("div", _standing(telling), class_=telling.status.value) for telling in best.values()))
+    return tag("div", *(tag("div", _standing(telling), class_=telling.status.value) for telling in best.values()))
 
 
 def _standing(telling: Telling) -> str:
@@ -89,7 +89,8 @@ def _standing(telling: Telling) -> str:
         case DeliveryStatus.DELIVERED:
             return f"{telling.receiver}: has it since {shown(telling.at)}"
         case DeliveryStatus.PENDING:
-            word = f"pending after {telling.attempts} tries" if telling.attempts else "pending"
+            tries = "1 try" if telling.attempts == 1 else f"{telling.attempts} tries"
+            word = f"pending after {tries}" if telling.attempts else "pending"
         case DeliveryStatus.DEAD:
             word = "given up"
     return f"{telling.receiver}: {word}" + (f": {telling.detail}" if telling.detail else "")

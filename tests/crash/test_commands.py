@@ -17,7 +17,7 @@ from monitor.sim import plots
 from monitor.sim.stage import ACME, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
-COMMANDS = ("run", "check", "demo", "simulate", "status", "schema")
+COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill")
 ONE = scene(
     "one",
     role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),
@@ -38,7 +38,7 @@ async def test_help_names_every_command() -> None:
     ended = await command("--help")
     assert ended.code == 0
     assert ended.stderr == ""
-    assert all(re.search(rf"^ +{name} ", ended.stdout, re.MULTILINE) for name in COMMANDS)
+    assert all(re.search(rf"^    {name}\b", ended.stdout, re.MULTILINE) for name in COMMANDS)
 
 
 async def test_the_version_is_told() -> None:
@@ -53,6 +53,9 @@ async def test_the_version_is_told() -> None:
         ["demo", "--duration", "soon"],
         ["simulate", "--port", "70000"],
         ["status", "acme", "one/two", "three"],
+        ["close"],
+        ["close", "one/two"],
+        ["drill", "--hold", "long"],
     ],
     ids=lambda arguments: " ".join(arguments) or "nothing",
 )

@@ -45,8 +45,8 @@ def test_every_event_is_in_the_readme(event: EventType) -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    commands = re.findall(r"^    (\w+) ", _parser().format_help(), re.MULTILINE)
-    assert {"run", "check", "demo", "simulate", "status", "schema"} <= set(commands)
+    commands = re.findall(r"^    (\w+)", _parser().format_help(), re.MULTILINE)
+    assert {"run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill"} <= set(commands)
     for command in commands:
         assert f"workflow-monitor {command}" in README
 

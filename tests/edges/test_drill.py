@@ -1,0 +1,116 @@
+"""A drill through receivers that answer, refuse, hang, and are not there."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.app import Drilled, drill, drill_text
+from monitor.app.drill import Book
+from monitor.core.drill import ending, opening
+from monitor.core.retry import Again, Delivered, Refused
+from monitor.settings import Settings, load_settings
+from tests.edges.notifier_kit import NOW, http, receiver
+
+SECRET = "hush-hush-hush"
+
+
+def settings(folder: Path, urls: Mapping[str, str], **more: Any) -> Settings:
+    """With a webhook for each name."""
+    (folder / "key").write_text("k3y\n")
+    (folder / "watchlist.yaml").write_text("targets: [{account: acme, definition: d, workflow: w}]")
+    file = folder / "monitor.yaml"
+    hooks = [{"name": name, "type": "webhook", "url": url, **more} for name, url in urls.items()]
+    accounts = [{"id": "acme", "api_key_file": "key"}]
+    file.write_text(yaml.safe_dump({"accounts": accounts, "receivers": hooks}))
+    return load_settings(file, {})
+
+
+async def drilled(configured: Settings) -> dict[str, Drilled]:
+    heard: list[Drilled] = []
+    result = await drill(configured, configured.receivers, 0.0, report=heard.append)
+    assert sorted(one.receiver for one in heard) == sorted(one.receiver for one in result)
+    return {one.receiver: one for one in result}
+
+
+async def test_a_receiver_gets_the_test_alert_and_its_end(tmp_path: Path) -> None:
+    async with receiver(http(202)) as hook:
+        one = (await drilled(settings(tmp_path, {"hook": hook.url})))["hook"]
+    assert one.passed
+    assert (one.opened.verdict, one.resolved.verdict) == (Delivered("HTTP 202"), Delivered("HTTP 202"))
+    assert 0 < one.opened.latency < 5
+    told = [json.loads(request.body) for request in hook.requests]
+    assert [event["type"] for event in told] == ["workflow.suspended", "workflow.resumed"]
+    assert {event["data"]["account"] for event in told} == {"acme"}
+    assert all("DRILL" in event["data"]["summary"] for event in told)
+
+
+async def test_what_a_receiver_wants_to_hear_of_does_not_matter_in_a_drill(tmp_path: Path) -> None:
+    async with receiver(http(200)) as hook:
+        configured = settings(tmp_path, {"hook": hook.url}, events=["monitor.*"], min_severity="critical")
+        assert (await drilled(configured))["hook"].passed
+    assert len(hook.requests) == 2
+
+
+async def test_each_receiver_is_drilled_whatever_becomes_of_the_others(tmp_path: Path) -> None:
+    async with receiver(http(200)) as good, receiver(http(403, "no")) as bad, receiver(b"", "hang") as silent:
+        urls = {"good": good.url, "bad": bad.url, "silent": silent.url, "away": "http://127.0.0.1:1/"}
+        result = await drilled(settings(tmp_path, urls, timeout="200ms"))
+    assert {name: one.passed for name, one in result.items()} == {
+        "good": True,
+        "bad": False,
+        "silent": False,
+        "away": False,
+    }
+    assert result["bad"].opened.verdict == Refused("HTTP 403: no")
+    assert result["silent"].resolved.verdict == Again("no answer within 200ms", whole=True)
+    assert isinstance(result["away"].opened.verdict, Again)
+
+
+async def test_every_drill_is_a_new_alert(tmp_path: Path) -> None:
+    async with receiver(http(200)) as hook:
+        configured = settings(tmp_path, {"hook": hook.url})
+        await drilled(configured)
+        await drilled(configured)
+    assert len({json.loads(request.body)["id"] for request in hook.requests}) == 4
+
+
+async def test_no_secret_is_told(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    async with receiver(http(401, f"bad token {SECRET} for /{SECRET}")) as hook:
+        urls = {"hook": f"{hook.url}/{SECRET}?token={SECRET}"}
+        configured = settings(tmp_path, urls, signature_secret_file=str(tmp_path / "secret"))
+        one = (await drilled(configured))["hook"]
+    assert SECRET not in drill_text(one) + repr(one)
+    assert "HTTP 401" in drill_text(one)
+
+
+async def test_people_read_each_answer_and_how_long_it_took(tmp_path: Path) -> None:
+    async with receiver(http(204)) as good, receiver(http(400, "who?")) as bad:
+        result = await drilled(settings(tmp_path, {"good": good.url, "bad": bad.url}))
+    good_lines, bad_lines = (drill_text(result[name]).splitlines() for name in ("good", "bad"))
+    assert good_lines[0] == "good (webhook): passed"
+    assert good_lines[1].startswith("  opened    HTTP 204, ")
+    assert good_lines[2].startswith("  resolved  HTTP 204, ")
+    assert good_lines[2].endswith(" ms")
+    assert bad_lines[0] == "bad (webhook): FAILED"
+    assert bad_lines[1].startswith("  opened    HTTP 400: who?, ")
+
+
+# --- what notifiers may look up ---
+
+
+async def test_the_book_of_a_drill_holds_its_alert_and_nothing_else() -> None:
+    opened = opening("acme", "w", "am", NOW)
+    book = Book(opened)
+    assert await book.alert(opened.alert.id) is opened.alert
+    assert await book.incident(opened.incident.id) is opened.incident
+    assert (await book.alert("other"), await book.incident("other")) == (None, None)
+    assert await book.alerts_of("am", after="", limit=10, ended_after=NOW) == [opened.alert]
+    assert await book.alerts_of("am", after=opened.alert.id, limit=10, ended_after=NOW) == []
+    assert await book.alerts_of("other", after="", limit=10, ended_after=NOW) == []
+    book.act = ending(opened, NOW)
+    assert (await book.alerts_of("am", after="", limit=10, ended_after=NOW)) == []
+    assert (await book.incident(opened.incident.id)) is book.act.incident
