@@ -1,21 +1,21 @@
 """What the pages see of the running daemon."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from monitor.core.model import Status, TargetKey
+from monitor.core.model import AlertEnd, Closing, Delivery, Status, TargetKey
 from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll
 from monitor.poller import Watched
 from monitor.scheduler import Scheduler
-from monitor.store import Alert, Store, StoredEvent
+from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 
 _EVENTS_OF_A_TARGET = 100
 
 
 class DaemonView:
-    """Reads only, but for `reload`."""
+    """Reads only, but for `reload`, `close_alert` and `retry_deliveries`."""
 
     def __init__(
         self,
@@ -27,7 +27,11 @@ class DaemonView:
         loops: Callable[[], Mapping[str, LoopHealth]],
         ready: Callable[[], str | None],
         reload: Callable[[str], Awaitable[tuple[str, ...]]],
+        hold: Callable[[], float],
+        close: Callable[[Sequence[Closing]], Awaitable[frozenset[str]]],
+        again: Callable[[Sequence[Delivery]], None],
     ) -> None:
+        """`hold`: seconds that an event alert stays open. `close` ends alerts, `again` delivers what was given up."""
         self._scheduler = scheduler
         self._store = store
         self._telemetry = telemetry
@@ -35,6 +39,9 @@ class DaemonView:
         self.loops = loops
         self.ready = ready
         self._reload = reload
+        self._hold = hold
+        self._close = close
+        self._again = again
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         return await self._reload(trigger)
@@ -57,5 +64,18 @@ class DaemonView:
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
         return await self._store.target_events(key, _EVENTS_OF_A_TARGET)
 
-    async def alerts(self) -> list[Alert]:
-        return await self._store.alerts(self._now())
+    async def alerts(self) -> list[OpenAlert]:
+        return await self._store.open_alerts(self._now(), self._hold())
+
+    async def close_alert(self, id: str) -> bool:
+        return bool(await self._close([Closing(id, AlertEnd.CLOSED, self._now())]))
+
+    async def deliveries(
+        self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+    ) -> list[StoredDelivery]:
+        return await self._store.deliveries(status, receiver, after, limit)
+
+    async def retry_deliveries(self, receiver: str | None) -> int:
+        found = await self._store.retry(receiver)
+        self._again(found)
+        return len(found)
