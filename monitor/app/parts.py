@@ -13,7 +13,7 @@ from monitor.notify import Notifier
 from monitor.notify.webhook import Webhook
 from monitor.poller import PollerConfig
 from monitor.scheduler import AccountConfig
-from monitor.settings import Account, Api, Receiver, SecretSource, Settings
+from monitor.settings import Account, Api, Receiver, SecretSource, Settings, WebhookReceiver
 from monitor.upstream.client import ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
 from monitor.upstream.transport import AiohttpTransport, Transport
@@ -40,12 +40,14 @@ def transport(api: Api) -> Transport:
 
 
 def notifier(receiver: Receiver, now: Callable[[], datetime]) -> Notifier:
+    if not isinstance(receiver, WebhookReceiver):
+        raise NotImplementedError(receiver.type)
     secret = receiver.signature_secret
     return Webhook(receiver.url, now=now, timeout=receiver.timeout, secret=secret.read if secret else None)
 
 
 def poller(settings: Settings) -> PollerConfig:
-    routes = tuple(Route(r.name, r.min_severity, r.events) for r in settings.receivers)
+    routes = tuple(Route(r.name, r.min_severity, r.events, r.gets) for r in settings.receivers)
     return PollerConfig(
         base_url=settings.api.base_url,
         external_url=settings.server.external_url,

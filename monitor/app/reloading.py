@@ -1,7 +1,7 @@
 """Applies a changed configuration to the running daemon: the difference, and nothing where something is wrong.
 
-What is bound at the start (the API's address, the store, the server, receivers, the log, an account's concurrency)
-needs a restart; the reload says so.
+What is bound at the start (the API's address, the store, the server, receivers, the heartbeat, the log, an account's
+concurrency) needs a restart; the reload says so.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from monitor.settings import Account, ConfigurationError, Settings, fingerprint
 from monitor.store import StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 
-_BOUND = ("api", "store", "server", "receivers", "shutdown_timeout", "log")
+_BOUND = ("api", "store", "server", "receivers", "heartbeat", "shutdown_timeout", "log")
 _LOOK_AT_FILES = 5.0
 _TURN = 10.0
 _STOPPING = ("the monitor is shutting down",)

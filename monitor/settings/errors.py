@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -108,25 +108,33 @@ class _Order:
 
 def problems_of(error: ValidationError, model: type[BaseModel], within: Path = ()) -> list[Problem]:
     """What validation found, as problems; `within` is where the validated part stands in its file."""
-    found = error.errors(include_url=False)
-    alien = {detail["loc"][:-1] for detail in found if detail["loc"][-1:] == ("type",)}
-    # What a receiver of an unknown type needs is not known, so nothing more is said of it.
-    told = [detail for detail in found if detail["loc"][:-1] not in alien or detail["loc"][-1] == "type"]
-    # What is wrong with a key itself is told where the key stands.
-    return [
-        Problem((*within, *(key for key in detail["loc"] if key != "[key]")), _reason(detail, model)) for detail in told
-    ]
+    problems = []
+    for detail in error.errors(include_url=False):
+        path, _ = _placed(model, detail["loc"])
+        if detail["type"].startswith("union_tag_"):
+            path = (*path, "type")
+        # What is wrong with a key itself is told where the key stands.
+        problems.append(Problem((*within, *(key for key in path if key != "[key]")), _reason(detail, model)))
+    return problems
 
 
 def _reason(detail: Any, model: type[BaseModel]) -> str:
     kind: str = detail["type"]
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return "missing, and it has no default"
     if kind == "extra_forbidden":
-        section = section_at(model, detail["loc"][:-1])
-        return unknown(str(detail["loc"][-1]), section) if section else "unknown key"
+        _, sections = _placed(model, detail["loc"][:-1])
+        return unknown(str(detail["loc"][-1]), sections[0]) if sections else "unknown key"
+    if kind == "union_tag_invalid":
+        _, sections = _placed(model, detail["loc"])
+        *others, last = (str(tag_of(section)) for section in sections)
+        return f"expected {', '.join(others)} or {last}, got {describe(detail['input'].get('type'))}"
+    return _misshapen(kind, detail)
+
+
+def _misshapen(kind: str, detail: Any) -> str:
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"expected keys with values, got {kind_of(detail['input'])}"
     if kind in ("tuple_type", "list_type"):
@@ -140,23 +148,50 @@ def unknown(key: str, section: type[BaseModel]) -> str:
         return later.REASON
     if key in getattr(section, "literal_secrets", {}):
         return f"a secret is never written here; {section.literal_secrets[key]}"  # type: ignore[attr-defined]  # asked for above
+    if key in getattr(section, "foreign_keys", {}):
+        return str(section.foreign_keys[key])  # type: ignore[attr-defined]  # asked for above
+    reason = f"unknown key of {tag}" if (tag := tag_of(section)) else "unknown key"
     near = difflib.get_close_matches(key[:100], section.model_fields, n=1)
-    return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
+    return f"{reason}; did you mean {near[0]!r}?" if near else reason
 
 
-def section_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The section whose keys stand at a place; None where no section stands."""
-    here: type[BaseModel] | None = model
-    for key in path:
-        if isinstance(key, int):
+def _placed(model: type[BaseModel], location: Path) -> tuple[Path, list[type[BaseModel]]]:
+    """A place as it is written, and the section whose keys stand there, or all types that it may be of.
+
+    Where a section is of one of several types, the location that validation tells names the type after the section.
+    """
+    path: list[str | int] = []
+    here: list[type[BaseModel]] = [model]
+    for key in location:
+        if len(here) > 1 and (chosen := [section for section in here if tag_of(section) == key]):
+            here = chosen
             continue
-        field = here.model_fields.get(key) if here else None
-        here = section_in(field.annotation) if field else None
-    return here
+        path.append(key)
+        if isinstance(key, str):
+            field = here[0].model_fields.get(key) if len(here) == 1 else None
+            here = sections_in(field.annotation) if field else []
+    return tuple(path), here
+
+
+def tag_of(section: type[BaseModel]) -> str | None:
+    """The word at the key `type`, of a section that is one of several types."""
+    field = section.model_fields.get("type")
+    words = get_args(field.annotation) if field else ()
+    return str(words[0]) if words else None
+
+
+def is_list(annotation: Any) -> bool:
+    """Whether a field holds a list."""
+    return get_origin(annotation) is tuple
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, alone or in a list."""
+    """The section that a field holds, alone or in a list; the first, where it is one of several types."""
+    return next(iter(sections_in(annotation)), None)
+
+
+def sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a field may hold, alone or in a list."""
     if inside := get_args(annotation):
-        return next((inner for inner in map(section_in, inside) if inner), None)
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+        return [section for inner in inside for section in sections_in(inner)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

@@ -6,7 +6,7 @@ that says what was expected and what came.
 
 import enum
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,6 @@ from pydantic_core import CoreSchema, core_schema
 
 from monitor.core.ids import check_id
 from monitor.core.units import format_duration, parse_duration, parse_size
-from monitor.settings import later
 from monitor.settings.errors import describe
 
 Read = Callable[..., Any]
@@ -128,14 +127,12 @@ def flag() -> Written:
     return Written(read, {"type": "boolean"})
 
 
-def choice(words: type[_E], later_words: Collection[str] = ()) -> Written:
-    """One of an enum's words; `later_words` are those that a later version knows."""
+def choice(words: type[_E]) -> Written:
+    """One of an enum's words."""
     names = [word.value for word in words]
     expected = " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
     def read(value: object) -> _E:
-        if isinstance(value, str) and value in later_words:
-            raise ValueError(later.REASON)
         if not isinstance(value, str) or value not in names:
             raise ValueError(f"expected {expected}, got {describe(value)}")
         return words(value)

@@ -5,9 +5,6 @@ This is the one place: who brings a thing takes it from here.
 
 from monitor import __version__
 
-SETTINGS = frozenset({"alerts", "heartbeat"})
-"""Keys of the settings."""
-RECEIVER_TYPES = frozenset({"alertmanager", "pagerduty", "apprise"})
 STORES = ("postgresql",)
 """What a store's URL begins with."""
 WATCHLIST = frozenset({"discover"})

@@ -14,7 +14,8 @@ from monitor.core.watchlist import Watchlist
 from monitor.settings.errors import ConfigurationError, Problem, describe, kind_of, lines, printable, problems_of
 from monitor.settings.fingerprint import fingerprint
 from monitor.settings.globs import expand, is_path
-from monitor.settings.model import Account, Api, Document, Log, Polling, Receiver, Server, Store
+from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat, Log, Polling, Server, Store
+from monitor.settings.receivers import Receiver
 from monitor.settings.sources import API_KEY, Environment, merge, rooted
 from monitor.settings.watchlist_file import load_watchlist
 from monitor.settings.yamlfile import YamlError, parse, read_text
@@ -31,6 +32,9 @@ class Settings:
     store: Store
     server: Server
     receivers: tuple[Receiver, ...]
+    alerts: Alerts
+    heartbeat: Heartbeat | None
+    """None: nobody is pinged."""
     shutdown_timeout: float
     log: Log
     watchlist_paths: tuple[str, ...]
@@ -89,7 +93,8 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
         merged["accounts"] = environment.lend_key(merged.get("accounts"))
     document, problems = _validated(merged, environ)
     files, missing = _watchlist_files(merged.get("watchlist"))
-    problems += [*_keyless(merged), *_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"), *missing]
+    twins = (*_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"))
+    problems += [*_keyless(merged), *twins, *_unacknowledged(merged), *missing]
     interval = document.polling.interval if document else 1.0
     seen = fingerprint((path, *map(Path, document.watchlist))) if document else b""
     watchlist, wrong = load_watchlist(files, _ids(merged), interval)
@@ -146,6 +151,13 @@ def _keyless(merged: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(account, dict) and account.get("api_key_file") is None and account.get("api_key_env") is None:
             reason = "has no API key; give it api_key_file or api_key_env, or set MONITOR_API_KEY for all"
             yield Problem(("accounts", index), reason)
+
+
+def _unacknowledged(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """A heartbeat that would never beat."""
+    if merged.get("heartbeat") is not None and merged.get("receivers") in (None, []):
+        reason = "it is pinged only while at least one receiver acknowledges, and receivers has none"
+        yield Problem(("heartbeat",), reason)
 
 
 def _twins(merged: Mapping[str, Any], section: str, key: str) -> Iterator[Problem]:

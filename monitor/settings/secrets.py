@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationInfo
 
-_MAX_BYTES = 64 * 1024
+_MAX_BYTES = 1024 * 1024
+"""A bundle of certificates has some 200 KiB."""
 Rule = Callable[[str], str]
 """Takes what stands in a file or a variable, gives the secret in it, or raises ValueError with the reason."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -32,6 +33,10 @@ class SecretSource:
             return one_line(_content(self.file))
         return one_line(self.value or "")
 
+    def read_lines(self) -> tuple[str, ...]:
+        """The secrets as they are now, where there is one per line; raises SecretError. Blocking where it is a file."""
+        return tuple(each_line(_content(self.file) if self.file is not None else self.value or "").splitlines())
+
 
 def one_line(text: str) -> str:
     """The rule for a secret that says no more of itself; raises SecretError."""
@@ -41,6 +46,26 @@ def one_line(text: str) -> str:
     if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
         raise SecretError("a secret is one line of printable ASCII characters, without spaces around it")
     return secret
+
+
+def each_line(text: str) -> str:
+    """The rule for URLs of Apprise, one per line: those without empty lines and comments; raises SecretError."""
+    lines = [line.strip() for line in text.splitlines()]
+    for number, line in enumerate(lines, 1):
+        if line and not line.startswith("#") and ("://" not in line or not line.isprintable()):
+            raise SecretError(f"line {number} is no URL; expected one Apprise URL per line")
+    urls = [line for line in lines if line and not line.startswith("#")]
+    if not urls:
+        raise SecretError("expected one Apprise URL per line, there is none")
+    return "\n".join(urls)
+
+
+def readable(value: object) -> Path:
+    """The path of a file, proved to be readable; raises ValueError."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("expected the path of a file")
+    _content(Path(value))
+    return Path(value)
 
 
 def from_file(value: object, *, rule: Rule = one_line) -> SecretSource:
@@ -83,7 +108,7 @@ def _content(path: Path) -> str:
     except OSError as error:
         raise SecretError(f"the file cannot be read: {error.strerror or 'unknown reason'}") from None
     if len(content) > _MAX_BYTES:
-        raise SecretError("the file is too large for a secret")
+        raise SecretError("the file is larger than 1MiB")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

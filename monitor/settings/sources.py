@@ -5,13 +5,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from monitor.settings.errors import Path as Keys
-from monitor.settings.errors import section_in, spell, unknown
+from monitor.settings.errors import is_list, section_in, spell, unknown
 from monitor.settings.globs import anchored
 from monitor.settings.model import Document
 from monitor.settings.urls import anchored_store_url
@@ -140,11 +140,10 @@ def _value(keys: tuple[str, ...], text: str) -> object:
             reason = unknown(key, section)
             raise UnknownVariableError("" if reason.startswith("unknown key") else reason)
         inner = section_in(field.annotation)
-        is_list = bool(get_args(field.annotation))
         if depth == len(keys) - 1:
             in_json = inner is not None or (key == "watchlist" and text.startswith("["))
             return _from_json(text, _EXAMPLES.get(key, '{"key": "value"}')) if in_json else text
-        if inner is None or is_list:
+        if inner is None or is_list(field.annotation):
             lead = PREFIX + _BETWEEN.join(keys[: depth + 1]).upper()
             raise UnknownVariableError(f"a list is set as a whole, by {lead} as JSON" if inner else "")
         section = inner
@@ -202,8 +201,9 @@ def _variables(section: type[BaseModel] = Document, prefix: str = "") -> Iterato
     for key, field in section.model_fields.items():
         name = prefix + key.upper()
         yield name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _variables(field.annotation, name + _BETWEEN)
+        inner = section_in(field.annotation)
+        if inner is not None and not is_list(field.annotation):
+            yield from _variables(inner, name + _BETWEEN)
 
 
 def _named_variables(tree: object) -> Iterator[str]:

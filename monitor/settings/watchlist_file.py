@@ -17,7 +17,7 @@ from monitor.core.watchlist import Watchlist, build
 from monitor.settings import later
 from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of
 from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
-from monitor.settings.model import Section
+from monitor.settings.section import Section
 from monitor.settings.yamlfile import Tree, YamlError, parse, read_text
 
 _T = TypeVar("_T", bound=Hashable)

@@ -9,8 +9,19 @@ import pytest
 from pydantic import BaseModel
 
 from monitor.core.model import EventType, Severity, TargetKey
-from monitor.settings import ConfigurationError, SecretSource, Settings, fingerprint, load_settings
-from monitor.settings.errors import section_in
+from monitor.core.routing import Gets
+from monitor.settings import (
+    AlertmanagerReceiver,
+    AppriseReceiver,
+    ConfigurationError,
+    PagerDutyReceiver,
+    SecretSource,
+    Settings,
+    WebhookReceiver,
+    fingerprint,
+    load_settings,
+)
+from monitor.settings.errors import sections_in, tag_of
 from monitor.settings.model import Document
 from monitor.settings.watchlist_file import WatchlistDocument
 from monitor.settings.yamlfile import parse
@@ -39,6 +50,10 @@ def test_an_account_is_all_that_is_needed(tmp_path: Path) -> None:
     assert settings.store.url == f"sqlite:///{tmp_path}/monitor.db"
     assert (settings.server.host, settings.server.port, settings.server.admin_token) == ("127.0.0.1", 8808, None)
     assert settings.receivers == ()
+    alerts = settings.alerts
+    assert (alerts.hold, alerts.settle, alerts.step_slack, alerts.group_window) == (4 * 3600, 60, 120, 3600)
+    assert alerts.storm_threshold == 50
+    assert settings.heartbeat is None
     assert settings.shutdown_timeout == 10.0
     assert (settings.log.level.value, settings.log.format.value) == ("info", "json")
 
@@ -102,6 +117,7 @@ def test_the_documented_example_loads(tmp_path: Path) -> None:
     assert settings.accounts[0].secret == SecretSource(file=tmp_path / "acme.key")
     assert settings.accounts[0].secret.read() == "of-acme"
     (receiver,) = settings.receivers
+    assert isinstance(receiver, WebhookReceiver)
     assert (receiver.url, receiver.min_severity, receiver.timeout) == (
         "https://hooks.example/x",
         Severity.WARNING,
@@ -157,7 +173,9 @@ def test_lists_come_from_the_environment_as_json(tmp_path: Path) -> None:
     settings = _load(tmp_path, "accounts: [{id: acme}, {id: other}]", environ=environ)
     (account,) = settings.accounts
     assert (account.id, account.requests_per_second, account.burst, account.secret.read()) == ("a", 2.5, 3, "of-a")
-    assert settings.receivers[0].allow_http
+    (receiver,) = settings.receivers
+    assert isinstance(receiver, WebhookReceiver)
+    assert receiver.allow_http
 
 
 def test_an_account_with_a_key_of_its_own_does_not_take_the_one_for_all(tmp_path: Path) -> None:
@@ -199,13 +217,96 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cret-of-a-file")
     text = (
         "accounts: [{id: a, api_key_file: key}, {id: b, api_key_env: B}, {id: c}]\nserver: {admin_token_env: T}\n"
-        "receivers: [{name: r, type: webhook, url: 'https://x.example/?token=s3cret-of-a-url'}]"
+        "heartbeat: {url: 'https://x.example/s3cret-of-a-ping'}\n"
+        "receivers: [{name: r, type: webhook, url: 'https://x.example/?token=s3cret-of-a-url'},\n"
+        " {name: a, type: alertmanager, urls: ['https://a'], username: u, password_env: B},\n"
+        " {name: p, type: pagerduty, routing_key_env: T}, {name: c, type: apprise, url_env: U}]"
     )
-    environ = {"MONITOR_API_KEY": "s3cret-for-all", "B": "s3cret-of-b", "T": "s3cret-token"}
+    environ = {"MONITOR_API_KEY": "s3cret-for-all", "B": "s3cret-of-b", "T": "s3cret-token", "U": "slack://s3cret"}
     settings = _load(tmp_path, text, environ=environ)
     assert "s3cret" not in repr(settings)
     assert settings.server.admin_token is not None
     assert settings.server.admin_token.read() == "s3cret-token"
+
+
+# --- receivers and the heartbeat ---------------------------------------------------------------------------
+
+
+def test_every_type_of_receiver_loads_with_its_defaults(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("r0uting\n")
+    (tmp_path / "urls").write_text("# chat\nslack://a/b/c\n\nmailto://u:pw@mail.example\n")
+    text = """
+accounts: [{id: acme}]
+receivers:
+  - {name: a, type: alertmanager, urls: ["http://alertmanager:9093"], min_severity: warning, events: ["workflow.*"]}
+  - {name: p, type: pagerduty, routing_key_file: key}
+  - {name: c, type: apprise, url_file: urls, timeout: 30s}
+  - {name: w, type: webhook, url: "https://hooks.example"}
+"""
+    settings = _load(tmp_path, text)
+    alertmanager, pager, chat, webhook = settings.receivers
+    assert isinstance(alertmanager, AlertmanagerReceiver)
+    assert (alertmanager.urls, alertmanager.resend) == (("http://alertmanager:9093",), 60.0)
+    assert (alertmanager.username, alertmanager.password, alertmanager.bearer_token) == (None, None, None)
+    assert (alertmanager.tls.ca_file, alertmanager.tls.insecure_skip_verify) == (None, False)
+    assert isinstance(pager, PagerDutyReceiver)
+    assert (pager.base_url, pager.routing_key.read()) == ("https://events.pagerduty.com", "r0uting")
+    assert isinstance(chat, AppriseReceiver)
+    assert chat.urls.read_lines() == ("slack://a/b/c", "mailto://u:pw@mail.example")
+    assert [receiver.gets for receiver in settings.receivers] == [
+        Gets.ALERTS,
+        Gets.INCIDENTS,
+        Gets.INCIDENTS,
+        Gets.EVENTS,
+    ]
+    assert [receiver.type for receiver in settings.receivers] == ["alertmanager", "pagerduty", "apprise", "webhook"]
+    assert [receiver.timeout for receiver in settings.receivers] == [10.0, 10.0, 30.0, 10.0]
+    assert webhook.events == ("*",)
+
+
+def test_an_alertmanager_may_want_to_know_who_we_are(tmp_path: Path) -> None:
+    for name in ("pw", "ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).write_text(f"of-{name}\nand more\n" if name != "pw" else "of-pw\n")
+    text = """
+accounts: [{id: acme}]
+receivers:
+  - name: basic
+    type: alertmanager
+    urls: ["https://one.example", "https://two.example/path/"]
+    username: monitor
+    password_file: pw
+    tls: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem, server_name: am, insecure_skip_verify: true}
+  - {name: bearer, type: alertmanager, urls: ["http://far.example"], bearer_token_env: T, allow_http: true, tls: }
+"""
+    basic, bearer = _load(tmp_path, text, environ=_KEY | {"T": "t0ken"}).receivers
+    assert isinstance(basic, AlertmanagerReceiver)
+    assert isinstance(bearer, AlertmanagerReceiver)
+    assert basic.urls == ("https://one.example", "https://two.example/path")
+    assert basic.password is not None
+    assert (basic.username, basic.password.read()) == ("monitor", "of-pw")
+    assert (basic.tls.cert_file, basic.tls.key_file) == (tmp_path / "cert.pem", tmp_path / "key.pem")
+    assert (basic.tls.ca_file, basic.tls.server_name, basic.tls.insecure_skip_verify) == (
+        tmp_path / "ca.pem",
+        "am",
+        True,
+    )
+    assert bearer.bearer_token is not None
+    assert bearer.bearer_token.read() == "t0ken"
+
+
+def test_alerts_and_the_heartbeat_come_from_the_environment_too(tmp_path: Path) -> None:
+    environ = {
+        **_KEY,
+        "MONITOR_ALERTS__HOLD": "1h",
+        "MONITOR_HEARTBEAT__URL": "https://dms.example/uuid",
+        "MONITOR_HEARTBEAT__INTERVAL": "30s",
+        "MONITOR_RECEIVERS": '[{"name": "r", "type": "alertmanager", "urls": ["http://127.0.0.1:9093"]}]',
+    }
+    settings = _load(tmp_path, "accounts: [{id: acme}]\nalerts: {hold: 2h, settle: 0s}", environ=environ)
+    assert (settings.alerts.hold, settings.alerts.settle) == (3600.0, 0.0)
+    assert settings.heartbeat is not None
+    assert (settings.heartbeat.url, settings.heartbeat.interval) == ("https://dms.example/uuid", 30.0)
+    assert [receiver.type for receiver in settings.receivers] == ["alertmanager"]
 
 
 # --- paths and files --------------------------------------------------------------------------------------
@@ -278,7 +379,7 @@ def test_the_swap_of_a_configmap_changes_the_fingerprint(tmp_path: Path) -> None
 def test_the_shipped_files_hold_the_defaults(tmp_path: Path) -> None:
     shipped = load_settings(_CONFIG / "monitor.yaml", _KEY)
     least = _load(tmp_path, "accounts: [{id: acme}]")
-    for part in ("api", "accounts", "polling", "server", "receivers", "shutdown_timeout", "log"):
+    for part in ("api", "accounts", "polling", "server", "receivers", "alerts", "heartbeat", "shutdown_timeout", "log"):
         assert getattr(shipped, part) == getattr(least, part)
     assert shipped.watchlist.targets == {}
 
@@ -307,10 +408,16 @@ def test_the_shipped_file_shows_every_key(name: str, model: type[BaseModel]) -> 
 def _missing(shown: Any, model: type[BaseModel], place: str = "") -> list[str]:
     missing = []
     for key, field in model.model_fields.items():
-        inner = section_in(field.annotation)
         if not isinstance(shown, dict) or key not in shown:
             missing.append(f"{place}.{key}")
-        elif inner is not None:
-            value = shown[key]
-            missing += _missing(value[0] if isinstance(value, list) and value else value, inner, f"{place}.{key}")
+            continue
+        for inner in sections_in(field.annotation):
+            missing += _missing(_example(shown[key], inner), inner, f"{place}.{key}")
     return missing
+
+
+def _example(value: Any, section: type[BaseModel]) -> Any:
+    """What shows the section: an entry of its type where there are several types."""
+    entries = value if isinstance(value, list) else [value]
+    tag = tag_of(section)
+    return next((entry for entry in entries if tag is None or entry["type"] == tag), None)

@@ -14,6 +14,12 @@ _LABEL = "a label's name consists of letters, digits and _, and begins with no d
 _NO_EVENTS = (
     "expected a list of types of events such as ['workflow.*'], got an empty one, which would mute the receiver"
 )
+_PLAIN_HTTP = "plain http is refused except to this machine; use https, or allow_http: true beside it"
+_IN_THE_CLEAR = (
+    "plain http would show the password, token or certificate to others; use https, or allow_http: true beside it"
+)
+_NO_ONE = "it is pinged only while at least one receiver acknowledges, and receivers has none"
+_SOMEONE = "receivers: [{name: r, type: webhook, url: 'https://x'}]\n"
 _KEY = {"MONITOR_API_KEY": "k3y"}
 _ACME = "accounts: [{id: acme}]\n"
 
@@ -60,8 +66,25 @@ _HIDDEN = "give it api_key_file or api_key_env, or set MONITOR_API_KEY for all"
         ("pooling: {}", "pooling: unknown key; did you mean 'polling'?"),
         ("qqq: 1", "qqq: unknown key"),
         ('"a\\nb": 1', "'a\\nb': unknown key"),
-        ("alerts: {}", f"alerts: {_LATER}"),
-        ("heartbeat: {url: x}", f"heartbeat: {_LATER}"),
+        ("alerts: {hold: 0s}", "alerts.hold: expected a duration from 1s to 90d, got '0s'"),
+        ("alerts: {held: 1h}", "alerts.held: unknown key; did you mean 'hold'?"),
+        (
+            "alerts: {storm_threshold: 0}",
+            "alerts.storm_threshold: expected a whole number from 1 to 1000000, got '0'",
+        ),
+        (f"{_SOMEONE}heartbeat: {{}}", "heartbeat.url: missing, and it has no default"),
+        (f"{_SOMEONE}heartbeat: https://x", "heartbeat: expected keys with values, got a text"),
+        (
+            f"{_SOMEONE}heartbeat: {{url: 'https://x', interval: 1ms}}",
+            "heartbeat.interval: expected a duration from 1s to 1d, got '1ms'",
+        ),
+        (
+            f"{_SOMEONE}heartbeat: {{url: 'https://x', intervall: 1m}}",
+            "heartbeat.intervall: unknown key; did you mean 'interval'?",
+        ),
+        (f"{_SOMEONE}heartbeat: {{url: 'http://x/token'}}", f"heartbeat.url: {_PLAIN_HTTP}"),
+        ("heartbeat: {url: 'https://x'}", f"heartbeat: {_NO_ONE}"),
+        ("heartbeat: {url: 'https://x'}\nreceivers: []", f"heartbeat: {_NO_ONE}"),
         ("api: abc", "api: expected keys with values, got a text"),
         ("api: {timeout: 30}", "api.timeout: expected a duration such as 250ms, 30s, 5m, 2h or 7d, got '30'"),
         ("api: {timeout: 11m}", "api.timeout: expected a duration from 100ms to 10m, got '11m'"),
@@ -179,10 +202,16 @@ def test_accounts_are_at_least_one_and_each_is_there_once(text: str, line: str) 
 @pytest.mark.parametrize(
     ("receiver", "line"),
     [
-        ("{type: pagerduty, routing_key_file: x}", f"receivers[0].type: {_LATER}"),
-        ("{type: alertmanager, urls: [http://a:9093]}", f"receivers[0].type: {_LATER}"),
-        ("{type: apprise}", f"receivers[0].type: {_LATER}"),
-        ("{type: slack}", "receivers[0].type: expected webhook, got 'slack'"),
+        (
+            "{type: slack, url: 1, what: 2}",
+            "receivers[0].type: expected webhook, alertmanager, pagerduty or apprise, got 'slack'",
+        ),
+        (
+            "{type: [webhook]}",
+            "receivers[0].type: expected webhook, alertmanager, pagerduty or apprise, got a list",
+        ),
+        ("{type: }", "receivers[0].type: expected webhook, alertmanager, pagerduty or apprise, got nothing"),
+        ("webhook", "receivers[0]: expected keys with values, got a text"),
         ("{name: r, url: 'https://x'}", "receivers[0].type: missing, and it has no default"),
         ("{name: r, type: webhook}", "receivers[0].url: missing, and it has no default"),
         ("{name: '', type: webhook, url: 'https://x'}", "receivers[0].name: expected a text, got ''"),
@@ -219,6 +248,115 @@ def test_a_wrong_receiver_is_told(receiver: str, line: str) -> None:
     assert "s3cret" not in errors[0]
 
 
+_AM = "name: a, type: alertmanager"
+_OF_APPRISE = (
+    "a secret is never written here; Apprise URLs hold tokens; name a file by url_file or a variable by url_env, with "
+    "one URL per line"
+)
+_PD = "name: p, type: pagerduty"
+_AP = "name: c, type: apprise"
+
+
+@pytest.mark.parametrize(
+    ("receiver", "line"),
+    [
+        (f"{_AM}", ".urls: missing, and it has no default"),
+        (f"{_AM}, urls: []", ".urls: expected at least one URL of an Alertmanager"),
+        (f"{_AM}, urls: 'http://a'", ".urls: expected a list, got a text"),
+        (f"{_AM}, urls: ['http://a', 'http://a/']", ".urls: the same URL is there twice"),
+        (f"{_AM}, urls: ['https://a', 'a:9093']", ".urls[1]: expected a URL that begins with https:// and a host"),
+        (
+            f"{_AM}, urls: ['https://u:s3cret@a']",
+            ".urls[0]: a URL here holds no user and password: a secret is never written into the file",
+        ),
+        (f"{_AM}, url: 'https://a', urls: ['https://a']", ".url: 'url' is for webhook; alertmanager takes 'urls'"),
+        (
+            f"{_AM}, routing_key_file: key, urls: ['https://a']",
+            ".routing_key_file: 'routing_key_file' is for pagerduty; alertmanager has no such key",
+        ),
+        (f"{_AM}, urls: ['https://a'], resent: 1m", ".resent: unknown key of alertmanager; did you mean 'resend'?"),
+        (f"{_AM}, urls: ['https://a'], qqq: 1m", ".qqq: unknown key of alertmanager"),
+        (
+            f"{_AM}, urls: ['https://a'], password: s3cret",
+            f".password: {_SECRET} password_file or a variable by password_env",
+        ),
+        (
+            f"{_AM}, urls: ['https://a'], bearer_token: s3cret",
+            f".bearer_token: {_SECRET} bearer_token_file or a variable by bearer_token_env",
+        ),
+        (
+            f"{_AM}, urls: ['https://a'], username: u",
+            ": username needs a password; name a file by password_file or a variable by password_env",
+        ),
+        (f"{_AM}, urls: ['https://a'], password_file: key", ": a password needs a username beside it"),
+        (
+            f"{_AM}, urls: ['https://a'], username: u, password_file: key, bearer_token_file: key",
+            ": there is a password and a bearer token; keep one of them",
+        ),
+        (
+            f"{_AM}, urls: ['https://a'], username: u, password_file: key, password_env: MONITOR_API_KEY",
+            ".password_env: there is password_file, too; keep one of them",
+        ),
+        (
+            f"{_AM}, urls: ['https://a'], bearer_token_file: key, bearer_token_env: MONITOR_API_KEY",
+            ".bearer_token_env: there is bearer_token_file, too; keep one of them",
+        ),
+        (
+            f"{_AM}, urls: ['https://a'], username: 'u:v', password_file: key",
+            ".username: a user's name for basic authentication holds no ':'",
+        ),
+        (f"{_AM}, urls: ['http://a', 'https://b'], bearer_token_file: key", f".urls[0]: {_IN_THE_CLEAR}"),
+        (f"{_AM}, urls: ['http://a'], username: u, password_file: key", f".urls[0]: {_IN_THE_CLEAR}"),
+        (f"{_AM}, urls: ['http://a'], tls: {{cert_file: key, key_file: key}}", f".urls[0]: {_IN_THE_CLEAR}"),
+        (f"{_AM}, urls: ['https://a'], tls: {{ca_file: gone}}", ".tls.ca_file: there is no such file"),
+        (f"{_AM}, urls: ['https://a'], tls: {{ca_fil: x}}", ".tls.ca_fil: unknown key; did you mean 'ca_file'?"),
+        (
+            f"{_AM}, urls: ['https://a'], tls: {{key_file: key}}",
+            ".tls: cert_file and key_file go together: a certificate is of no use without its key",
+        ),
+        (f"{_PD}", ": has no routing key; name a file by routing_key_file or a variable by routing_key_env"),
+        (f"{_PD}, routing_key_file: gone", ".routing_key_file: there is no such file"),
+        (
+            f"{_PD}, routing_key_file: key, routing_key: s3cret",
+            f".routing_key: {_SECRET} routing_key_file or a variable by routing_key_env",
+        ),
+        (
+            f"{_PD}, routing_key_file: key, routing_key_env: MONITOR_API_KEY",
+            ".routing_key_env: there is routing_key_file, too; keep one of them",
+        ),
+        (f"{_PD}, routing_key_file: key, base_url: 'http://pd.example'", f".base_url: {_PLAIN_HTTP}"),
+        (
+            f"{_PD}, routing_key_file: key, resend: 1m",
+            ".resend: 'resend' is for alertmanager; pagerduty has no such key",
+        ),
+        (f"{_AP}", ": has no URL; name a file by url_file or a variable by url_env, with one URL per line"),
+        (
+            f"{_AP}, url: 'slack://s3cret'",
+            f".url: {_OF_APPRISE}",
+        ),
+        (f"{_AP}, url_file: key", ".url_file: line 1 is no URL; expected one Apprise URL per line"),
+        (f"{_AP}, url_file: none", ".url_file: expected one Apprise URL per line, there is none"),
+        (f"{_AP}, url_file: urls, url_env: U", ".url_env: there is url_file, too; keep one of them"),
+        (
+            f"{_AP}, url_file: urls, allow_http: true",
+            ".allow_http: 'allow_http' is for webhook and alertmanager and pagerduty; apprise has no such key",
+        ),
+        (
+            "name: w, type: webhook, url: 'https://x', urls: ['https://x']",
+            ".urls: 'urls' is for alertmanager; webhook takes 'url'",
+        ),
+    ],
+    ids=lambda value: value[:80],
+)
+def test_every_type_of_receiver_has_keys_of_its_own(receiver: str, line: str) -> None:
+    Path("key").write_text("s3cret-key")
+    Path("none").write_text("# nothing\n\n")
+    Path("urls").write_text("slack://s3cret\n")
+    environ = _KEY | {"U": "slack://s3cret"}
+    assert _errors(f"{_ACME}receivers: [{{{receiver}}}]", environ) == [f"monitor.yaml: receivers[0]{line}"]
+    assert "s3cret" not in line
+
+
 def test_receivers_have_different_names() -> None:
     one = "{name: r, type: webhook, url: 'http://127.0.0.1:1/'}"
     assert _of_file(f"{_ACME}receivers: [{one}, {one}]") == ["receivers[1].name: 'r' is receivers[0] already"]
@@ -250,7 +388,14 @@ def test_the_key_goes_to_no_other_kind_of_address(url: str) -> None:
         ("PORT", "9000", "PORT: no setting has this variable; did you mean MONITOR_SERVER__PORT?"),
         ("QQQQQQQQQQQQQQQQ__Z", "1", "QQQQQQQQQQQQQQQQ__Z: no setting has this variable"),
         ("SERVER__PORT__X", "1", "SERVER__PORT__X: no setting has this variable; did you mean MONITOR_SERVER__PORT?"),
-        ("ALERTS__X", "1", f"ALERTS__X: {_LATER}"),
+        ("ALERTS__X", "1", "ALERTS__X: no setting has this variable; did you mean MONITOR_ALERTS?"),
+        ("ALERTS__HOLD", "x", "ALERTS__HOLD: expected a duration such as 250ms, 30s, 5m, 2h or 7d, got 'x'"),
+        ("HOLD", "1h", "HOLD: no setting has this variable; did you mean MONITOR_ALERTS__HOLD?"),
+        (
+            "RECEIVERS",
+            '[{"name": "p", "type": "pagerduty", "routing_key_env": "GONE"}]',
+            "RECEIVERS[0].routing_key_env: the variable that is named here is not set",
+        ),
         (
             "SERVER__ADMIN_TOKEN",
             "s3cret",
@@ -283,6 +428,12 @@ def test_the_key_goes_to_no_other_kind_of_address(url: str) -> None:
 def test_a_wrong_variable_is_named(name: str, value: str, line: str) -> None:
     errors = _errors(_ACME, _KEY | {f"MONITOR_{name}": value})
     assert errors == [f"environment: MONITOR_{line}"]
+
+
+def test_a_wrong_variable_of_the_heartbeat_is_named_without_its_token() -> None:
+    assert _errors(_ACME + _SOMEONE, _KEY | {"MONITOR_HEARTBEAT__URL": "ftp://s3cret"}) == [
+        "environment: MONITOR_HEARTBEAT__URL: expected a URL that begins with https:// and a host"
+    ]
 
 
 # --- all at once ------------------------------------------------------------------------------------------

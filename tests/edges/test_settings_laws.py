@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.settings import ConfigurationError, load_settings
-from monitor.settings.model import Account, Api, Document, Receiver
+from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat
+from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, Tls, WebhookReceiver
 from monitor.settings.watchlist_file import Entry
 from monitor.settings.yamlfile import YamlError, parse
 
@@ -21,17 +22,19 @@ _JARGON = re.compile(
     r"pydantic|https://errors|Input should|Value error|validation error|Traceback|type=|not understood"
 )
 
+_TYPES = (WebhookReceiver, AlertmanagerReceiver, PagerDutyReceiver, AppriseReceiver)
+_PARTS = (Document, Api, Account, Alerts, Heartbeat, Tls, *_TYPES, Entry)
 _KEYS = st.sampled_from(
     [
-        *(key for part in (Document, Api, Account, Receiver, Entry) for key in part.model_fields),
-        *("defaults", "targets", "port", "level", "alerts", "<<", "extra"),
+        *(key for part in _PARTS for key in part.model_fields),
+        *("defaults", "targets", "port", "level", "<<", "extra"),
     ]
 )
 _SCALARS = st.one_of(
     st.sampled_from(
         [
             "acme",
-            "webhook",
+            *("webhook", "alertmanager", "pagerduty", "apprise"),
             "https://x",
             "30s",
             "8MiB",
@@ -58,7 +61,9 @@ _TREES: st.SearchStrategy[Any] = st.recursive(
 )
 _SHAPED = st.fixed_dictionaries(
     {"accounts": st.just([{"id": "acme"}])},
-    optional=dict.fromkeys(("api", "watchlist", "polling", "store", "server", "receivers", "log", "alerts"), _TREES),
+    optional=dict.fromkeys(
+        ("api", "watchlist", "polling", "store", "server", "receivers", "log", "alerts", "heartbeat"), _TREES
+    ),
 )
 _VARIABLES = st.dictionaries(
     st.sampled_from(

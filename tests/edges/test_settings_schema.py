@@ -33,6 +33,7 @@ def test_the_shipped_values_are_the_defaults_of_the_schema() -> None:
         ("polling", "Polling"),
         ("store", "Store"),
         ("server", "Server"),
+        ("alerts", "Alerts"),
         ("log", "Log"),
     ):
         defaults = {key: value["default"] for key, value in whole["$defs"][name]["properties"].items()}
@@ -55,6 +56,30 @@ def test_the_shipped_values_are_the_defaults_of_the_schema() -> None:
 )
 def test_what_is_refused_does_not_conform(settings: dict[str, Any]) -> None:
     assert list(Draft202012Validator(schema("settings")).iter_errors(settings))
+
+
+_NAMED = {"name": "r"}
+
+
+@pytest.mark.parametrize(
+    ("type", "keys"),
+    [
+        ("webhook", {"url": "https://x"}),
+        ("alertmanager", {"urls": ["http://a:9093"], "resend": "1m", "tls": {"ca_file": "ca.pem"}}),
+        ("pagerduty", {"routing_key_file": "key"}),
+        ("apprise", {"url_env": "URLS"}),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_schema_knows_every_type_of_receiver_with_its_own_keys(type: str, keys: dict[str, Any]) -> None:
+    def wrong(receiver: dict[str, Any]) -> list[Any]:
+        whole = {"accounts": [{"id": "a"}], "receivers": [{**_NAMED, **receiver}]}
+        return list(Draft202012Validator(schema("settings")).iter_errors(whole))
+
+    assert wrong({"type": type, **keys}) == []
+    for other in {"webhook", "alertmanager", "pagerduty", "apprise", "slack"} - {type}:
+        assert wrong({"type": other, **keys})
+    assert wrong(keys)
 
 
 def test_a_documented_watchlist_conforms_and_a_stranger_does_not() -> None:
