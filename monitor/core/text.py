@@ -98,8 +98,7 @@ def _found(event: Event) -> str:
 
 
 def _overdue(event: Event) -> str:
-    lasted, limit = _lasted(event), _limit(event)
-    return f" is overdue: it has been running{lasted}{limit}"
+    return f" is overdue: it has been running{_lasted(event)}{_limit(event)}"
 
 
 def _step_overdue(event: Event) -> str:
@@ -114,7 +113,7 @@ def _lasted(event: Event) -> str:
 
 
 def _limit(event: Event) -> str:
-    return f", longer than {about(event.limit)} ({event.reason})" if event.limit is not None else ""
+    return f" (limit {about(event.limit)}, {event.reason})" if event.limit is not None else ""
 
 
 def _overdue_cleared(event: Event) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.deadlines import NO_LIMITS, Limits
 from monitor.core.detect import Policy, Verdict, detect
 from monitor.core.model import (
     Event,
@@ -71,6 +72,8 @@ def poll(
     last: float | None = 70,
     known: frozenset[str] = frozenset(),
     target: Target = TARGET,
+    limits: Limits = NO_LIMITS,
+    skew: float = 0.0,
 ) -> Verdict:
     return detect(
         state,
@@ -80,6 +83,8 @@ def poll(
         now=at(now),
         policy=Policy(not_found_after=3),
         known_drifts=known,
+        limits=limits,
+        skew=skew,
     )
 
 

@@ -61,6 +61,12 @@ BELIEFS = {
     "Terminated": belief(Status.TERMINATED),
     "NotFound": belief(Status.NOT_FOUND, misses=3),
     "NotFound while suspended": belief(Status.NOT_FOUND, held=True, misses=3),
+    "NotFound, closed by others": msgspec.structs.replace(
+        belief(Status.NOT_FOUND), not_found=Condition(open=False, last=Episode("a", 1))
+    ),
+    "Suspended, closed by others": msgspec.structs.replace(
+        belief(Status.SUSPENDED), suspended=Condition(open=False, last=Episode("a", 1))
+    ),
     "Unknown": belief(Status.UNKNOWN),
     "Unknown while suspended": belief(Status.UNKNOWN, held=True),
 }
@@ -74,6 +80,8 @@ ROWS: dict[str, list[list[EventType]]] = {
     "Terminated": [[], [], [], [], [], [], []],
     "NotFound": [[FOUND], [FOUND, SUSPENDED], [FOUND, COMPLETED], [FOUND, TERMINATED], [FOUND], [], []],
     "NotFound while suspended": [[FOUND, RESUMED], [FOUND], [FOUND, COMPLETED], [FOUND, TERMINATED], [FOUND], [], []],
+    "NotFound, closed by others": [[], [SUSPENDED], [COMPLETED], [TERMINATED], [], [NOT_FOUND], []],
+    "Suspended, closed by others": [[], [SUSPENDED], [COMPLETED], [TERMINATED], [], [NOT_FOUND], []],
     "Unknown": [[], [SUSPENDED], [COMPLETED], [TERMINATED], [], [NOT_FOUND], []],
     "Unknown while suspended": [[RESUMED], [], [COMPLETED], [TERMINATED], [], [NOT_FOUND], []],
 }
@@ -123,7 +131,11 @@ def test_an_observation_given_again_tells_nothing(
 def test_conditions_are_open_while_they_are_believed(
     state: TargetState, observation: Observation, expected: list[EventType]
 ) -> None:
-    after = poll(state, observation).state
+    verdict = poll(state, observation)
+    after = verdict.state
+    if not verdict.changed:
+        assert after is state
+        return
     assert after.not_found.open == (after.status is Status.NOT_FOUND)
     if after.status is Status.SUSPENDED:
         assert after.suspended.open

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text import SUMMARY_LIMIT, clean, summary
-from tests.core.beliefs import START, error, step
+from tests.core.beliefs import START, at, error, step
 
 # --- clean ------------------------------------------------------------------------------------------------
 
@@ -63,6 +63,8 @@ def event(
     after: Status | None = None,
     reason: str | None = None,
     seen: bool = True,
+    lasted: float | None = None,
+    limit: float | None = None,
 ) -> Event:
     return Event(
         id="1",
@@ -82,10 +84,13 @@ def event(
         from_status=before,
         to_status=after,
         reason=reason,
+        started_at=at(-lasted) if lasted is not None else None,
+        limit=limit,
     )
 
 
 FAILED = step("a", StepStatus.FAILED)
+SLEEPING = step("a", StepStatus.SLEEPING)
 TERMINATED = EventType.TERMINATED
 
 
@@ -138,6 +143,41 @@ TERMINATED = EventType.TERMINATED
             event(EventType.NOT_FOUND, before=Status.RUNNABLE),
             "onboarding-reply is not found any more; it was Runnable",
             id="not found any more",
+        ),
+        pytest.param(
+            event(EventType.NOT_FOUND, before=Status.NOT_FOUND),
+            "onboarding-reply is still not found",
+            id="still not found",
+        ),
+        pytest.param(
+            event(EventType.OVERDUE, lasted=7205, limit=7200, reason="configured"),
+            "onboarding-reply is overdue: it has been running for 2h (limit 2h, configured)",
+            id="overdue",
+        ),
+        pytest.param(
+            event(EventType.OVERDUE_CLEARED, after=Status.COMPLETE),
+            "onboarding-reply is overdue no more: Complete",
+            id="overdue no more",
+        ),
+        pytest.param(
+            event(EventType.STEP_OVERDUE, failed=SLEEPING, lasted=90_000, limit=86_520, reason="declared"),
+            "onboarding-reply: step step1 is Sleeping for 1d 1h (limit 1d, declared)",
+            id="a step is overdue",
+        ),
+        pytest.param(
+            event(EventType.STEP_OVERDUE_CLEARED, failed=FAILED),
+            "onboarding-reply: step step1 is overdue no more: Failed",
+            id="a step is overdue no more",
+        ),
+        pytest.param(
+            event(EventType.STEP_OVERDUE_CLEARED),
+            "onboarding-reply: step ? is overdue no more",
+            id="a step that is gone is overdue no more",
+        ),
+        pytest.param(
+            event(EventType.UNWATCHED),
+            "onboarding-reply is not watched any more; its alerts are closed",
+            id="not watched",
         ),
         pytest.param(
             event(EventType.FOUND, after=Status.SUSPENDED), "onboarding-reply is found again: Suspended", id="found"
