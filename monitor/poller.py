@@ -4,15 +4,18 @@
 nothing that is believed.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
 from monitor.core import cloudevent
-from monitor.core.detect import Policy, Verdict, detect
+from monitor.core.deadlines import NO_LIMITS, Limits, next_deadline
+from monitor.core.detect import Policy, Verdict, detect, overdue
 from monitor.core.faults import fault_group
+from monitor.core.incidents import covered_by
 from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.model import (
     Change,
@@ -45,7 +48,7 @@ _TRACES = 5
 class Watched:
     """One target of the running daemon: what is asked, what is believed, what the last polls did."""
 
-    __slots__ = ("ended_at", "failures", "last_seen_at", "state", "target", "traces")
+    __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "state", "target", "traces")
 
     def __init__(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
         self.target = target
@@ -58,6 +61,10 @@ class Watched:
         """When we learned that it had ended."""
         self.failures = 0
         """Consecutive polls that did not say what was asked."""
+        self.followed: TargetState | None = None
+        """The belief that its next deadline was taken from."""
+        self.judging: asyncio.Event | None = None
+        """Set once a judgement without a poll, which is being committed, is over: a turn waits for it."""
 
     def succeed(self, other: "Watched") -> None:
         """The target left and came back while `other` was being polled: what was learned by that holds."""
@@ -85,6 +92,23 @@ class Shelf(Protocol):
     async def load_target(self, key: TargetKey) -> tuple[TargetState, datetime | None] | None: ...
 
 
+class Allowances(Protocol):
+    """How long steps may take, and where it is learned."""
+
+    def of(self, key: TargetKey, version: int | None) -> Limits: ...
+    def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
+
+
+class Unlimited:
+    """Nothing is known, and nothing is learned."""
+
+    def of(self, _key: TargetKey, _version: int | None) -> Limits:
+        return NO_LIMITS
+
+    def learn(self, _key: TargetKey, _before: TargetState, _after: TargetState) -> None:
+        """There is nowhere to learn."""
+
+
 class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     external_url: str
@@ -109,7 +133,7 @@ class Announcer:
 
     async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
         """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
-        outgoing = tuple(self._outgoing(event) for event in events)
+        outgoing = tuple(self._outgoing(event, events) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
         return committed, tuple(event for event in events if event.id in committed.told)
 
@@ -123,21 +147,25 @@ class Announcer:
             self._offer(committed.deliveries)
         return committed
 
-    def _outgoing(self, event: Event) -> Outgoing:
+    def _outgoing(self, event: Event, beside: Sequence[Event]) -> Outgoing:
         config = self.config
         body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
-        paging = self._paging(event) if event.opens_alert else None
+        paging = self._paging(event, beside) if event.opens_alert else None
         return Outgoing(event, body, receivers_for(event, config.routes), paging, config.settle)
 
-    def _paging(self, event: Event) -> Paging:
+    def _paging(self, event: Event, beside: Sequence[Event]) -> Paging:
         config, group = self.config, fault_group(event)
+        grouped = receivers_for(event, config.routes, Gets.INCIDENTS)
+        other = covered_by(event, beside)
+        spared = receivers_for(other, config.routes, Gets.INCIDENTS) if other is not None else ()
         return Paging(
             fault_group=group,
             fingerprint=fingerprint(alert_labels(event, group)),
             window=config.group_window,
             storm_threshold=config.storm_threshold,
             singles=receivers_for(event, config.routes, Gets.ALERTS),
-            grouped=receivers_for(event, config.routes, Gets.INCIDENTS),
+            grouped=tuple([name for name in grouped if name not in spared]),
+            spared=tuple([name for name in grouped if name in spared]),
         )
 
 
@@ -155,8 +183,10 @@ class Poller:
         heard: Callable[[str, Outcome, datetime, datetime], None],
         report: Callable[[PollRecord], None],
         skew: Callable[[str], float],
+        allowances: Allowances | None = None,
     ) -> None:
         self._announcer = announcer
+        self._allowances: Allowances = allowances or Unlimited()
         self._source = source
         self._ledger = ledger
         self._shelf = shelf
@@ -177,11 +207,13 @@ class Poller:
         self._heard(key.account, outcome, sent_at, observed_at)
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
             observation = await self._explained(key, observation)
+        while watched.judging is not None:
+            await watched.judging.wait()
         verdict = self._detect(watched, observation, observed_at)
         events: tuple[Event, ...] = ()
         done_at = observed_at
         if verdict.changed or verdict.events:
-            events, done_at = await self._commit(watched, verdict), self._now()
+            events, done_at = await self._commit(watched, verdict) or (), self._now()
         if isinstance(observation, Seen):
             watched.last_seen_at = observed_at
             self._ledger.touch(key, observed_at)
@@ -189,6 +221,8 @@ class Poller:
         watched.failures = watched.failures + 1 if failed and outcome is not Outcome.NOT_FOUND else 0
         if watched.ended_at is None and watched.state.status.ended:
             watched.ended_at = observed_at
+        if watched.state is not before:
+            self._allowances.learn(key, before, watched.state)
         record = PollRecord(
             target=watched.target,
             before=before.status,
@@ -207,6 +241,38 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
+    async def judge(self, watched: Watched) -> tuple[Event, ...]:
+        """Without a poll: what is overdue by what is believed, and what is so no more; the events that were stored.
+
+        Not while a turn of the target is under way; a turn that begins meanwhile waits with its own judgement.
+        """
+        watched.judging = asyncio.Event()
+        try:
+            while (verdict := self._overdue(watched)).changed:
+                if (events := await self._commit(watched, verdict)) is not None:
+                    return events
+        finally:
+            watched.judging.set()
+            watched.judging = None
+        return ()
+
+    def _overdue(self, watched: Watched) -> Verdict:
+        key, state = watched.target.key, watched.state
+        return overdue(
+            state,
+            watched.target,
+            self._now(),
+            self._allowances.of(key, state.version),
+            watched.last_seen_at,
+            skew=self._skew(key.account),
+        )
+
+    def deadline(self, watched: Watched) -> datetime | None:
+        """When something becomes overdue by what is believed, on our clock; it may have passed."""
+        key, state = watched.target.key, watched.state
+        moment = next_deadline(state, watched.target, self._allowances.of(key, state.version))
+        return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
+
     async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
         """With the cause, where the API tells it in time."""
         errors = await self._source.errors(key, self._announcer.config.errors_patience)
@@ -221,15 +287,17 @@ class Poller:
             now=now,
             policy=self._announcer.config.policy,
             known_drifts=self.drifts.get(watched.target.key.account, frozenset()),
+            limits=self._allowances.of(watched.target.key, _version(watched.state, observation)),
+            skew=self._skew(watched.target.key.account),
         )
 
-    async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...]:
-        """The belief follows the store: as we wrote it, or as somebody else did."""
+    async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:
+        """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
         change = Change(target=verdict.state if verdict.changed else None)
         committed, told = await self._announcer.commit(change, verdict.events)
         if committed.stale:
             await self._catch_up(watched)
-            return ()
+            return None
         if verdict.changed:
             revision = verdict.state.revision + 1
             watched.state = msgspec.structs.replace(verdict.state, revision=revision)
@@ -245,6 +313,11 @@ class Poller:
             if event.type is EventType.SCHEMA_DRIFT and event.reason:
                 known = self.drifts.get(event.account, frozenset())
                 self.drifts[event.account] = known | {event.reason}
+
+
+def _version(state: TargetState, observation: Observation) -> int | None:
+    seen = observation.snapshot.version if isinstance(observation, Seen) else None
+    return seen if seen is not None else state.version
 
 
 def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:

@@ -8,12 +8,13 @@ nobody knows.
 
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from monitor.core.model import AlertEnd, Event, Incident, Sample, TargetKey
+from monitor.core.model import AlertEnd, Event, EventType, Incident, Sample, TargetKey
 from monitor.core.text import label
 
 SAMPLES: Final = 5
@@ -77,6 +78,17 @@ def shrunk(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
 def is_resolved(incident: Incident) -> bool:
     """Whether people may be told that it is over."""
     return incident.ended_at is not None and not incident.expired
+
+
+def covered_by(event: Event, others: Iterable[Event]) -> Event | None:
+    """The termination that a failed step has led to, as far as both were seen at once: one fault is one page."""
+    if event.type is not EventType.STEP_FAILED or event.step is None:
+        return None
+    for other in others:
+        of_the_step = other.step is not None and other.step.id == event.step.id
+        if other.type is EventType.TERMINATED and of_the_step and other.opens_alert:
+            return other
+    return None
 
 
 def condition_of(event: Event) -> str:

@@ -406,6 +406,8 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Receivers that get each alert."""
     grouped: tuple[str, ...] = ()
     """Receivers that get one incident for many alerts."""
+    spared: tuple[str, ...] = ()
+    """Receivers of incidents that hear of it by another alert of the same fault."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -573,6 +575,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The first few."""
     receivers: tuple[str, ...] = ()
     """Receivers of incidents that were told of it, or are to be."""
+    spared: tuple[str, ...] = ()
+    """Receivers of incidents that hear of all of its alerts by other ones."""
     storm: bool = False
     """Whether it has members that are not told one by one."""
     storm_receivers: tuple[str, ...] = ()

@@ -223,8 +223,12 @@ class Docket:
             after, before, told = begun(event, paging.fault_group), None, ()
         new = [name for name in paging.grouped if before is None or name not in before.receivers]
         stormed = paging.singles if after.storm and not after.storm_receivers else ()
+        receivers = (*after.receivers, *new)
         after = msgspec.structs.replace(
-            after, receivers=(*after.receivers, *new), storm_receivers=(*after.storm_receivers, *stormed)
+            after,
+            receivers=receivers,
+            spared=tuple([name for name in dict.fromkeys((*after.spared, *paging.spared)) if name not in receivers]),
+            storm_receivers=(*after.storm_receivers, *stormed),
         )
         for about, receivers in (
             (About.INCIDENT_OPENED, (*new, *stormed)),

@@ -81,7 +81,7 @@ def _of_incidents(connection: Connection, route: Route) -> list[Delivery]:
     return [
         _told(connection, route, one, msgspec.structs.replace(one, receivers=(*one.receivers, name)))
         for one in _going_on(connection)
-        if (name := route.receiver) not in one.receivers and route.takes(one.event)
+        if (name := route.receiver) not in (*one.receivers, *one.spared) and route.takes(one.event)
     ]
 
 

@@ -202,6 +202,17 @@ async def test_a_receiver_that_is_new_gets_what_is_open_once(store: Store, write
     assert ("new-am", About.ALERT_CLOSED, 0) in told, "who was told of it hears of its end"
 
 
+async def test_who_hears_of_a_fault_by_another_alert_is_spared(store: Store, writer: Writer) -> None:
+    step = event("e1", workflow="w1")
+    spared = Change(outgoing=(outgoing(step, spared=["pager"]),))
+    assert _told(await writer.commit(spared)) == []
+    assert await store.introduce([Route("pager", gets=Gets.INCIDENTS)]) == 0
+    assert _told(await writer.commit(_failed(2))) == [
+        ("pager", About.INCIDENT_OPENED, 2),
+        ("am", About.ALERT_OPENED, 0),
+    ], "this one is told by nothing else"
+
+
 async def test_a_receiver_gets_nothing_that_it_did_not_ask_for(store: Store, writer: Writer) -> None:
     await writer.commit(_failed(1))
     wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Gets]
