@@ -1,42 +1,165 @@
 """What a person reads who is woken at night: one event, or many with one cause, in plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from monitor.core.links import link_of
-from monitor.core.model import AlertEnd, Event, Incident, Toll
-from monitor.core.text import about, clean
+from monitor.core import paragraphs, steps
+from monitor.core.advice import advice
+from monitor.core.links import link_of, link_to
+from monitor.core.model import AlertEnd, Event, EventType, Incident, Sample, Toll
+from monitor.core.moments import format_moment
+from monitor.core.text import about, clean, summary
 
 TITLE_LIMIT: Final = 200
 BODY_LIMIT: Final = 4000
 """Characters."""
+_LINK: Final = 1000
+_VALUE: Final = 500
+_SHOWN: Final = 5
+_LABELS: Final = 20
 
 
 def title(event: Event) -> str:
     """One line of at most `TITLE_LIMIT` characters."""
-    return clean(event.summary, TITLE_LIMIT)
+    return clean(event.summary, TITLE_LIMIT) or clean(summary(event), TITLE_LIMIT)
 
 
 def body(event: Event, *, link: str) -> str:
     """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the link stands last."""
-    return f"{title(event)}\n\n{link}"
+    return _bounded(_of_one(event), link)
 
 
 def ended(end: AlertEnd, *, hold: float) -> str:
     """How an alert ended, in words. `hold`: seconds that an event alert stays open."""
-    return f"{end.value} ({about(hold)})"
+    match end:
+        case AlertEnd.RESOLVED:
+            return "Resolved: the condition has ended."
+        case AlertEnd.EXPIRED:
+            return f"Expired: it was held open for {about(hold)}; whether anybody saw to it is not known."
+        case AlertEnd.CLOSED:
+            return "Closed by a person."
+        case AlertEnd.UNWATCHED:
+            return "Closed: what it was about is not watched any more."
 
 
 def incident_title(incident: Incident) -> str:
     """One line of at most `TITLE_LIMIT` characters: how many, what, where."""
-    return title(incident.event)
+    event, count = incident.event, incident.members
+    if count < 2:  # noqa: PLR2004 - one is no many
+        return title(event)
+    if event.type not in _MANY:
+        return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
+    error = steps.explaining(event.step, event.errors)
+    step = clean(event.step.step, 60) if event.step is not None else "?"
+    what = _MANY[event.type].format(count=count, of=clean(event.definition_label, 60), step=step)
+    why = f": {paragraphs.said(error)}" if error is not None else ""
+    return clean(what + why, TITLE_LIMIT)
 
 
 def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
-    return body(incident.event, link=link_of(incident.event, external_url))
+    many = [_count(incident), _samples(incident, external_url)] if incident.members > 1 else []
+    parts = [*many, _blast_radius(incident, tolls), *_of_one(incident.event)]
+    return _bounded(parts, link_of(incident.event, external_url))
 
 
 def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
-    """The same facts for programs; a fact that is not there has no key."""
-    return {"count": str(incident.members)}
+    """The same facts for programs; a fact that is not there has no key.
+
+    Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
+    """
+    event = incident.event
+    error = steps.explaining(event.step, event.errors)
+    facts = {
+        "count": str(incident.members),
+        "open": str(incident.open),
+        "first_at": format_moment(incident.first_at),
+        "last_at": format_moment(incident.last_at),
+        "cause": event.cause.value if event.cause is not None else "",
+        "step": event.step.step if event.step is not None else error.step if error is not None else "",
+        "error": error.message if error is not None else "",
+        "reason": event.reason or "",
+        "version": str(event.version) if event.version is not None else "",
+        "runbook": paragraphs.runbook(event),
+        **{f"label_{clean(name, 80)}": value for name, value in _labels(event.labels)},
+        **{f"failed_in_version_{_version(toll)}": f"{toll.failed} of {toll.watched}" for toll in tolls[:_SHOWN]},
+    }
+    cleaned = {name: clean(value, _VALUE) for name, value in facts.items()}
+    return {name: value for name, value in cleaned.items() if value}
+
+
+def _of_one(event: Event) -> list[str]:
+    runbook, next_step = paragraphs.runbook(event), advice(event)
+    return [
+        _lines(f"{paragraphs.where(event)}.", paragraphs.change(event)),
+        _lines(*paragraphs.causes(event)),
+        _lines(paragraphs.limit(event), *paragraphs.times(event)),
+        _lines(*paragraphs.trail(event)),
+        paragraphs.labels(event),
+        f"Runbook: {runbook}" if runbook else f"Next: {next_step}" if next_step else "",
+    ]
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+def _bounded(parts: Iterable[str], link: str) -> str:
+    """The paragraphs that there are; what is too long loses its end, never its link."""
+    last = clean(link, _LINK)
+    room = BODY_LIMIT - len(last) - 2
+    text = "\n\n".join(part for part in parts if part)
+    return f"{text if len(text) <= room else text[: room - 1] + '…'}\n\n{last}".strip()
+
+
+# --- many ---------------------------------------------------------------------------------------------------
+
+_MANY: Final[Mapping[EventType, str]] = {
+    EventType.TERMINATED: "{count} workflows of {of} terminated",
+    EventType.STEP_FAILED: "{count} failures of step {step} of {of}",
+    EventType.SUSPENDED: "{count} workflows of {of} are suspended",
+    EventType.OVERDUE: "{count} workflows of {of} are overdue",
+    EventType.STEP_OVERDUE: "{count} runs of step {step} of {of} are overdue",
+    EventType.NOT_FOUND: "{count} workflows of {of} are not found",
+}
+
+
+def _count(incident: Incident) -> str:
+    span = about((incident.last_at - incident.first_at).total_seconds())
+    return _lines(
+        f"{incident.members} alerts with one cause within {span}, {incident.open} of them open.",
+        f"First: {paragraphs.moment(incident.first_at)}",
+        f"Latest: {paragraphs.moment(incident.last_at)}",
+    )
+
+
+def _samples(incident: Incident, external_url: str) -> str:
+    shown = [_sample(sample, external_url) for sample in incident.samples[:_SHOWN]]
+    return _lines("Some of them:", *shown) if shown else ""
+
+
+def _sample(sample: Sample, external_url: str) -> str:
+    link = clean(link_to(sample.key, external_url), 300) if sample.key is not None else ""
+    return f"- {clean(sample.label, 80)} {link}".rstrip()
+
+
+def _blast_radius(incident: Incident, tolls: Sequence[Toll]) -> str:
+    """The own version first; "" where none of the watched failed."""
+    if not any(toll.failed for toll in tolls):
+        return ""
+    version = incident.event.version
+    ordered = sorted(tolls, key=lambda toll: toll.version != version)[:_SHOWN]
+    counts = [
+        f"- version {_version(toll)}{' (this one)' if toll.version == version else ''}: "
+        f"{toll.failed} of {toll.watched} failed"
+        for toll in ordered
+    ]
+    return _lines("Of the watched instances:", *counts)
+
+
+def _version(toll: Toll) -> str:
+    return str(toll.version) if toll.version is not None else "unknown"
+
+
+def _labels(labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in labels.items() if name != "runbook")[:_LABELS]
