@@ -7,21 +7,25 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from monitor.app import parts
 from monitor.app.surroundings import utc_now
 from monitor.core.drill import Act, delivery, ending, opening
-from monitor.core.model import Alert, Incident
+from monitor.core.model import Alert, Delivery, Incident
 from monitor.core.retry import Again, Delivered, Verdict
-from monitor.core.routing import Gets
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook
-from monitor.settings import Receiver, Settings
+from monitor.settings import AlertmanagerReceiver, Receiver, Settings
 
 _MARGIN: Final = 5.0
 """Seconds beyond the receiver's own timeout, for reading the end of an answer."""
+
+
+Making = Callable[[Receiver, Settings, Casebook], Notifier]
+"""Makes what sends to a receiver; raises OSError or ValueError where it cannot be made."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -46,26 +50,29 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def drill(
-    settings: Settings, receivers: Sequence[Receiver], hold: float, *, report: Callable[[Drilled], None]
+    settings: Settings,
+    receivers: Sequence[Receiver],
+    hold: float,
+    *,
+    report: Callable[[Drilled], None],
+    notifier: Making | None = None,
 ) -> list[Drilled]:
-    """All of them at once; `report` hears of each as it is done. `hold`: seconds that the alert stays open."""
+    """All of them at once; `report` hears of each as it is done. `hold`: seconds that the test alert stays open."""
     workflow = f"drill-{uuid.uuid4()}"
 
-    async def one(receiver: Receiver) -> Drilled:
-        drilled = await _through(receiver, settings, workflow, hold)
+    async def one(name: str, receiver: Receiver) -> Drilled:
+        drilled = await _Way(name, receiver, settings, notifier or _notifier).through(workflow, hold)
         report(drilled)
         return drilled
 
-    return await asyncio.gather(*(one(receiver) for receiver in receivers))
+    ways = [way for receiver in receivers for way in _ways(receiver)]
+    return await asyncio.gather(*(one(*way) for way in ways))
 
 
 def drill_text(drilled: Drilled) -> str:
     """For a person: one line per answer."""
     head = f"{drilled.receiver} ({drilled.type}): {'passed' if drilled.passed else 'FAILED'}"
-    lines = [
-        f"  {name:<9} {_said(answer)}" for name, answer in (("opened", drilled.opened), ("resolved", drilled.resolved))
-    ]
-    return "\n".join([head, *lines])
+    return f"{head}\n  opened    {_said(drilled.opened)}\n  resolved  {_said(drilled.resolved)}"
 
 
 def _said(answer: Answer) -> str:
@@ -73,52 +80,72 @@ def _said(answer: Answer) -> str:
     return f"{word}, {answer.latency * 1000:.0f} ms"
 
 
-async def _through(receiver: Receiver, settings: Settings, workflow: str, hold: float) -> Drilled:
-    opened = opening(settings.accounts[0].id, workflow, receiver.name, utc_now())
-    book = Book(opened)
-    notifier = _notifier(receiver, settings, book)
-    try:
-        first = await _told(notifier, opened, receiver, settings)
-        await asyncio.sleep(hold)
-        book.act = ending(opened, utc_now())
-        second = await _told(notifier, book.act, receiver, settings)
-    finally:
-        with suppress(Exception):
-            await notifier.close()
-    return Drilled(receiver=receiver.name, type=receiver.type.value, opened=first, resolved=second)
-
-
-async def _told(notifier: Notifier, act: Act, receiver: Receiver, settings: Settings) -> Answer:
-    sent = delivery(
-        act,
-        receiver.name,
-        _gets(receiver),
-        base_url=settings.api.base_url,
-        external_url=settings.server.external_url,
-    )
-    began = time.monotonic()
-    bound = receiver.timeout + _MARGIN
-    try:
-        async with asyncio.timeout(bound):
-            verdict = await notifier.send(sent)
-    except TimeoutError:
-        verdict = Again(f"no answer within {bound:g} s")
-    except Exception as error:  # noqa: BLE001 - the other receivers are drilled all the same
-        # Its text is left out: it may hold a secret.
-        verdict = Again(f"cannot send: {type(error).__name__}")
-    return Answer(verdict, time.monotonic() - began)
-
-
-def _gets(receiver: Receiver) -> Gets:
-    """THE LEAD: from the receiver's type, as the poller's routes have it."""
-    return {"alertmanager": Gets.ALERTS, "pagerduty": Gets.INCIDENTS, "apprise": Gets.INCIDENTS}.get(
-        receiver.type.value, Gets.EVENTS
-    )
+def _ways(receiver: Receiver) -> list[tuple[str, Receiver]]:
+    """Each instance of an Alertmanager by itself: the receiver as a whole is content with one of them."""
+    if not isinstance(receiver, AlertmanagerReceiver) or len(receiver.urls) == 1:
+        return [(receiver.name, receiver)]
+    return [
+        (f"{receiver.name} at {urlsplit(url).netloc}", receiver.model_copy(update={"urls": (url,)}))
+        for url in receiver.urls
+    ]
 
 
 def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifier:  # noqa: ARG001 - see below
     """THE LEAD: pass settings and book on, once `parts.notifier` makes receivers that ask for them."""
     return parts.notifier(receiver, utc_now)
+
+
+class _Way:
+    """One receiver that is drilled."""
+
+    def __init__(self, name: str, receiver: Receiver, settings: Settings, making: Making) -> None:
+        self._name = name
+        self._receiver = receiver
+        self._settings = settings
+        self._making = making
+
+    async def through(self, workflow: str, hold: float) -> Drilled:
+        opened = opening(self._settings.accounts[0].id, workflow, self._receiver.name, utc_now())
+        book = Book(opened)
+        try:
+            notifier = self._making(self._receiver, self._settings, book)
+        except (OSError, ValueError) as error:
+            broken = Answer(Again(f"cannot be set up: {type(error).__name__}"), 0.0)
+            return self._drilled(broken, broken)
+        try:
+            first = await self._told(notifier, opened)
+            await asyncio.sleep(hold)
+            book.act = ending(opened, utc_now())
+            return self._drilled(first, await self._told(notifier, book.act))
+        finally:
+            with suppress(Exception):
+                await notifier.close()
+
+    def _drilled(self, opened: Answer, resolved: Answer) -> Drilled:
+        return Drilled(receiver=self._name, type=self._receiver.type.value, opened=opened, resolved=resolved)
+
+    async def _told(self, notifier: Notifier, act: Act) -> Answer:
+        sent = delivery(
+            act,
+            self._receiver.name,
+            self._receiver.gets,
+            base_url=self._settings.api.base_url,
+            external_url=self._settings.server.external_url,
+        )
+        began = time.monotonic()
+        verdict = await self._verdict(notifier, sent)
+        return Answer(verdict, time.monotonic() - began)
+
+    async def _verdict(self, notifier: Notifier, sent: Delivery) -> Verdict:
+        bound = self._receiver.timeout + _MARGIN
+        try:
+            async with asyncio.timeout(bound):
+                return await notifier.send(sent)
+        except TimeoutError:
+            return Again(f"no answer within {bound:g} s")
+        except Exception as error:  # noqa: BLE001 - the other receivers are drilled all the same
+            # Its text is left out: it may hold a secret.
+            return Again(f"cannot send: {type(error).__name__}")
 
 
 class Book:

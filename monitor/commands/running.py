@@ -91,6 +91,8 @@ class Remote:
                 return self._understood(response.status, await _body(response))
         except TimeoutError:
             raise CommandError(f"no answer from {self._site} within {_TIMEOUT:g} s; its log may say why") from None
+        except aiohttp.ClientSSLError:
+            raise CommandError(f"no trusted TLS with {self._site}") from None
         except (aiohttp.ClientError, OSError):
             raise CommandError(
                 f"nothing answers at {self._site}: is the daemon of this configuration running? "

@@ -10,8 +10,11 @@ import yaml
 from monitor.app import Drilled, drill, drill_text
 from monitor.app.drill import Book
 from monitor.core.drill import ending, opening
-from monitor.core.retry import Again, Delivered, Refused
-from monitor.settings import Settings, load_settings
+from monitor.core.model import Delivery
+from monitor.core.retry import Again, Delivered, Refused, Verdict
+from monitor.notify import Notifier
+from monitor.notify.notifier import Casebook
+from monitor.settings import AlertmanagerReceiver, Receiver, Settings, load_settings
 from tests.edges.notifier_kit import NOW, http, receiver
 
 SECRET = "hush-hush-hush"
@@ -97,6 +100,95 @@ async def test_people_read_each_answer_and_how_long_it_took(tmp_path: Path) -> N
     assert good_lines[2].endswith(" ms")
     assert bad_lines[0] == "bad (webhook): FAILED"
     assert bad_lines[1].startswith("  opened    HTTP 400: who?, ")
+
+
+# --- what needs more than a URL ---
+
+
+class Asking:
+    """A notifier that looks into the book, as those do that tell of alerts."""
+
+    def __init__(self, book: Casebook, heard: list[str]) -> None:
+        self._book = book
+        self._heard = heard
+
+    async def send(self, delivery: Delivery) -> Verdict:
+        alert = await self._book.alert(delivery.event_id)
+        self._heard.append(f"{delivery.about.value}: {alert.end if alert is not None else 'unknown'}")
+        return Delivered()
+
+    async def close(self) -> None:
+        self._heard.append("closed")
+
+
+def alertmanagers(folder: Path, *urls: str) -> Settings:
+    settings(folder, {})
+    file = folder / "monitor.yaml"
+    written = yaml.safe_load(file.read_text())
+    file.write_text(
+        yaml.safe_dump({**written, "receivers": [{"name": "am", "type": "alertmanager", "urls": list(urls)}]})
+    )
+    return load_settings(file, {})
+
+
+async def test_a_receiver_of_alerts_finds_the_alert_open_and_then_resolved(tmp_path: Path) -> None:
+    heard: list[str] = []
+    configured = alertmanagers(tmp_path, "http://127.0.0.1:9093")
+    (one,) = await drill(
+        configured,
+        configured.receivers,
+        0.0,
+        report=lambda _: None,
+        notifier=lambda _receiver, _settings, book: Asking(book, heard),
+    )
+    assert heard == ["alert_opened: None", "alert_closed: resolved", "closed"]
+    assert "opened    acknowledged, " in drill_text(one)
+
+
+async def test_every_instance_of_an_alertmanager_is_drilled_by_itself(tmp_path: Path) -> None:
+    made: list[Receiver] = []
+
+    def making(receiver: Receiver, _settings: Settings, book: Casebook) -> Notifier:
+        made.append(receiver)
+        return Asking(book, [])
+
+    configured = alertmanagers(tmp_path, "http://one:9093", "http://two:9093/s3cret")
+    result = await drill(configured, configured.receivers, 0.0, report=lambda _: None, notifier=making)
+    assert [one.receiver for one in result] == ["am at one:9093", "am at two:9093"]
+    assert [one.urls for one in made if isinstance(one, AlertmanagerReceiver)] == [
+        ("http://one:9093",),
+        ("http://two:9093/s3cret",),
+    ]
+
+
+async def test_a_receiver_that_cannot_be_set_up_fails_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    def making(receiver: Receiver, _settings: Settings, book: Casebook) -> Notifier:
+        if receiver.name == "broken":
+            raise OSError(f"/run/{SECRET}")
+        return Asking(book, [])
+
+    configured = settings(tmp_path, {"broken": "http://127.0.0.1:1", "good": "http://127.0.0.1:1"})
+    broken, good = await drill(configured, configured.receivers, 0.0, report=lambda _: None, notifier=making)
+    assert (broken.passed, good.passed) == (False, True)
+    assert broken.opened.verdict == Again("cannot be set up: OSError")
+
+
+async def test_a_notifier_that_breaks_is_a_failure_that_says_no_more_than_its_kind(tmp_path: Path) -> None:
+    class Breaking(Asking):
+        async def send(self, delivery: Delivery) -> Verdict:
+            raise RuntimeError(SECRET)
+
+    configured = settings(tmp_path, {"hook": "http://127.0.0.1:1"})
+    heard: list[str] = []
+    (one,) = await drill(
+        configured,
+        configured.receivers,
+        0.0,
+        report=lambda _: None,
+        notifier=lambda _receiver, _settings, book: Breaking(book, heard),
+    )
+    assert one.opened.verdict == one.resolved.verdict == Again("cannot send: RuntimeError")
+    assert heard == ["closed"]
 
 
 # --- what notifiers may look up ---
