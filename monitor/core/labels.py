@@ -3,10 +3,12 @@
 import json
 import uuid
 from collections.abc import Mapping
+from typing import Final
 
 from monitor.core.model import Event, EventType
 
 _NAMESPACE = uuid.UUID("c4b0f0d2-6f0b-5d0e-8a55-7c1d1f6a9b21")
+_EXPORTED: Final = "exported_"
 
 
 def alertname(type: EventType) -> str:
@@ -15,7 +17,10 @@ def alertname(type: EventType) -> str:
 
 
 def alert_labels(event: Event, fault_group: str) -> dict[str, str]:
-    """The labels of one alert. A label of the target that has a name of ours gets the prefix `exported_`."""
+    """The labels of one alert. A label of the target that has a name of ours gets the prefix `exported_`.
+
+    So does one whose name is such already: two labels never become one.
+    """
     ours = {
         "alertname": alertname(event.type),
         "severity": event.severity.value,
@@ -26,10 +31,16 @@ def alert_labels(event: Event, fault_group: str) -> dict[str, str]:
         "cause": event.cause.value if event.cause is not None else "",
         "fault_group": fault_group,
     }
-    theirs = {(f"exported_{name}" if name in ours else name): value for name, value in event.labels.items()}
+    theirs = {(f"{_EXPORTED}{name}" if _bare(name) in ours else name): value for name, value in event.labels.items()}
     return {name: value for name, value in {**theirs, **ours}.items() if value}
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
     """The same for the same labels."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps(sorted(labels.items()))))
+
+
+def _bare(name: str) -> str:
+    while name.startswith(_EXPORTED):
+        name = name.removeprefix(_EXPORTED)
+    return name
