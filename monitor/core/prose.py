@@ -58,8 +58,9 @@ def incident_title(incident: Incident) -> str:
 
 def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
-    many = [_count(incident), _samples(incident, external_url)] if incident.members > 1 else []
-    parts = [*many, _blast_radius(incident, tolls), *_of_one(incident.event)]
+    is_many = incident.members > 1
+    many = [_count(incident), _samples(incident, external_url)] if is_many else []
+    parts = [*many, _blast_radius(incident, tolls), "The first of them:" if is_many else "", *_of_one(incident.event)]
     return _bounded(parts, link_of(incident.event, external_url))
 
 
