@@ -1,6 +1,7 @@
 """The contract's JSON, to the letter."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -90,6 +91,41 @@ def test_fields_that_do_not_apply_are_absent() -> None:
             "observed_at": "2026-01-05T10:00:00.000000Z",
             "link": "http://localhost:8808/",
         },
+    }
+
+
+def test_what_is_overdue_says_by_whose_word_and_since_its_deadline() -> None:
+    event = Event(
+        id="1",
+        type=EventType.STEP_OVERDUE,
+        severity=Severity.WARNING,
+        summary="!",
+        account="a",
+        definition="d",
+        workflow="w",
+        version=1,
+        step=StepExecution("b2c6185b", "step1", StepStatus.SLEEPING, START),
+        trail=(StepExecution("b2c6185b", "step1", StepStatus.SLEEPING, START),),
+        limit=60.0,
+        started_at=START,
+        reason="declared",
+        occurred_at=START + timedelta(seconds=60),
+        observed_at=START + timedelta(seconds=61),
+    )
+    told = read(event)
+    assert (told["type"], told["time"]) == ("workflow.step_overdue", "2026-01-05T10:01:00.000000Z")
+    assert told["data"] == {
+        "severity": "warning",
+        "summary": "!",
+        "account": "a",
+        "definition": "d",
+        "workflow": "w",
+        "version": 1,
+        "reason": "declared",
+        "step": {"id": "b2c6185b", "name": "step1", "status": "Sleeping"},
+        "occurred_at": "2026-01-05T10:01:00.000000Z",
+        "observed_at": "2026-01-05T10:01:01.000000Z",
+        "link": "http://localhost:8808/targets/a/d/w",
     }
 
 
