@@ -127,7 +127,7 @@ def _step_overdue_cleared(event: Event) -> str:
 
 def about(seconds: float) -> str:
     """A duration as people say it, in its two largest units: `1d 2h`, `2m 5s`, `800ms`."""
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{max(0, round(seconds * 1000))}ms"
     left = round(seconds)
     parts: list[tuple[int, str]] = []

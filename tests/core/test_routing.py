@@ -1,9 +1,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.core.model import Event, EventType, Severity
-from monitor.core.routing import Route, receivers_for
+from monitor.core.routing import Gets, Route, receivers_for
 
 
 def event(type: EventType, severity: Severity | None = None) -> Event:
@@ -48,3 +50,29 @@ def test_receivers_keep_the_order_of_the_routes_and_come_once() -> None:
     routes = [Route("b"), Route("a", events=("monitor.*",)), Route("c"), Route("b")]
 
     assert receivers_for(event(EventType.TERMINATED), routes) == ("b", "c")
+
+
+ROUTES = st.lists(
+    st.builds(
+        Route,
+        receiver=st.sampled_from("abcdef"),
+        min_severity=st.sampled_from(Severity),
+        events=st.sampled_from([("*",), ("workflow.*",), ("monitor.*",), ()]),
+        gets=st.sampled_from(Gets),
+    ),
+    unique_by=lambda route: route.receiver,
+)
+
+
+@given(ROUTES, st.sampled_from(EventType), st.sampled_from(Severity))
+def test_who_takes_an_event_gets_it_in_the_one_form_of_its_kind(
+    routes: list[Route], type: EventType, severity: Severity
+) -> None:
+    told = event(type, severity)
+
+    got = {gets: receivers_for(told, routes, gets) for gets in Gets}
+
+    assert sorted(name for names in got.values() for name in names) == sorted(
+        route.receiver for route in routes if route.takes(told)
+    )
+    assert all(route.receiver not in got[gets] for route in routes for gets in Gets if route.gets is not gets)

@@ -1,11 +1,12 @@
 import unicodedata
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
-from monitor.core.text import SUMMARY_LIMIT, clean, summary
+from monitor.core.text import SUMMARY_LIMIT, about, clean, summary
 from tests.core.beliefs import START, at, error, step
 
 # --- clean ------------------------------------------------------------------------------------------------
@@ -221,3 +222,41 @@ def test_a_line_for_somebody_woken_at_night(told: Event, expected: str) -> None:
 def test_every_event_has_a_line_of_bounded_length(type: EventType) -> None:
     line = summary(event(type, name="n" * 1000, reason="r" * 1000), where="w" * 1000)
     assert 0 < len(line) <= SUMMARY_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5.0, "0ms"),
+        (0.0, "0ms"),
+        (0.8, "800ms"),
+        (0.9996, "1s"),
+        (59.6, "1m"),
+        (125.0, "2m 5s"),
+        (3605.0, "1h"),
+        (7200.0, "2h"),
+        (93_600.0, "1d 2h"),
+        (86_400.0 * 400, "400d"),
+    ],
+)
+def test_a_duration_as_people_say_it(seconds: float, words: str) -> None:
+    assert about(seconds) == words
+
+
+def test_what_is_overdue_no_more_says_what_became_of_it() -> None:
+    workflow = event(EventType.OVERDUE_CLEARED, after=Status.COMPLETE)
+    execution = event(EventType.STEP_OVERDUE_CLEARED, failed=FAILED)
+
+    assert summary(workflow) == "onboarding-reply is overdue no more: Complete"
+    assert summary(execution) == "onboarding-reply: step step1 is overdue no more: Failed"
+    assert summary(event(EventType.UNWATCHED)) == "onboarding-reply is not watched any more; its alerts are closed"
+
+
+def test_what_is_overdue_says_for_how_long_and_whose_limit_it_is() -> None:
+    late = {"started_at": at(-7500), "limit": 7200.0}
+    workflow = msgspec.structs.replace(event(EventType.OVERDUE, reason="configured"), **late)
+    waiting = step("a", StepStatus.WAITING_FOR_EVENT)
+    execution = msgspec.structs.replace(event(EventType.STEP_OVERDUE, failed=waiting, reason="learned"), **late)
+
+    assert summary(workflow) == "onboarding-reply is overdue: it has been running for 2h 5m (limit 2h, configured)"
+    assert summary(execution) == "onboarding-reply: step step1 is WaitingForEvent for 2h 5m (limit 2h, learned)"
