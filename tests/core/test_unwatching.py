@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from monitor.core.identity import event_id
-from monitor.core.model import Event, EventType, Observation, Severity, Status, StepStatus, TargetState
+from monitor.core.model import EventType, Observation, Severity, Status, StepStatus, TargetState
 from monitor.core.unwatching import unwatched, unwatched_event
 from tests.core.beliefs import KEY, MISS, START, TARGET, believe, poll, seen, step, types
 
@@ -49,12 +49,13 @@ def test_a_target_that_comes_back_ended_has_nothing_to_close(end: Status) -> Non
 
 def test_a_target_that_is_missed_afresh_is_told_again() -> None:
     state, first = left(seen(Status.RUNNABLE, A), MISS, MISS, MISS)
-    told: list[Event] = []
-    for _ in range(4):
-        verdict = poll(state, MISS)
-        state = verdict.state
-        told += verdict.events
-    (event,) = told
+    since = state.since
+    verdicts = [poll(state, MISS)]
+    for _ in range(3):
+        verdicts.append(poll(verdicts[-1].state, MISS))
+    assert [len(verdict.events) for verdict in verdicts] == [0, 0, 1, 0]
+    state, (event,) = verdicts[-1].state, verdicts[2].events
+    assert state.since == since
     assert (event.type, event.id != first) == (EventType.NOT_FOUND, True)
     assert event.summary == "onboarding-reply is still not found"
     (found,) = poll(state, seen(Status.RUNNABLE, A)).events
