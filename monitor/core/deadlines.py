@@ -126,6 +126,8 @@ def judged(before: TargetState, after: TargetState, target: Target, limits: Limi
     `before`: the belief that it comes from, which knows the executions that are gone from the log; may be the same.
     """
     findings = (*_of_instance(after, target, now), *_of_steps(before, after, target, limits, now))
+    if not findings and not after.late:
+        return Judgement(after)
     late = _lateness(after, findings)
     condition = after.overdue
     if findings and findings[0].type is EventType.OVERDUE:
@@ -164,10 +166,10 @@ def _of_steps(
         late = told.get(step.id)
         if step.status in _UNDER_WAY or (late is not None and late.open):
             yield from _of_step(step, late, after.status, step_limit(target, step.step, limits), now)
-    gone = {step.id: step for step in before.steps}
     for lost in after.late:
         if lost.open and lost.execution not in log:
-            yield _step_finding(EventType.STEP_OVERDUE_CLEARED, lost, gone.get(lost.execution), None)
+            known = next((step for step in before.steps if step.id == lost.execution), None)
+            yield _step_finding(EventType.STEP_OVERDUE_CLEARED, lost, known, None)
 
 
 def _of_step(
