@@ -185,11 +185,11 @@ class _Console:
         )
         rate, self._requests = (sent - self._requests) / seconds, sent
         used = rate / (_CEILING * len(self.daemon.members))
-        alerts = await self.daemon.store.alerts(self.daemon.now())
+        alerts = sum((await self.daemon.store.open_counts()).values())
         running = sum(not w.state.status.ended for w in self.daemon.scheduler.watched.values())
         self._print(
             f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, "
-            f"{len(alerts)} open alerts"
+            f"{alerts} open alerts"
         )
 
     def _line(self, kind: str, at: str, delayed: str, text: str) -> None:

@@ -10,6 +10,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from monitor.app import parts
+from monitor.app.alerting import Alerting
+from monitor.app.deadlines import Deadlines
 from monitor.app.housekeeping import Housekeeper
 from monitor.app.members import Members
 from monitor.app.reloading import Reloader
@@ -18,7 +20,6 @@ from monitor.app.view import DaemonView
 from monitor.core.model import TargetKey
 from monitor.core.pulse import LoopHealth, Pulses
 from monitor.core.records import ReloadRecord
-from monitor.deliverer import Deliverer, Receiver
 from monitor.poller import Announcer, Poller
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, Settings
@@ -78,17 +79,22 @@ class Daemon:
             now=around.now,
             report=self.members.requested,
         )
-        self.notifiers = {r.name: around.notifier(r, around.now) for r in settings.receivers}
-        self.deliverer = Deliverer(
-            [Receiver(name, notifier) for name, notifier in self.notifiers.items()],
-            self.store,
-            self.writer,
-            now=around.now,
-            jitter=around.jitter,
-            report=self.telemetry.delivery,
-            fault=self.telemetry.fault,
+        self.alerting = Alerting(
+            settings,
+            around,
+            in_force=lambda: self.settings,
+            store=self.store,
+            writer=self.writer,
+            telemetry=self.telemetry,
+            pulses=self.pulses,
+            watched=lambda: self.scheduler.watched,
         )
+        self.deliverer = self.alerting.deliverer
         self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer)
+        self.alerting.attach(self.announcer)
+        self.deadlines = Deadlines(
+            self.client, self.store, self.telemetry, around, slack=lambda: self.settings.alerts.step_slack
+        )
         self.poller = Poller(
             self.announcer,
             self.client,
@@ -98,6 +104,7 @@ class Daemon:
             heard=self.members.heard,
             report=self.telemetry.poll,
             skew=self.members.skew,
+            allowances=self.deadlines.allowances,
         )
         self.scheduler = Scheduler(
             self.poller,
@@ -108,6 +115,7 @@ class Daemon:
             jitter=around.jitter,
             retention=settings.polling.retention,
         )
+        self.timekeeper = self.deadlines.keep(self.poller, self.scheduler)
         self.members.attach(self.scheduler, self.announcer, self.store.load_account)
         self.reloader = Reloader(
             settings,
@@ -127,7 +135,9 @@ class Daemon:
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         """Read the configuration again; what is wrong with it, where it was not applied."""
-        return await self.reloader.reload(trigger)
+        errors = await self.reloader.reload(trigger)
+        self.alerting.closer.look()
+        return errors
 
     # --- life ---
 
@@ -137,7 +147,7 @@ class Daemon:
             closing.callback(self.logs.close)
             closing.push_async_callback(self.store.close)
             closing.push_async_callback(self.transport.close)
-            for notifier in self.notifiers.values():
+            for notifier in self.alerting.notifiers.values():
                 closing.push_async_callback(notifier.close)
             await self._open()
             async with asyncio.TaskGroup() as tasks:
@@ -156,6 +166,8 @@ class Daemon:
                 self._beliefs.update((loaded[0].key, loaded) for loaded in chunk)
             self.members.states.update((state.account, state) for state in await self.store.load_accounts())
             self.poller.drifts.update(await self.store.known_drifts())
+            await self.deadlines.load()
+            await self.store.introduce(parts.routes(self.settings))
         except (StoreUnavailable, StoreNewer) as error:
             raise StartError(f"store.url: {error}") from error
 
@@ -165,6 +177,8 @@ class Daemon:
             await self._serve(closing)
         self._writing = self._loop("commit", self.writer.run(self._beat_of_writer))
         self._delivering = self._loop("deliver", self.deliverer.run(self._beat_of))
+        for name, resender in self.alerting.resenders():
+            self._loop(f"resend {name}", resender.run(self._beat(f"resend {name}")))
         for account in self.settings.accounts:
             self.members.enlist(account, self.settings, _credential(account))
         change = await self.scheduler.replace(self.settings.watchlist.targets)
@@ -173,13 +187,16 @@ class Daemon:
         self.telemetry.reload(ReloadRecord(True, self._around.now(), "start", added=len(change.added)))
         for name in self.members:
             self.members.begin(name, self._tasks.create_task)
+        self._loop("deadlines", self.timekeeper.run(self._beat("deadlines")))
+        self._loop("definitions", self.deadlines.allowances.run(self._beat("definitions")))
+        self._loop("close", self.alerting.closer.run(self._beat("close")))
         keeper = Housekeeper(
             self.scheduler,
             self.store,
             self.writer,
             self.logs,
             settings=lambda: self.settings,
-            receivers=[*self.notifiers],
+            receivers=[*self.alerting.notifiers],
             now=self.now,
         )
         self._loop("housekeeping", keeper.run(self._beat("housekeeping")))
@@ -199,6 +216,9 @@ class Daemon:
             loops=self.loops,
             ready=self.ready,
             reload=self.reload,
+            hold=lambda: self.settings.alerts.hold,
+            close=self.announcer.close,
+            again=self.deliverer.retry,
         )
         token = server.admin_token
         application = build(
@@ -233,6 +253,7 @@ class Daemon:
         left = await self.deliverer.drain(max(deadline - loop.time(), 0))
         looking = [member.looking for member in self.members.values() if member.looking is not None]
         await _cancel([*looking, *(task for task in self._loops if task is not self._writing)])
+        await self.deadlines.allowances.write()
         await self.writer.drain(max(deadline - loop.time(), _LAST_WRITES))
         await _cancel([self._writing])
         self.logs.log.info("stopped", deliveries_pending=left)
@@ -241,8 +262,7 @@ class Daemon:
 
     def _pending(self) -> Mapping[str, tuple[int, datetime | None]]:
         """Called by scrapes, in a thread of theirs."""
-        oldest = self.deliverer.oldest()
-        return {name: (count, oldest[name]) for name, count in self.deliverer.pending().items()}
+        return self.alerting.pending()
 
     def _idle(self) -> Mapping[str, float]:
         """Called by scrapes, in a thread of theirs."""

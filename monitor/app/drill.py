@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.app import parts
+from monitor.app import receiving
+from monitor.app.receiving import Ties
 from monitor.app.surroundings import utc_now
 from monitor.core.drill import Act, delivery, ending, opening
 from monitor.core.model import Alert, Delivery, Incident
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook
-from monitor.settings import AlertmanagerReceiver, Receiver, Settings
+from monitor.settings import AlertmanagerReceiver, Receiver, SecretError, Settings
 
 _MARGIN: Final = 5.0
 """Seconds beyond the receiver's own timeout, for reading the end of an answer."""
@@ -59,14 +60,19 @@ async def drill(
 ) -> list[Drilled]:
     """All of them at once; `report` hears of each as it is done. `hold`: seconds that the test alert stays open."""
     workflow = f"drill-{uuid.uuid4()}"
+    # All are made before the first one sends: to make one may take a second, and that is nobody's latency.
+    ways = [
+        _Way(name, one, settings, workflow, notifier or _notifier)
+        for receiver in receivers
+        for name, one in _apart(receiver)
+    ]
 
-    async def one(name: str, receiver: Receiver) -> Drilled:
-        drilled = await _Way(name, receiver, settings, notifier or _notifier).through(workflow, hold)
+    async def through(way: _Way) -> Drilled:
+        drilled = await way.through(hold)
         report(drilled)
         return drilled
 
-    ways = [way for receiver in receivers for way in _ways(receiver)]
-    return await asyncio.gather(*(one(*way) for way in ways))
+    return await asyncio.gather(*map(through, ways))
 
 
 def drill_text(drilled: Drilled) -> str:
@@ -80,7 +86,7 @@ def _said(answer: Answer) -> str:
     return f"{word}, {answer.latency * 1000:.0f} ms"
 
 
-def _ways(receiver: Receiver) -> list[tuple[str, Receiver]]:
+def _apart(receiver: Receiver) -> list[tuple[str, Receiver]]:
     """Each instance of an Alertmanager by itself: the receiver as a whole is content with one of them."""
     if not isinstance(receiver, AlertmanagerReceiver) or len(receiver.urls) == 1:
         return [(receiver.name, receiver)]
@@ -90,43 +96,43 @@ def _ways(receiver: Receiver) -> list[tuple[str, Receiver]]:
     ]
 
 
-def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifier:  # noqa: ARG001 - see below
-    """THE LEAD: pass settings and book on, once `parts.notifier` makes receivers that ask for them."""
-    return parts.notifier(receiver, utc_now)
+def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifier:
+    ties = Ties(now=utc_now, casebook=book, external_url=settings.server.external_url, started_at=utc_now())
+    return receiving.notifier(receiver, ties)
 
 
 class _Way:
     """One receiver that is drilled."""
 
-    def __init__(self, name: str, receiver: Receiver, settings: Settings, making: Making) -> None:
+    def __init__(self, name: str, receiver: Receiver, settings: Settings, workflow: str, making: Making) -> None:
         self._name = name
         self._receiver = receiver
         self._settings = settings
-        self._making = making
-
-    async def through(self, workflow: str, hold: float) -> Drilled:
-        opened = opening(self._settings.accounts[0].id, workflow, self._receiver.name, utc_now())
-        book = Book(opened)
+        self._book = Book(opening(settings.accounts[0].id, workflow, receiver.name, utc_now()))
+        self._notifier: Notifier | None = None
         try:
-            notifier = self._making(self._receiver, self._settings, book)
+            self._notifier = making(receiver, settings, self._book)
         except (OSError, ValueError) as error:
-            broken = Answer(Again(f"cannot be set up: {type(error).__name__}"), 0.0)
-            return self._drilled(broken, broken)
+            self._broken = Answer(Again(f"cannot be set up: {_reason(error)}"), 0.0)
+
+    async def through(self, hold: float) -> Drilled:
+        if self._notifier is None:
+            return self._drilled(self._broken, self._broken)
         try:
-            first = await self._told(notifier, opened)
+            opened = await self._told(self._notifier)
             await asyncio.sleep(hold)
-            book.act = ending(opened, utc_now())
-            return self._drilled(first, await self._told(notifier, book.act))
+            self._book.act = ending(self._book.act, utc_now())
+            return self._drilled(opened, await self._told(self._notifier))
         finally:
             with suppress(Exception):
-                await notifier.close()
+                await self._notifier.close()
 
     def _drilled(self, opened: Answer, resolved: Answer) -> Drilled:
         return Drilled(receiver=self._name, type=self._receiver.type.value, opened=opened, resolved=resolved)
 
-    async def _told(self, notifier: Notifier, act: Act) -> Answer:
+    async def _told(self, notifier: Notifier) -> Answer:
         sent = delivery(
-            act,
+            self._book.act,
             self._receiver.name,
             self._receiver.gets,
             base_url=self._settings.api.base_url,
@@ -146,6 +152,11 @@ class _Way:
         except Exception as error:  # noqa: BLE001 - the other receivers are drilled all the same
             # Its text is left out: it may hold a secret.
             return Again(f"cannot send: {type(error).__name__}")
+
+
+def _reason(error: Exception) -> str:
+    """Our own words; others may hold a secret."""
+    return str(error) if type(error) in (ValueError, SecretError) else type(error).__name__
 
 
 class Book:

@@ -2,18 +2,14 @@
 
 import gc
 import sys
-from collections.abc import Callable
-from datetime import datetime
 
 from monitor import __version__
 from monitor.core.detect import Policy
 from monitor.core.lane import LaneLimits
 from monitor.core.routing import Route
-from monitor.notify import Notifier
-from monitor.notify.webhook import Webhook
 from monitor.poller import PollerConfig
 from monitor.scheduler import AccountConfig
-from monitor.settings import Account, Api, Receiver, SecretSource, Settings, WebhookReceiver
+from monitor.settings import Account, Api, SecretSource, Settings
 from monitor.upstream.client import ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
 from monitor.upstream.transport import AiohttpTransport, Transport
@@ -39,22 +35,21 @@ def transport(api: Api) -> Transport:
     return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
 
 
-def notifier(receiver: Receiver, now: Callable[[], datetime]) -> Notifier:
-    if not isinstance(receiver, WebhookReceiver):
-        raise NotImplementedError(receiver.type)
-    secret = receiver.signature_secret
-    return Webhook(receiver.url, now=now, timeout=receiver.timeout, secret=secret.read if secret else None)
-
-
 def poller(settings: Settings) -> PollerConfig:
-    routes = tuple(Route(r.name, r.min_severity, r.events, r.gets) for r in settings.receivers)
     return PollerConfig(
         base_url=settings.api.base_url,
         external_url=settings.server.external_url,
         policy=policy(settings),
-        routes=routes,
+        routes=routes(settings),
+        settle=settings.alerts.settle,
+        group_window=settings.alerts.group_window,
+        storm_threshold=settings.alerts.storm_threshold,
         errors_patience=settings.api.timeout,
     )
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    return tuple(Route(r.name, r.min_severity, r.events, r.gets) for r in settings.receivers)
 
 
 def policy(settings: Settings) -> Policy:

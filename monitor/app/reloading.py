@@ -119,7 +119,13 @@ class Reloader:
         credentials = _credentials(new)
         plan = await self._scheduler.plan(new.watchlist.targets)
         old, self.settings = self.settings, new
-        self._announcer.config = msgspec.structs.replace(self._announcer.config, policy=parts.policy(new))
+        self._announcer.config = msgspec.structs.replace(
+            self._announcer.config,
+            policy=parts.policy(new),
+            settle=new.alerts.settle,
+            group_window=new.alerts.group_window,
+            storm_threshold=new.alerts.storm_threshold,
+        )
         self._scheduler.retention = new.polling.retention
         accounts = {account.id: account for account in new.accounts}
         added = [name for name in accounts if name not in self._members]

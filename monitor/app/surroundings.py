@@ -9,7 +9,8 @@ from typing import TextIO
 
 import msgspec
 
-from monitor.app import parts
+from monitor.app import parts, receiving
+from monitor.app.receiving import Ties
 from monitor.notify import Notifier
 from monitor.settings import Api, Receiver
 from monitor.upstream.transport import Transport
@@ -30,7 +31,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float] = random.random
     """Numbers in [0, 1)."""
     transport: Callable[[Api], Transport] = parts.transport
-    notifier: Callable[[Receiver, Callable[[], datetime]], Notifier] = parts.notifier
+    notifier: Callable[[Receiver, Ties], Notifier] = receiving.notifier
     writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
     reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "store-read")
     stdout: TextIO = sys.stdout

@@ -13,8 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, Pool, event
 from yarl import URL
 
-from monitor.app import Daemon, Surroundings, parts
+from monitor.app import Daemon, Surroundings, parts, receiving
+from monitor.app.receiving import Ties
 from monitor.core.model import Delivery
 from monitor.core.retry import Verdict
 from monitor.notify import Notifier
@@ -159,8 +159,8 @@ async def _daemon(folder: Path, steps: Steps, log: Any) -> None:
     def transport(api: Api) -> Transport:
         return _Wire(steps, parts.transport(api))
 
-    def notifier(receiver: Receiver, now: Callable[[], datetime]) -> Notifier:
-        return _Phone(steps, parts.notifier(receiver, now))
+    def notifier(receiver: Receiver, ties: Ties) -> Notifier:
+        return _Phone(steps, receiving.notifier(receiver, ties))
 
     around = Surroundings(transport=transport, notifier=notifier, stdout=log, serve=False, watch_files=False)
     daemon, stop = Daemon(load(), load, around), asyncio.Event()

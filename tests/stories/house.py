@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from yarl import URL
 
 from monitor.app import Daemon, Surroundings
-from monitor.core.model import Delivery
+from monitor.core.model import About, Delivery
 from monitor.core.retry import Delivered, Verdict
 from monitor.settings import Settings, load_settings
 from monitor.sim.answers import Answer, Broken
@@ -31,6 +31,13 @@ from monitor.upstream.transport import Response, TransportBroken, TransportTimeo
 from tests.inline import InlineExecutor
 
 EPOCH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+
+
+_KINDS: Mapping[str, dict[str, Any]] = {
+    "webhook": {"type": "webhook", "url": "http://127.0.0.1:9", "min_severity": "info"},
+    "alertmanager": {"type": "alertmanager", "urls": ["http://127.0.0.1:9"]},
+    "pagerduty": {"type": "pagerduty", "routing_key_env": "PAGER_KEY"},
+}
 
 
 class Sent:
@@ -73,6 +80,7 @@ class House:
         scenario: Scenario,
         *,
         receivers: Sequence[str] = ("oncall",),
+        kinds: Mapping[str, str] | None = None,
         lane: Mapping[str, Any] | None = None,
         targets: Sequence[Watched] | None = None,
         **settings: Any,
@@ -85,6 +93,8 @@ class House:
         self.world = World(scenario, epoch=EPOCH)
         self.sent: list[Sent] = []
         self.phones = {name: Phone(self, name) for name in receivers}
+        self.kinds: dict[str, str] = dict(kinds or {})
+        """The type of a receiver, by its name; the others are webhooks."""
         self.log = io.StringIO()
         self.lane = {"requests_per_second": 10, "burst": 10, "max_concurrency": 20, **(lane or {})}
         self.settings: dict[str, Any] = settings
@@ -137,7 +147,7 @@ class House:
             now=self.now,
             jitter=lambda: 0.5,
             transport=lambda api: _Wire(self, api.timeout),
-            notifier=lambda receiver, _now: self.phones[receiver.name],
+            notifier=lambda receiver, _ties: self.phones[receiver.name],
             writer=InlineExecutor,
             reader=InlineExecutor,
             stdout=self.log,
@@ -189,7 +199,7 @@ class House:
 
     def load(self) -> Settings:
         keys = {_variable(account.id): account.key for account in self.world.scenario.accounts}
-        return load_settings(self.folder / "monitor.yaml", keys)
+        return load_settings(self.folder / "monitor.yaml", {**keys, "PAGER_KEY": "R0UT1NGK3Y"})
 
     async def reload(self) -> tuple[str, ...]:
         """Write the files, and let the running daemon read them."""
@@ -199,10 +209,7 @@ class House:
     def write(self) -> None:
         """The files as `settings`, `lane`, `accounts`, `targets` and `wishes` say now."""
         accounts = [{"id": name, "api_key_env": _variable(name), **self.lane} for name in self.accounts]
-        receivers = [
-            {"name": name, "type": "webhook", "url": "http://127.0.0.1:9", "min_severity": "info"}
-            for name in self.phones
-        ]
+        receivers = [{"name": name, **_KINDS[self.kinds.get(name, "webhook")]} for name in self.phones]
         tree = {
             "api": {"base_url": "http://127.0.0.1:8", "timeout": "5s"},
             "accounts": accounts,
@@ -270,8 +277,8 @@ class House:
 
     async def alerts(self, name: str | None = None) -> list[str]:
         """The types of what is open, newest first; of the target of that name."""
-        alerts = await self.daemon.store.alerts(self.now())
-        return [alert.type.value for alert in alerts if name is None or alert.name == name]
+        found = await self.daemon.store.open_alerts(self.now(), 4 * 3600.0)
+        return [one.alert.type.value for one in found if name is None or one.alert.event.name == name]
 
     def asked(self, name: str) -> list[float]:
         """When the target of that name was polled."""
@@ -288,11 +295,11 @@ class House:
 
     def repeats_to_the_letter(self) -> None:
         """Whatever falls between, an event that is sent again is the same text under the same id."""
-        bodies: dict[str, bytes] = {}
+        bodies: dict[tuple[str, About], bytes] = {}
         for phone in self.phones.values():
             for _, delivery in phone.calls:
-                assert bodies.setdefault(delivery.event_id, delivery.body) == delivery.body
-                assert json.loads(delivery.body)["id"] == delivery.event_id
+                assert bodies.setdefault((delivery.event_id, delivery.about), delivery.body) == delivery.body
+                assert not delivery.body or json.loads(delivery.body)["id"] == delivery.event_id
 
     def keeps_its_budget(self) -> None:
         """No window of time holds more requests to an account than burst + rate * window."""

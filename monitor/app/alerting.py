@@ -1,0 +1,105 @@
+"""All that lies between a committed event and a person: receivers, deliveries, and the end of alerts."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from monitor.app import receiving
+from monitor.app.receiving import Ties
+from monitor.app.surroundings import StartError, Surroundings
+from monitor.app.tolls import Tolls
+from monitor.closer import Closer
+from monitor.core.model import Delivery, TargetKey
+from monitor.core.pulse import Pulses
+from monitor.deliverer import Deliverer
+from monitor.notify import Notifier
+from monitor.notify.alertmanager import Alertmanager
+from monitor.poller import Announcer, Watched
+from monitor.settings import Receiver, Settings
+from monitor.store import Store, Writer
+from monitor.telemetry import Telemetry
+
+
+class Alerting:
+    def __init__(
+        self,
+        settings: Settings,
+        around: Surroundings,
+        *,
+        in_force: Callable[[], Settings],
+        store: Store,
+        writer: Writer,
+        telemetry: Telemetry,
+        pulses: Pulses,
+        watched: Callable[[], Mapping[TargetKey, Watched]],
+    ) -> None:
+        """`in_force`: the settings of then. `watched`: what is watched now. Raises StartError for a receiver of no use."""
+        self._settings = in_force
+        self._around = around
+        self._store = store
+        self._writer = writer
+        self._telemetry = telemetry
+        self._pulses = pulses
+        ties = Ties(
+            now=around.now,
+            casebook=store,
+            external_url=settings.server.external_url,
+            started_at=around.now(),
+            hold=lambda: in_force().alerts.hold,
+            alive=self._alive,
+            tolls=Tolls(lambda: watched().values()),
+            fault=telemetry.fault,
+        )
+        receivers = settings.receivers
+        self.notifiers = {receiver.name: self._notifier(receiver, ties) for receiver in receivers}
+        self.deliverer = Deliverer(
+            [receiving.delivered(receiver, self.notifiers[receiver.name]) for receiver in receivers],
+            store,
+            writer,
+            now=around.now,
+            jitter=around.jitter,
+            report=telemetry.delivery,
+            fault=telemetry.fault,
+        )
+
+    def attach(self, announcer: Announcer) -> None:
+        """Who commits the end of alerts."""
+        self.closer = Closer(
+            self._store,
+            announcer,
+            now=self._around.now,
+            hold=lambda: self._settings().alerts.hold,
+            is_watched=lambda key: key in self._settings().watchlist.targets,
+            report=self._telemetry.account,
+            count=self._telemetry.alerts_open,
+            fault=self._telemetry.fault,
+        )
+
+    def resenders(self) -> Iterator[tuple[str, Alertmanager]]:
+        """Receivers with a loop of their own."""
+        for name, notifier in self.notifiers.items():
+            if isinstance(notifier, Alertmanager):
+                yield name, notifier
+
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        self.deliverer.offer(deliveries)
+
+    def pending(self) -> Mapping[str, tuple[int, datetime | None]]:
+        """Per receiver, how much it waits for, and since when. Called by scrapes, in a thread of theirs."""
+        oldest = self.deliverer.oldest()
+        return {name: (count, oldest[name]) for name, count in self.deliverer.pending().items()}
+
+    def acknowledges(self) -> Mapping[str, bool]:
+        """Per receiver, whether it took what it was sent last."""
+        return {**self.deliverer.acknowledges(), **{name: one.well for name, one in self.resenders()}}
+
+    def _notifier(self, receiver: Receiver, ties: Ties) -> Notifier:
+        try:
+            return self._around.notifier(receiver, ties)
+        except ValueError as error:
+            raise StartError(f"receivers[{receiver.name}]: {error}") from error
+
+    def _alive(self) -> bool:
+        """Whether every loop turns and the store commits."""
+        now = asyncio.get_running_loop().time()
+        return self._writer.available and all(loop.turns for loop in self._pulses.loops(now).values())
