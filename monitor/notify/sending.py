@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from monitor import __version__
 from monitor.core.retry import Again, Verdict
 from monitor.core.units import format_duration
 from monitor.notify import answers
+from monitor.notify.tls import Contexts, Tls
 
 _MAX_ANSWER = 64 * 1024
 _MAX_READING = 2.0
@@ -23,17 +25,40 @@ _KEEP_ALIVE = 4.0
 """Seconds. Servers close idle connections after 5 s and more; who closes first never posts into a closed one."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What came of one request."""
+
+    verdict: Verdict
+    status: int | None = None
+    """Of HTTP; None where no answer came."""
+
+
 class Sender:
     """Requests to one URL. Opens its connections on first use, in the loop that runs then."""
 
-    def __init__(self, url: str, *, timeout: float, now: Callable[[], datetime]) -> None:
-        """`timeout`: seconds until the status of an answer must be there. Raises ValueError for what is no URL."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        now: Callable[[], datetime],
+        path: str = "",
+        tls: Tls | None = None,
+    ) -> None:
+        """`timeout`: seconds until the status of an answer must be there. `path`: a known one, below that of the URL.
+
+        Raises ValueError for what is no URL, OSError where a file of `tls` cannot be used.
+        """
         self._url = URL(url)
         if self._url.scheme not in ("http", "https") or not self._url.host:
             raise ValueError("expected the receiver's URL to begin with http:// or https:// and a host")
         self._timeout = timeout
         self._now = now
         self._secrets = answers.secrets_of(self._url)
+        if path:
+            self._url = self._url.joinpath(*path.split("/")).with_query(self._url.query)
+        self._contexts = Contexts(tls) if tls is not None else None
+        self._server_name = tls.server_name if tls is not None else None
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -41,14 +66,25 @@ class Sender:
 
     async def post(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Verdict:
         """One request. `secrets`: what an answer must not repeat, beyond what the URL holds."""
+        return (await self.ask(body, headers, secrets)).verdict
+
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer:
+        """As `post`, for who must know the status."""
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._open().post(self._url, data=body, headers=headers, allow_redirects=False)
+                response = await self._open().post(
+                    self._url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    ssl=self._contexts.current() if self._contexts is not None else True,
+                    server_hostname=self._server_name,
+                )
         except (aiohttp.ClientError, OSError) as error:  # OSError: TimeoutError, and what aiohttp leaves as it is
-            return self._trouble(error)
+            return Answer(self._trouble(error))
         async with response:
             text = answers.withhold(await _text(response, min(self._timeout, _MAX_READING)), [*self._secrets, *secrets])
-            return answers.verdict(response.status, response.headers, text, self._now())
+            return Answer(answers.verdict(response.status, response.headers, text, self._now()), response.status)
 
     async def close(self) -> None:
         if self._session is not None:

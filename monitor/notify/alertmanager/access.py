@@ -1,0 +1,57 @@
+"""How the monitor proves to an Alertmanager who it is."""
+
+import base64
+import dataclasses
+from collections.abc import Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Nothing, a user with a password, or a bearer token.
+
+    The callables are asked at every request and raise OSError or ValueError where a secret cannot be read.
+    """
+
+    username: str | None = dataclasses.field(default=None, repr=False)
+    password: Callable[[], str] | None = dataclasses.field(default=None, repr=False)
+    bearer: Callable[[], str] | None = dataclasses.field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.username is not None or self.bearer is not None
+
+
+class Credentials:
+    """The header of an `Access`; where it cannot be read, the last one that could be goes on being used."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._last: tuple[dict[str, str], tuple[str, ...]] | None = None
+
+    def __repr__(self) -> str:
+        return "Credentials()"
+
+    def read(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The headers, and what of them is secret. Raises OSError or ValueError where they never could be read."""
+        try:
+            self._last = _headers(self._access)
+        except (OSError, ValueError):
+            if self._last is None:
+                raise
+        return self._last
+
+
+def _headers(access: Access) -> tuple[dict[str, str], tuple[str, ...]]:
+    if access.bearer is not None:
+        token = access.bearer()
+        return {"Authorization": f"Bearer {_one_line(token)}"}, (token,)
+    if access.username is not None:
+        password = access.password() if access.password is not None else ""
+        basic = base64.b64encode(f"{access.username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {basic}"}, (access.username, password, basic)
+    return {}, ()
+
+
+def _one_line(token: str) -> str:
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("the token holds what no header may hold")
+    return token

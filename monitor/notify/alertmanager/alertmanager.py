@@ -1,0 +1,215 @@
+"""The receiver: tells every instance of every alert, and tells them all again and again."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from yarl import URL
+
+from monitor.core.model import About, Alert, Delivery, Incident
+from monitor.core.retry import Again, Delivered, Verdict
+from monitor.notify.alertmanager import payload
+from monitor.notify.alertmanager.access import Access, Credentials
+from monitor.notify.alertmanager.known import Known
+from monitor.notify.alertmanager.payload import Posting
+from monitor.notify.alertmanager.peer import BATCH, OLD_NEWS, Channel, Peer
+from monitor.notify.notifier import Casebook
+from monitor.notify.sending import Sender
+from monitor.notify.tls import Tls
+
+API: Final = "api/v2/alerts"
+RESOLVED_FOR: Final = 900.0
+"""Seconds that an alert which ended is told again."""
+_LASTS = 4
+"""An open alert ends after so many rounds without news of it."""
+_TURN = 10.0
+"""Seconds; an idle loop turns at least so often, and says so."""
+_CLOSE_ENOUGH = 1e-6
+"""Seconds."""
+
+
+class Alertmanager:
+    """`send` is acknowledged once one instance has the news; the others get it meanwhile, or with the next round.
+
+    An instance that is sick is left to the rounds, as long as another one is well.
+    """
+
+    def __init__(
+        self,
+        receiver: str,
+        urls: Sequence[str],
+        *,
+        casebook: Casebook,
+        now: Callable[[], datetime],
+        external_url: str,
+        hold: Callable[[], float],
+        alive: Callable[[], bool],
+        started_at: datetime,
+        fault: Callable[[str, Exception], None],
+        resend: float = 60.0,
+        timeout: float = 10.0,
+        access: Access | None = None,
+        tls: Tls | None = None,
+        connect: Callable[[str], Channel] | None = None,
+    ) -> None:
+        """`resend` and `timeout` in seconds. `hold`: seconds that an event alert stays open now, for the texts.
+
+        `alive`: whether the Watchdog may be told. `fault` hears of our own errors in `run`, with the loop's name.
+        `connect`: what reaches the instance at a URL, instead of HTTP.
+        Raises ValueError for what is no URL or has a second set of credentials, OSError for files of `tls`.
+        """
+        if access and any(URL(url).user is not None for url in urls):
+            raise ValueError("expected credentials either in the receiver's URLs or beside them, not both")
+        self._receiver = receiver
+        self._casebook = casebook
+        self._now = now
+        self._external_url = external_url
+        self._hold = hold
+        self._alive = alive
+        self._watchdog = payload.watchdog(external_url=external_url, started_at=started_at)
+        self._fault = fault
+        self._resend = resend
+        self._known = Known(max(RESOLVED_FOR, _LASTS * resend))
+        credentials = Credentials(access or Access())
+        connect = connect or (lambda url: Sender(url, timeout=timeout, now=now, path=API, tls=tls))
+        self._peers = [
+            Peer(connect(url), credentials, self._known, now=now, lasts=_LASTS * resend) for url in dict.fromkeys(urls)
+        ]
+        self._telling: set[asyncio.Task[Verdict]] = set()
+
+    def __repr__(self) -> str:
+        return f"Alertmanager({self._receiver}, {self._peers})"
+
+    @property
+    def well(self) -> bool:
+        """Whether some instance took what was last posted to it."""
+        return any(peer.acknowledged for peer in self._peers)
+
+    async def send(self, delivery: Delivery) -> Verdict:
+        """Tells what holds now, which may be more than when the delivery was made. Raises what the casebook raises."""
+        posting = await self._what_holds(delivery)
+        if posting is None:
+            return OLD_NEWS
+        self._known.hear(posting, self._now())
+        well = [peer for peer in self._peers if not peer.sick]
+        sick = [peer for peer in self._peers if peer.sick]
+        verdict = await self._tell(well, posting) if well else None
+        if isinstance(verdict, Delivered) or (verdict is not None and not sick):
+            return verdict
+        return _worst([await self._tell(sick, posting), *([verdict] if verdict is not None else [])])
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        """For ever, a round each `resend` seconds, the first one at once. `beat`: every instance's loop has turned."""
+        turned: set[Peer] = set()
+
+        def turn(peer: Peer) -> None:
+            turned.add(peer)
+            if len(turned) == len(self._peers):
+                turned.clear()
+                beat()
+
+        async with asyncio.TaskGroup() as loops:
+            for peer in self._peers:
+                loops.create_task(self._rounds(peer, lambda peer=peer: turn(peer)))  # type: ignore[misc]
+
+    async def close(self) -> None:
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        for peer in self._peers:
+            await peer.close()
+
+    # --- one delivery ---------------------------------------------------------------------------------------
+
+    async def _what_holds(self, delivery: Delivery) -> Posting | None:
+        match delivery.about:
+            case About.ALERT_OPENED | About.ALERT_CLOSED:
+                alert = await self._casebook.alert(delivery.event_id)
+                return self._of_alert(alert) if alert is not None else None
+            case About.INCIDENT_OPENED | About.INCIDENT_GREW | About.INCIDENT_CLOSED:
+                incident = await self._casebook.incident(delivery.event_id)
+                return self._of_storm(incident) if incident is not None else None
+            case About.EVENT:
+                raise ValueError("a receiver of alerts was given a delivery about an event")
+            case _:
+                assert_never(delivery.about)
+
+    async def _tell(self, peers: Iterable[Peer], posting: Posting) -> Verdict:
+        """All of them at once, until the first one has it."""
+        telling = {asyncio.create_task(_post_one(peer, posting)) for peer in peers}
+        for task in telling:
+            self._telling.add(task)
+            task.add_done_callback(self._told)
+        verdicts: list[Verdict] = []
+        while telling:
+            done, telling = await asyncio.wait(telling, return_when=asyncio.FIRST_COMPLETED)
+            verdicts += [task.result() for task in done]
+            if (success := next((one for one in verdicts if isinstance(one, Delivered)), None)) is not None:
+                return success
+        return _worst(verdicts)
+
+    def _told(self, task: asyncio.Task[Verdict]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._fault(f"tell {self._receiver}", error)
+
+    # --- all of it, again and again -------------------------------------------------------------------------
+
+    async def _rounds(self, peer: Peer, turn: Callable[[], None]) -> None:
+        time = asyncio.get_running_loop().time
+        while True:
+            due = time() + self._resend
+            try:
+                await self._round(peer, turn)
+            except Exception as error:  # noqa: BLE001 - the one broad except of this loop
+                self._fault(f"resend {self._receiver}", error)
+            turn()
+            await asyncio.sleep(0)
+            while (left := due - time()) > _CLOSE_ENOUGH:
+                await asyncio.sleep(min(left, _TURN))
+                turn()
+
+    async def _round(self, peer: Peer, turn: Callable[[], None]) -> None:
+        """Everything that this instance must know; the Watchdog only where all of it could be read and sent."""
+        self._known.forget(self._now())
+        async with contextlib.aclosing(self._pages()) as pages:
+            async for page in pages:
+                for posting in page:
+                    self._known.hear(posting, self._now())
+                await peer.post(page)
+                turn()
+                if peer.sick:
+                    return
+        if self._alive():
+            (verdict,) = await peer.post([self._watchdog])
+            peer.acknowledged = isinstance(verdict, Delivered)
+
+    async def _pages(self) -> AsyncGenerator[list[Posting], None]:
+        ended_after = self._now() - timedelta(seconds=RESOLVED_FOR)
+        after, more = "", True
+        while more:
+            alerts = await self._casebook.alerts_of(self._receiver, after=after, limit=BATCH, ended_after=ended_after)
+            if alerts:
+                yield [self._of_alert(alert) for alert in alerts]
+                after = alerts[-1].id
+            more = len(alerts) == BATCH
+        if storms := await self._casebook.storms_of(self._receiver, ended_after=ended_after):
+            yield [self._of_storm(storm) for storm in storms]
+
+    def _of_alert(self, alert: Alert) -> Posting:
+        return payload.of_alert(alert, external_url=self._external_url, hold=self._hold())
+
+    def _of_storm(self, incident: Incident) -> Posting:
+        return payload.of_storm(incident, external_url=self._external_url, hold=self._hold())
+
+
+async def _post_one(peer: Peer, posting: Posting) -> Verdict:
+    (verdict,) = await peer.post([posting])
+    return verdict
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of those without success: who may take it later counts more than who never will."""
+    return max(verdicts, key=lambda one: (isinstance(one, Again), isinstance(one, Again) and one.whole))

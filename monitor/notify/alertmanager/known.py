@@ -1,0 +1,50 @@
+"""Which news is old: what ended since it was read must not open again, what opened since must not end. Pure."""
+
+from datetime import datetime, timedelta
+
+from monitor.notify.alertmanager.payload import Posting
+
+
+class Known:
+    """What was last heard of each alert; nothing that was not heard of for `memory` seconds.
+
+    Alerts may share all labels, as two executions of one step do; for Alertmanager they are one, open while one of them
+    is. An id that ended never opens again.
+    """
+
+    def __init__(self, memory: float) -> None:
+        """`memory`: longer than it takes from reading a posting until it is posted."""
+        self._memory = timedelta(seconds=memory)
+        self._open: dict[str, dict[str, datetime]] = {}
+        """When each id was last heard of, by key."""
+        self._ended: dict[str, datetime] = {}
+
+    def __len__(self) -> int:
+        return len(self._ended) + sum(map(len, self._open.values()))
+
+    def hear(self, posting: Posting, now: datetime) -> None:
+        """Of what was read from the casebook, in any order."""
+        ids = self._open.setdefault(posting.key, {})
+        if posting.ended_at is not None:
+            self._ended[posting.id] = now
+        if posting.id in self._ended:
+            ids.pop(posting.id, None)
+        else:
+            ids[posting.id] = now
+        if not ids:
+            del self._open[posting.key]
+
+    def is_news(self, posting: Posting) -> bool:
+        """Whether it still holds, for Alertmanager."""
+        if posting.ended_at is None:
+            return posting.id not in self._ended
+        return posting.key not in self._open
+
+    def forget(self, now: datetime) -> None:
+        """What was not heard of for long."""
+        self._ended = self._fresh(self._ended, now)
+        fresh = {key: self._fresh(ids, now) for key, ids in self._open.items()}
+        self._open = {key: ids for key, ids in fresh.items() if ids}
+
+    def _fresh(self, heard: dict[str, datetime], now: datetime) -> dict[str, datetime]:
+        return {one: at for one, at in heard.items() if now - at <= self._memory}

@@ -1,0 +1,139 @@
+"""What Alertmanager is told of an alert, a storm, and the monitor itself. Pure.
+
+Labels are the identity, so they never change while an alert is open; all that varies is an annotation.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from monitor.core import prose
+from monitor.core.labels import alert_labels, fingerprint
+from monitor.core.links import link_of, link_to
+from monitor.core.model import Alert, AlertEnd, Event, Incident
+from monitor.core.moments import format_moment
+
+_OF_A_STORM = ("alertname", "severity", "account", "definition", "step", "cause", "fault_group")
+"""Labels that all members share; the target and its own labels differ."""
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert of Alertmanager's, but for what depends on when it is posted."""
+
+    id: str
+    """Of the alert or incident."""
+    key: str
+    """The same for the same labels: Alertmanager takes such postings for one alert."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    """When it happened."""
+    opened_at: datetime
+    """When it was observed; of two with the same labels the later one is shown."""
+    ended_at: datetime | None = None
+    link: str
+
+
+def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
+    """`hold`: seconds that an event alert stays open, for the words of its end."""
+    event = alert.event
+    labels = alert_labels(event, alert.fault_group)
+    link = link_of(event, external_url)
+    return Posting(
+        id=alert.id,
+        key=fingerprint(labels),
+        labels=labels,
+        annotations=_texts(
+            summary=event.summary,
+            description=prose.body(event, link=link),
+            **_facts(event),
+            ended=prose.ended(alert.end, hold=hold) if alert.end is not None else "",
+        ),
+        starts_at=event.time,
+        opened_at=alert.opened_at,
+        ended_at=alert.ended_at,
+        link=link,
+    )
+
+
+def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
+    """One alert for all members of an incident, those included that were told one by one."""
+    event = incident.event
+    of_the_first = alert_labels(event, incident.fault_group)
+    labels = {name: of_the_first[name] for name in _OF_A_STORM if name in of_the_first} | {"storm": "true"}
+    end = AlertEnd.EXPIRED if incident.expired else AlertEnd.RESOLVED
+    return Posting(
+        id=incident.id,
+        key=fingerprint(labels),
+        labels=labels,
+        annotations=_texts(
+            summary=prose.incident_title(incident),
+            description=prose.incident_body(incident, tolls=(), external_url=external_url),
+            **_facts(event),
+            count=str(incident.members),
+            first_at=format_moment(incident.first_at),
+            last_at=format_moment(incident.last_at),
+            samples="\n".join(link_to(one.key, external_url) for one in incident.samples if one.key is not None),
+            ended=prose.ended(end, hold=hold) if incident.ended_at is not None else "",
+        ),
+        starts_at=incident.first_at,
+        opened_at=incident.opened_at,
+        ended_at=incident.ended_at,
+        link=link_of(event, external_url),
+    )
+
+
+def watchdog(*, external_url: str, started_at: datetime) -> Posting:
+    """The alert that is always open: where it is missing, the monitor or the way from it is broken."""
+    labels = {"alertname": "Watchdog", "severity": "none", "monitor": external_url}
+    return Posting(
+        id="watchdog",
+        key=fingerprint(labels),
+        labels=labels,
+        annotations={
+            "summary": "The workflow monitor is alive",
+            "description": "This alert is always open. When it ends, the monitor, its store, or the way from it to "
+            "this Alertmanager has failed, and silence means nothing any more.",
+        },
+        starts_at=started_at,
+        opened_at=started_at,
+        link=f"{external_url.rstrip('/')}/",
+    )
+
+
+def encode(posting: Posting, *, now: datetime, lasts: float) -> bytes:
+    """One element of the list that is posted. `lasts`: seconds until what is open ends, if it is not told again."""
+    starts_at = min(posting.starts_at, now)
+    ends_at = now + timedelta(seconds=lasts) if posting.ended_at is None else max(posting.ended_at, starts_at)
+    return _ENCODER.encode(
+        {
+            "labels": posting.labels,
+            "annotations": posting.annotations,
+            "startsAt": format_moment(starts_at),
+            "endsAt": format_moment(ends_at),
+            "generatorURL": posting.link,
+        }
+    )
+
+
+def _facts(event: Event) -> dict[str, str]:
+    """What differs between two events with the same labels."""
+    return {
+        "event_id": event.id,
+        "occurred_at": _moment(event.occurred_at),
+        "observed_at": _moment(event.observed_at),
+        "last_seen_at": _moment(event.last_seen_at),
+        "error": event.errors[0].message if event.errors else "",
+        "runbook_url": event.labels.get("runbook", ""),
+    }
+
+
+def _moment(moment: datetime | None) -> str:
+    return format_moment(moment) if moment is not None else ""
+
+
+def _texts(**texts: str) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text}
