@@ -1,5 +1,7 @@
 """Whether the loops of the daemon turn: liveness counts turns, never successes."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -7,6 +9,26 @@ class LoopHealth(msgspec.Struct, frozen=True, gc=False):
     turns: bool
     idle: float
     """Seconds since it last turned."""
+
+
+def why_silent(
+    loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]
+) -> str | None:
+    """Why the monitor must not say that all is well, for a log; None: it does its work.
+
+    `acknowledges`: of every receiver, whether it is known to take what it is sent. One that does is enough: through it
+    people hear of what ails the others.
+    """
+    reasons = []
+    if stuck := sorted(loop for loop, health in loops.items() if not health.turns):
+        reasons.append(f"loops are stuck: {', '.join(stuck)}")
+    if not store_available:
+        reasons.append("the store does not take commits")
+    if not acknowledges:
+        reasons.append("there is no receiver")
+    elif not any(acknowledges.values()):
+        reasons.append(f"no receiver acknowledges: {', '.join(sorted(acknowledges))}")
+    return "; ".join(reasons) or None
 
 
 class Pulses:

@@ -111,6 +111,23 @@ class StoreRecord(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
 
 
+class HeartbeatOutcome(enum.StrEnum):
+    PINGED = "pinged"
+    FAILED = "failed"
+    """It was sent, and not acknowledged."""
+    WITHHELD = "withheld"
+    """On purpose: the monitor does not do its work."""
+
+
+class HeartbeatRecord(msgspec.Struct, frozen=True, gc=False):
+    """The turn of the heartbeat came."""
+
+    at: datetime
+    outcome: HeartbeatOutcome
+    detail: str = ""
+    """Why it was withheld, or what came in place of an acknowledgement; without secrets."""
+
+
 class PollTrace(msgspec.Struct, frozen=True, gc=False):
     """What one poll of a target saw; the last few are shown on the target's page."""
 

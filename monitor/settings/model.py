@@ -134,7 +134,7 @@ class Heartbeat(Section):
     allow_http: Flag = default("false")
     """Plain http to other machines, too."""
     url: Annotated[str, Written(urls.web_url, URL)] = Field(repr=False)
-    """Pinged by GET while every loop turns, the store commits and a receiver acknowledges. It is shown nowhere."""
+    """Pinged by POST while every loop turns, the store commits and a receiver acknowledges. It is shown nowhere."""
     interval: Annotated[float, duration("1s", "1d")] = default("1m")
 
     @field_validator("url")

@@ -124,6 +124,11 @@ class Families:
             "workflow_monitor_store_available",
             "1 while the store takes commits, 0 from the first one that failed until one succeeds.",
         )
+        self.heartbeat_success_at = gauge(
+            "workflow_monitor_heartbeat_last_success_timestamp_seconds",
+            "When a ping of the heartbeat was last acknowledged, in seconds since the epoch; 0 before the first.",
+        )
+        self.alerts_open = gauge("workflow_monitor_alerts_open", "Alerts that are open now.", "severity")
         self.faults = counter(
             "workflow_monitor_faults_total", "Faults of the monitor itself that one of its loops survived.", "loop"
         )

@@ -2,7 +2,8 @@
 
 Names of lines: `poll`, `poll.failing`, `poll.recovered`, `account.failing`, `account.recovered`, `request`; the type
 of an event; `delivery`, `delivery.failing`, `delivery.recovered`, `delivery.dead`; `lane.closed`, `lane.opened`,
-`lane.rate`; `config.loaded`, `config.refused`; `store.unavailable`, `store.available`; `fault`.
+`lane.rate`; `config.loaded`, `config.refused`; `store.unavailable`, `store.available`; `heartbeat.failing`,
+`heartbeat.withheld`, `heartbeat.recovered`; `fault`.
 """
 
 import logging
@@ -18,6 +19,8 @@ from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,
     DeliveryRecord,
+    HeartbeatOutcome,
+    HeartbeatRecord,
     LaneRecord,
     PollRecord,
     ReloadRecord,
@@ -43,6 +46,7 @@ class Journal:
         self._undelivered: dict[str, set[str]] = {}
         self._open: dict[str, bool] = {}
         self._store_available = True
+        self._heartbeat = HeartbeatOutcome.PINGED
         self._faults: dict[tuple[str, str, int], int] = {}
 
     def request(self, record: RequestRecord) -> None:
@@ -123,6 +127,18 @@ class Journal:
                 self._log.info("store.available")
             else:
                 self._log.error("store.unavailable", detail=record.detail)
+
+    def heartbeat(self, record: HeartbeatRecord) -> None:
+        if record.outcome is self._heartbeat:
+            return
+        self._heartbeat = record.outcome
+        match record.outcome:
+            case HeartbeatOutcome.PINGED:
+                self._log.info("heartbeat.recovered")
+            case HeartbeatOutcome.FAILED:
+                self._log.error("heartbeat.failing", detail=record.detail)
+            case HeartbeatOutcome.WITHHELD:
+                self._log.error("heartbeat.withheld", detail=record.detail)
 
     def fault(self, loop: str, error: BaseException) -> None:
         """The traceback with the 1st, 10th, 100th... time that the same place failed in the same way."""

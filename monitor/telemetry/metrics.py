@@ -22,6 +22,8 @@ from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,
     DeliveryRecord,
+    HeartbeatOutcome,
+    HeartbeatRecord,
     LaneRecord,
     PollRecord,
     ReloadRecord,
@@ -81,6 +83,7 @@ class Metrics:
             registry.register(collector)
         ProcessCollector(registry=registry)
         self._families.store_available.set(1)
+        self.alerts_open({})
         self._accounts: dict[str, _Account] = {}
         self._definitions: set[tuple[str, str]] = set()
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
@@ -229,6 +232,14 @@ class Metrics:
 
     def store(self, record: StoreRecord) -> None:
         self._families.store_available.set(record.available)
+
+    def heartbeat(self, record: HeartbeatRecord) -> None:
+        if record.outcome is HeartbeatOutcome.PINGED:
+            self._families.heartbeat_success_at.set(record.at.timestamp())
+
+    def alerts_open(self, counts: Mapping[Severity, int]) -> None:
+        for severity in Severity:
+            self._families.alerts_open.labels(severity.value).set(counts.get(severity, 0))
 
     def fault(self, loop: str) -> None:
         self._families.faults.labels(loop).inc()

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
-from monitor.core.model import Status, Target, TargetState
+from monitor.core.model import Severity, Status, Target, TargetState
 from monitor.core.records import (
     AccountRecord,
     DeliveryRecord,
+    HeartbeatRecord,
     LaneRecord,
     PollRecord,
     ReloadRecord,
@@ -87,6 +88,14 @@ class Telemetry:
     def store(self, record: StoreRecord) -> None:
         self._metrics.store(record)
         self._journal.store(record)
+
+    def heartbeat(self, record: HeartbeatRecord) -> None:
+        self._metrics.heartbeat(record)
+        self._journal.heartbeat(record)
+
+    def alerts_open(self, counts: Mapping[Severity, int]) -> None:
+        """How many alerts are open now; a severity that is not there has none."""
+        self._metrics.alerts_open(counts)
 
     def fault(self, loop: str, error: Exception) -> None:
         """A fault of ours that `loop` survived."""

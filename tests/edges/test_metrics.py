@@ -32,6 +32,8 @@ from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,
     DeliveryRecord,
+    HeartbeatOutcome,
+    HeartbeatRecord,
     LaneRecord,
     PollRecord,
     ReloadRecord,
@@ -172,7 +174,13 @@ def test_a_metric_is_as_the_contract_names_it(scene: Scene, name: str) -> None:
     assert family.documentation
 
 
-OF_OURSELVES = {"workflow_monitor_faults", "workflow_monitor_store_available", "workflow_monitor_loop_idle_seconds"}
+OF_OURSELVES = {
+    "workflow_monitor_faults",
+    "workflow_monitor_store_available",
+    "workflow_monitor_loop_idle_seconds",
+    "workflow_monitor_heartbeat_last_success_timestamp_seconds",
+    "workflow_monitor_alerts_open",
+}
 
 
 def test_there_is_no_metric_beside_the_contract_but_those_about_ourselves(scene: Scene) -> None:
@@ -338,6 +346,26 @@ def test_the_store_takes_commits_until_it_is_said_that_it_does_not(scene: Scene)
     assert scene.value(name) == 0.0
     scene.telemetry.store(StoreRecord(available=True))
     assert scene.value(name) == 1.0
+
+
+def test_open_alerts_are_counted_by_severity_from_the_start(scene: Scene) -> None:
+    def shown() -> list[float | None]:
+        return [scene.value("workflow_monitor_alerts_open", severity=severity.value) for severity in Severity]
+
+    assert shown() == [0.0, 0.0, 0.0]
+    scene.telemetry.alerts_open({Severity.CRITICAL: 2, Severity.WARNING: 5})
+    scene.telemetry.alerts_open({Severity.WARNING: 4})
+    assert scene.value("workflow_monitor_alerts_open", severity="warning") == 4.0
+    assert sorted(shown(), key=str) == [0.0, 0.0, 4.0]
+
+
+def test_the_heartbeat_shows_when_it_was_last_acknowledged(scene: Scene) -> None:
+    name = "workflow_monitor_heartbeat_last_success_timestamp_seconds"
+    assert scene.value(name) == 0.0
+    scene.telemetry.heartbeat(HeartbeatRecord(NOW, HeartbeatOutcome.PINGED))
+    for outcome in (HeartbeatOutcome.FAILED, HeartbeatOutcome.WITHHELD):
+        scene.telemetry.heartbeat(HeartbeatRecord(NOW + timedelta(minutes=1), outcome, "why"))
+    assert scene.value(name) == NOW.timestamp()
 
 
 def test_a_loop_shows_how_long_ago_it_turned_as_long_as_it_runs(scene: Scene) -> None:

@@ -1,0 +1,24 @@
+"""One ping of a dead man's switch: a POST without a body, which all the usual ones take."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from monitor.core.retry import Verdict
+from monitor.notify.sending import Sender
+
+
+class Ping:
+    """Calling it pings. The URL, which may hold a token, is in no verdict."""
+
+    def __init__(self, url: str, *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
+        """`timeout` in seconds. Raises ValueError for what is no URL."""
+        self._sender = Sender(url, timeout=timeout, now=now)
+
+    def __repr__(self) -> str:
+        return f"Ping({self._sender!r})"
+
+    async def __call__(self) -> Verdict:
+        return await self._sender.post(b"", {})
+
+    async def close(self) -> None:
+        await self._sender.close()
