@@ -11,9 +11,7 @@ class LoopHealth(msgspec.Struct, frozen=True, gc=False):
     """Seconds since it last turned."""
 
 
-def why_silent(
-    loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]
-) -> str | None:
+def why_silent(loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]) -> str | None:
     """Why the monitor must not say that all is well, for a log; None: it does its work.
 
     `acknowledges`: of every receiver, whether it is known to take what it is sent. One that does is enough: through it
