@@ -51,6 +51,22 @@ class Observer(Protocol):
     def fault(self, loop: str, error: Exception) -> None: ...
 
 
+class Follower(Protocol):
+    """Who goes along with every target that is polled."""
+
+    def watch(self, watched: Watched) -> None: ...
+    def forget(self, key: TargetKey) -> None: ...
+    def turned(self, watched: Watched) -> None: ...
+
+
+class Nobody:
+    """Goes along with nothing."""
+
+    def watch(self, watched: Watched) -> None: ...
+    def forget(self, key: TargetKey) -> None: ...
+    def turned(self, watched: Watched) -> None: ...
+
+
 Beliefs = Callable[[Collection[TargetKey]], Awaitable[Mapping[TargetKey, tuple[TargetState, datetime | None]]]]
 """What the store believes of these targets, with when they were last seen; those never seen are absent."""
 
@@ -161,6 +177,8 @@ class Scheduler:
         self._now = now
         self._jitter = jitter
         self.retention = retention
+        self.follower: Follower = Nobody()
+        """Hears of every target that is watched, now or otherwise; that is polled no more; and whose turn has ended."""
         self.watched: dict[TargetKey, Watched] = {}
         """Every target that is shown: those that are polled, and those that ended within the retention."""
         self._targets: Mapping[TargetKey, Target] = {}
@@ -223,6 +241,8 @@ class Scheduler:
             round_.schedule.remove(key)
             self._ended[key] = None
         round_.done(key, watched.failures, self._jitter() if watched.failures else 0.0)
+        if key in self.watched:
+            self.follower.turned(self.watched[key])
 
     def forgive(self, account: str) -> None:
         """An outage is over: targets that backed off because of it get their pace again."""
@@ -232,6 +252,21 @@ class Scheduler:
             if round_.schedule.forgive(loop.time(), _CHUNK):
                 loop.call_soon(self.forgive, account)
             round_.wake()
+
+    def hasten(self, key: TargetKey) -> bool:
+        """Poll a target as soon as its lane lets it through; False where that will not be soon."""
+        round_ = self._rounds.get(key.account)
+        if round_ is None or not round_.gate.open:
+            return False
+        if not round_.schedule.hasten(key, asyncio.get_running_loop().time()):
+            return False
+        round_.wake()
+        return True
+
+    def under_way(self, key: TargetKey) -> bool:
+        """Whether a turn of the target has not ended yet."""
+        round_ = self._rounds.get(key.account)
+        return round_ is not None and round_.schedule.under_way(key)
 
     # --- what is watched ---
 
@@ -268,12 +303,14 @@ class Scheduler:
             self._ended[target.key] = None
         else:
             self._rounds[target.key.account].add(target)
+            self.follower.watch(watched)
 
     def _remove(self, key: TargetKey) -> None:
         watched = self.watched.pop(key, None)
         self._ended.pop(key, None)
         if watched is not None:
             self._observer.target_removed(watched.target, watched.state)
+            self.follower.forget(key)
         if (round_ := self._rounds.get(key.account)) is not None:
             round_.schedule.remove(key)
 
@@ -287,6 +324,7 @@ class Scheduler:
         if watched.ended_at is None:
             now = asyncio.get_running_loop().time()
             self._rounds[target.key.account].schedule.change(target.key, target.interval, now)
+            self.follower.watch(watched)
 
     def _expired(self, ended_at: datetime) -> bool:
         return self._now() - ended_at > timedelta(seconds=self.retention)

@@ -58,6 +58,13 @@ class AccountRecord(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
+class OverdueRecord(msgspec.Struct, frozen=True, gc=False):
+    """Something about a target became overdue, or is so no more, without a poll: the events that were stored."""
+
+    target: Target
+    events: tuple[Event, ...]
+
+
 class LaneRecord(msgspec.Struct, frozen=True, gc=False):
     """A lane changed: opened, closed, or learned another rate."""
 

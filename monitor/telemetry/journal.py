@@ -22,6 +22,7 @@ from monitor.core.records import (
     HeartbeatOutcome,
     HeartbeatRecord,
     LaneRecord,
+    OverdueRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -70,6 +71,9 @@ class Journal:
         self._troubles.forget(key)
 
     def account(self, record: AccountRecord) -> None:
+        self._events(record.events)
+
+    def overdue(self, record: OverdueRecord) -> None:
         self._events(record.events)
 
     def _events(self, events: Iterable[Event]) -> None:

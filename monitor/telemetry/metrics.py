@@ -81,6 +81,8 @@ class Metrics:
         self._pending = PendingDeliveries(pending)
         for collector in (self._census, self._named, self._pending, Loops(idle)):
             registry.register(collector)
+        for loop in ("deadlines", "definitions"):
+            self._families.faults.labels(loop)
         ProcessCollector(registry=registry)
         self._families.store_available.set(1)
         self.alerts_open({})

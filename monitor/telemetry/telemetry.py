@@ -11,6 +11,7 @@ from monitor.core.records import (
     DeliveryRecord,
     HeartbeatRecord,
     LaneRecord,
+    OverdueRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -72,6 +73,10 @@ class Telemetry:
     def account(self, record: AccountRecord) -> None:
         self._metrics.account(record)
         self._journal.account(record)
+
+    def overdue(self, record: OverdueRecord) -> None:
+        self._metrics.events(record.events)
+        self._journal.overdue(record)
 
     def lane(self, record: LaneRecord) -> None:
         self._metrics.lane(record)

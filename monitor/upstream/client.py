@@ -107,8 +107,9 @@ class Client:
         Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
         before one of them after `patience` seconds in which the lane was open.
         """
-        permit = await self._gates[account].patient(patience)
-        if account not in self._gates:
+        gate = self._gates.get(account)
+        permit = await gate.patient(patience) if gate is not None else None
+        if permit is None or self._gates.get(account) is not gate:
             return Failed(Outcome.CONNECTION, "the account is not configured any more")
         key = TargetKey(account, definition, "")
         return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_definitions)

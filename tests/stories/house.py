@@ -102,6 +102,8 @@ class House:
         self.targets = list(watched(scenario) if targets is None else targets)
         self.wishes: dict[str, dict[str, Any]] = {}
         """More keys of a target's entry in the watchlist, by its name."""
+        self.defaults: dict[str, Any] = {"step_timeouts": {"*": "365d"}}
+        """Of the watchlist. Steps take as long as they like, unless the story is about that."""
         self.instead: Callable[[str], Answer | None] = lambda _path: None
         """Answers in the API's place, by path; None leaves it to the API."""
         self.watch_files = False
@@ -227,7 +229,7 @@ class House:
             for one in self.targets
         ]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(tree), "utf-8")
-        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"targets": targets}), "utf-8")
+        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"defaults": self.defaults, "targets": targets}), "utf-8")
 
     # --- the disk ---
 

@@ -1,0 +1,51 @@
+"""What tells in time that something is overdue, put together: the limits of steps, and who keeps the time."""
+
+from collections.abc import Callable
+
+from monitor.allowances import Allowances
+from monitor.app.surroundings import Surroundings
+from monitor.core.model import Edition
+from monitor.poller import Poller
+from monitor.scheduler import Scheduler
+from monitor.store import Store
+from monitor.store.limits import LimitShelf
+from monitor.telemetry import Telemetry
+from monitor.timekeeper import Timekeeper
+from monitor.upstream.client import Client
+
+
+class Deadlines:
+    """Made in two steps: the poller asks the allowances, the timekeeper asks the poller."""
+
+    def __init__(
+        self, client: Client, store: Store, telemetry: Telemetry, around: Surroundings, *, slack: Callable[[], float]
+    ) -> None:
+        """`slack`: seconds that steps get on top of what is not configured."""
+        self._around = around
+        self._telemetry = telemetry
+        self._shelf = LimitShelf(store)
+        self._timekeeper: Timekeeper | None = None
+        self.allowances = Allowances(
+            client, self._shelf, slack=slack, changed=self._changed, fault=telemetry.fault, jitter=around.jitter
+        )
+
+    def keep(self, poller: Poller, scheduler: Scheduler) -> Timekeeper:
+        """The timekeeper, which follows every target of the scheduler from now on."""
+        keeper = self._timekeeper = Timekeeper(
+            poller,
+            scheduler,
+            now=self._around.now,
+            want=self.allowances.want,
+            report=self._telemetry.overdue,
+            fault=self._telemetry.fault,
+        )
+        scheduler.follower = keeper
+        return keeper
+
+    async def load(self) -> None:
+        """What was known at the last end. Raises StoreUnavailable."""
+        self.allowances.recall(await self._shelf.load())
+
+    def _changed(self, edition: Edition, urgent: bool) -> None:
+        if self._timekeeper is not None:
+            self._timekeeper.limits_changed(edition, urgent)
