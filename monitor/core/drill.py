@@ -15,6 +15,9 @@ from monitor.core.routing import Gets
 NAME: Final = "drill"
 """The definition, the target's name, and a label."""
 
+_LABELS: Final = {NAME: "true", "runbook": "nothing needs to be done, this is a drill"}
+"""The second one stands where the texts say what to do next."""
+
 
 class Act(msgspec.Struct, frozen=True, gc=False):
     """One half of a drill: what happened, and what is then known of it."""
@@ -40,7 +43,7 @@ def opening(account: str, workflow: str, receiver: str, now: datetime) -> Act:
         definition_name=NAME,
         from_status=Status.RUNNABLE,
         to_status=Status.SUSPENDED,
-        labels={NAME: "true"},
+        labels=_LABELS,
     )
     incident = incidents.begun(event, fault_group(event))
     alert = Alert(

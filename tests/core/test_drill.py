@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.core import prose
 from monitor.core.drill import Act, delivery, ending, opening
 from monitor.core.incidents import is_resolved
 from monitor.core.labels import alert_labels
@@ -23,9 +24,12 @@ def sent(act: Act, gets: Gets) -> Delivery:
 def test_it_says_of_itself_that_nothing_is_wrong() -> None:
     for act in (OPENED, ENDED):
         assert act.event.summary.startswith("DRILL: ")
-        assert act.event.labels == {"drill": "true"}
+        assert act.event.labels["drill"] == "true"
         assert (act.event.definition, act.event.name) == ("drill", "drill")
     assert "nothing is wrong" in OPENED.event.summary
+    text = prose.body(OPENED.event, link="https://watch.example/")
+    assert "nothing needs to be done, this is a drill" in text
+    assert "Next:" not in text
 
 
 def test_it_needs_a_person_as_a_critical_alert_does() -> None:
@@ -74,7 +78,7 @@ def test_a_receiver_of_events_gets_two_cloudevents_that_lead_to_the_drill() -> N
     first, second = (json.loads(sent(act, Gets.EVENTS).body) for act in (OPENED, ENDED))
     assert (first["type"], second["type"]) == ("workflow.suspended", "workflow.resumed")
     assert first["data"]["link"] == "https://watch.example/targets/acme/drill/drill-1"
-    assert first["data"]["labels"] == {"drill": "true"}
+    assert first["data"]["labels"]["drill"] == "true"
     assert first["id"] != second["id"]
     assert first["subject"] == second["subject"] == "drill/drill-1"
 

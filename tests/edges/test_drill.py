@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +122,42 @@ class Asking:
         self._heard.append("closed")
 
 
-def alertmanagers(folder: Path, *urls: str) -> Settings:
+def configured_with(folder: Path, **entry: Any) -> Settings:
+    """With this receiver only."""
     settings(folder, {})
     file = folder / "monitor.yaml"
     written = yaml.safe_load(file.read_text())
-    file.write_text(
-        yaml.safe_dump({**written, "receivers": [{"name": "am", "type": "alertmanager", "urls": list(urls)}]})
-    )
+    file.write_text(yaml.safe_dump({**written, "receivers": [entry]}))
     return load_settings(file, {})
+
+
+def alertmanagers(folder: Path, *urls: str) -> Settings:
+    return configured_with(folder, name="am", type="alertmanager", urls=list(urls))
+
+
+async def test_an_alertmanager_is_told_of_an_alert_that_is_open_and_then_has_ended(tmp_path: Path) -> None:
+    async with receiver(http(200)) as am:
+        one = (await drilled(alertmanagers(tmp_path, am.url)))["am"]
+    assert one.passed
+    assert [request.line for request in am.requests] == ["POST /api/v2/alerts HTTP/1.1"] * 2
+    (opened,), (ended,) = (json.loads(request.body) for request in am.requests)
+    assert opened["labels"] == ended["labels"]
+    assert opened["labels"]["drill"] == "true"
+    assert opened["labels"]["alertname"] == "WorkflowSuspended"
+    now = datetime.now(UTC)
+    assert datetime.fromisoformat(opened["endsAt"]) > now >= datetime.fromisoformat(ended["endsAt"])
+
+
+async def test_a_pager_is_told_of_an_incident_and_of_its_end(tmp_path: Path) -> None:
+    (tmp_path / "routing").write_text("a" * 32)
+    async with receiver(http(202, '{"status":"success"}')) as pagerduty:
+        entry = {"type": "pagerduty", "base_url": pagerduty.url, "routing_key_file": str(tmp_path / "routing")}
+        one = (await drilled(configured_with(tmp_path, name="pager", **entry)))["pager"]
+    assert one.passed
+    opened, ended = (json.loads(request.body) for request in pagerduty.requests)
+    assert (opened["event_action"], ended["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == ended["dedup_key"]
+    assert "DRILL" in opened["payload"]["summary"]
 
 
 async def test_a_receiver_of_alerts_finds_the_alert_open_and_then_resolved(tmp_path: Path) -> None:
