@@ -8,13 +8,14 @@ import contextlib
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 import yaml
+from aiohttp import web
 
 from monitor.app import Daemon, Surroundings
 from monitor.core.model import StepExecution, StepStatus, TargetState
@@ -40,10 +41,11 @@ async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> 
     runner = await serve(world, "127.0.0.1", 0, lambda: loop.time() - began)
     try:
         with tempfile.TemporaryDirectory(prefix="workflow-monitor-demo-") as folder:
-            stage = _Stage(Path(folder), world, base_url(runner), port or _free_port())
-            stage.write(0.0)
-            daemon = Daemon(stage.load(), stage.load, Surroundings(stdout=stage.log(), watch_files=False))
-            await _play(daemon, stage, lambda: loop.time() - began, stop, out)
+            async with _receiver() as hook:
+                stage = _Stage(Path(folder), world, base_url(runner), port or _free_port(), hook)
+                stage.write(0.0)
+                daemon = Daemon(stage.load(), stage.load, Surroundings(stdout=stage.log(), watch_files=False))
+                await _play(daemon, stage, lambda: loop.time() - began, stop, out)
     finally:
         await runner.cleanup()
 
@@ -82,6 +84,25 @@ async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], flo
             await asyncio.wait_for(ended.wait(), _LOOK)
 
 
+@contextlib.asynccontextmanager
+async def _receiver() -> AsyncIterator[str]:
+    """The URL of somebody who is told everything and acknowledges it, so that deliveries can be watched, too."""
+
+    async def take(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_post("/", take)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
 def _free_port() -> int:
     """Known beforehand, since links are made of it."""
     with socket.socket() as probe:
@@ -93,11 +114,12 @@ def _free_port() -> int:
 class _Stage:
     """The folder with the demo's configuration, written anew for each turn of the scripted day."""
 
-    def __init__(self, folder: Path, world: World, api: str, port: int) -> None:
+    def __init__(self, folder: Path, world: World, api: str, port: int, hook: str) -> None:
         self._folder = folder
         self._world = world
         self._api = api
         self._port = port
+        self._hook = hook
 
     def load(self) -> Settings:
         keys = {_variable(account.id): account.key for account in self._world.scenario.accounts}
@@ -124,6 +146,7 @@ class _Stage:
             ],
             "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s"},
             "server": {"port": self._port, "external_url": f"http://127.0.0.1:{self._port}"},
+            "receivers": [{"name": "listener", "type": "webhook", "url": self._hook, "min_severity": "info"}],
             "shutdown_timeout": "2s",
         }
 
@@ -188,8 +211,7 @@ class _Console:
         alerts = sum((await self.daemon.store.open_counts()).values())
         running = sum(not w.state.status.ended for w in self.daemon.scheduler.watched.values())
         self._print(
-            f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, "
-            f"{alerts} open alerts"
+            f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, {alerts} open alerts"
         )
 
     def _line(self, kind: str, at: str, delayed: str, text: str) -> None:
