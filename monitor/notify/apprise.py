@@ -1,0 +1,248 @@
+"""The `apprise` receiver: chat, mail and the rest, through the library of that name (https://appriseit.com).
+
+Each service is one URL as the library has them. They are told side by side, each in a thread, and those that
+have a page already do not get it again when another one is tried again. The library says why it failed in its log only:
+that is read here for the HTTP status, and goes nowhere else, as it names URLs and tokens.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from monitor.core.model import Severity
+from monitor.core.retry import Again, Delivered, Refused, Verdict
+from monitor.core.text import clean
+from monitor.core.units import format_duration
+from monitor.notify import answers
+from monitor.notify.notifier import Page
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
+
+_LONGEST = 2000
+"""Characters of a message; more is no chat. Where a service takes less, it gets less."""
+_TITLE = 200
+_ROOM = 10
+"""Characters for what the library puts between title and body."""
+_LOST = 60.0
+"""Seconds after which a thread is not waited for any more, and another one tries again."""
+_UNFINISHED = 1000
+"""Messages that some services have, and others not yet."""
+_STATUS = re.compile(r"error[=:] ?(\d{3})\b")
+_TYPES: Final = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
+
+
+class _Message(msgspec.Struct, frozen=True):
+    title: str
+    body: str
+    type: str
+
+
+class _Try(msgspec.Struct, frozen=True):
+    outcome: asyncio.Future[Verdict]
+    began: float
+
+
+_Tries = dict[str, _Try]
+"""By URL."""
+
+
+class Apprise:
+    def __init__(
+        self,
+        urls: Callable[[], Sequence[str]],
+        *,
+        threads: Executor,
+        now: Callable[[], datetime],
+        timeout: float = 10.0,
+    ) -> None:
+        """`urls` gives the URLs; `timeout` in seconds; `threads` are its own, and end with `close`.
+
+        `urls` is asked at every send; what cannot be read or used then changes nothing. Raises OSError or ValueError,
+        which names no URL, where that is so at once.
+        """
+        self._read = urls
+        self._threads = threads
+        self._now = now
+        self._timeout = timeout
+        self._urls = tuple(urls())
+        self._services = services(self._urls, timeout)
+        self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"Apprise({', '.join(_name(each) for each in self._services.values())})"
+
+    async def trigger(self, page: Page) -> Verdict:
+        message = _Message(clean(page.title, _TITLE), page.body, _TYPES[page.severity])
+        return await self._send(("trigger", page.key), message)
+
+    async def resolve(self, page: Page) -> Verdict:
+        message = _Message(clean(f"Resolved: {page.title}", _TITLE), page.link, "success")
+        return await self._send(("resolve", page.key), message)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _send(self, key: tuple[str, str], message: _Message) -> Verdict:
+        """To every service that has not had it yet."""
+        self._reread()
+        tries = self._begun(key, message)
+        await asyncio.wait([each.outcome for each in tries.values()], timeout=self._timeout)
+        verdict = _verdict([self._outcome(each) for each in tries.values()])
+        if not isinstance(verdict, Again):
+            self._tries.pop(key, None)
+        return verdict
+
+    def _begun(self, key: tuple[str, str], message: _Message) -> _Tries:
+        """One try for each service: what an earlier call began counts, unless it failed or is lost."""
+        loop, earlier = asyncio.get_running_loop(), self._tries.get(key, {})
+        tries = {}
+        for url, service in self._services.items():
+            begun = earlier.get(url)
+            if begun is None or _to_be_repeated(begun, loop.time()):
+                outcome = loop.run_in_executor(self._threads, _notify, service, message, self._now)
+                begun = _Try(outcome, loop.time())
+            tries[url] = begun
+        self._tries[key] = tries
+        if len(self._tries) > _UNFINISHED:
+            self._tries.popitem(last=False)
+        return tries
+
+    def _outcome(self, begun: _Try) -> Verdict:
+        if not begun.outcome.done():
+            return Again(f"no answer within {format_duration(self._timeout)}", whole=True)
+        return begun.outcome.result()
+
+    def _reread(self) -> None:
+        try:
+            urls = tuple(self._read())
+            if urls != self._urls:
+                self._services, self._urls = services(urls, self._timeout), urls
+        except (OSError, ValueError):
+            return  # the last ones go on being used
+
+
+def _to_be_repeated(begun: _Try, now: float) -> bool:
+    if begun.outcome.done():
+        return not isinstance(begun.outcome.result(), Delivered)
+    return now - begun.began > _LOST
+
+
+def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
+    """Of all together: to be tried again as long as some service may still take it."""
+    trouble = [each for each in verdicts if not isinstance(each, Delivered)]
+    if not trouble:
+        return Delivered(f"sent to {len(verdicts)}")
+    detail = "; ".join(dict.fromkeys(each.detail for each in trouble))
+    again = [each for each in trouble if isinstance(each, Again)]
+    if again:
+        return Again(detail, whole=len(again) == len(verdicts) and all(each.whole for each in again))
+    return Refused(detail)
+
+
+# --- the library ----------------------------------------------------------------------------------------------
+
+
+def services(urls: Sequence[str], timeout: float) -> dict[str, "NotifyBase"]:
+    """The services by URL; what is empty or begins with `#` aside. A ValueError tells places, no URL."""
+    _divert()
+    from apprise import Apprise as Library  # noqa: PLC0415 - takes a second, and who has no such receiver has it to spare
+    from apprise import AppriseAsset  # noqa: PLC0415
+
+    asset = AppriseAsset(http_redirects=False)
+    found = {}
+    for number, line in enumerate(urls, start=1):
+        url = line.strip()
+        if not url or url.startswith("#"):
+            continue
+        with _log():
+            service = Library.instantiate(url, asset=asset)
+        if service is None:
+            raise ValueError(f"expected a URL that Apprise knows, as slack://...; number {number} is none")
+        service.socket_connect_timeout = min(service.socket_connect_timeout, timeout)
+        service.socket_read_timeout = min(service.socket_read_timeout, timeout)
+        found[url] = service
+    if not found:
+        raise ValueError("expected at least one Apprise URL")
+    return found
+
+
+def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime]) -> Verdict:
+    """One try, in a thread."""
+    name = _name(service)
+    body = fitted(message.body, min(service.body_maxlen, _LONGEST) - len(message.title) - _ROOM)
+    with _log() as log:
+        try:
+            sent = service.notify(
+                title=message.title, body=body, notify_type=message.type, body_format="text", overflow="truncate"
+            )
+        except Exception as error:  # noqa: BLE001 - of a plugin: its text may name the URL
+            return Again(f"{name}: {type(error).__name__}")
+    if sent:
+        return Delivered(name)
+    text = "\n".join(log)
+    if (status := _STATUS.search(text)) is None:
+        return Again(f"{name}: not sent", whole="onnection error" in text)
+    return _named(name, answers.verdict(int(status[1]), {}, "", now()))
+
+
+def _named(name: str, verdict: Verdict) -> Verdict:
+    """A failure with the service's name. A status of success that failed all the same is tried again."""
+    if isinstance(verdict, Delivered):
+        return Again(f"{name}: {verdict.detail}, and not sent")
+    return msgspec.structs.replace(verdict, detail=f"{name}: {verdict.detail}")
+
+
+def _name(service: "NotifyBase") -> str:
+    return clean(str(service.service_name), 40)
+
+
+def fitted(body: str, limit: int) -> str:
+    """The text in so many characters. Its last line stays, as far as there is room for it: it is the link."""
+    if len(body) <= limit:
+        return body
+    link = body.rstrip().rpartition("\n")[2]
+    room = limit - len(link) - len("…\n\n")
+    return f"{body[:room].rstrip()}…\n\n{link}" if room > 0 else link[: max(limit, 0)]
+
+
+def _divert() -> None:
+    """What the library and those under it log does not get into our log, whoever listens."""
+    for name in ("urllib3", "requests"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logger = logging.getLogger("apprise")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(_DIVERSION)  # a second time it changes nothing
+
+
+@contextmanager
+def _log() -> Iterator[list[str]]:
+    """What the library logs in this thread meanwhile."""
+    _DIVERSION.here.lines = lines = []
+    try:
+        yield lines
+    finally:
+        del _DIVERSION.here.lines
+
+
+class _Diversion(logging.Filter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if (lines := getattr(self.here, "lines", None)) is not None:
+            lines.append(record.getMessage())
+        return False
+
+
+_DIVERSION: Final = _Diversion()
