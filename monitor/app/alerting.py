@@ -10,10 +10,12 @@ from monitor.app.surroundings import StartError, Surroundings
 from monitor.app.tolls import Tolls
 from monitor.closer import Closer
 from monitor.core.model import Delivery, TargetKey
-from monitor.core.pulse import Pulses
+from monitor.core.pulse import LoopHealth, Pulses, why_silent
 from monitor.deliverer import Deliverer
+from monitor.heartbeat import Heartbeat
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.ping import Ping
 from monitor.poller import Announcer, Watched
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, Writer
@@ -33,7 +35,10 @@ class Alerting:
         pulses: Pulses,
         watched: Callable[[], Mapping[TargetKey, Watched]],
     ) -> None:
-        """`in_force`: the settings of then. `watched`: what is watched now. Raises StartError for a receiver of no use."""
+        """`in_force`: the settings of then. `watched`: what is watched now.
+
+        Raises StartError for a receiver that cannot be used.
+        """
         self._settings = in_force
         self._around = around
         self._store = store
@@ -75,6 +80,22 @@ class Alerting:
             fault=self._telemetry.fault,
         )
 
+    def heartbeat(self) -> tuple[Heartbeat, Ping] | None:
+        """Who tells others that all of this works, and by what, to be closed at the end."""
+        settings = self._settings().heartbeat
+        if settings is None:
+            return None
+        ping = Ping(settings.url, now=self._around.now)
+        heart = Heartbeat(
+            ping,
+            interval=settings.interval,
+            now=self._around.now,
+            report=self._telemetry.heartbeat,
+            fault=self._telemetry.fault,
+            reasons=lambda: why_silent(self._loops(), self._writer.available, self.acknowledges()),
+        )
+        return heart, ping
+
     def resenders(self) -> Iterator[tuple[str, Alertmanager]]:
         """Receivers with a loop of their own."""
         for name, notifier in self.notifiers.items():
@@ -101,5 +122,7 @@ class Alerting:
 
     def _alive(self) -> bool:
         """Whether every loop turns and the store commits."""
-        now = asyncio.get_running_loop().time()
-        return self._writer.available and all(loop.turns for loop in self._pulses.loops(now).values())
+        return self._writer.available and all(loop.turns for loop in self._loops().values())
+
+    def _loops(self) -> Mapping[str, LoopHealth]:
+        return self._pulses.loops(asyncio.get_running_loop().time())

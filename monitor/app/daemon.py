@@ -128,6 +128,19 @@ class Daemon:
             report=self.telemetry.reload,
         )
 
+        self.view = DaemonView(
+            self.scheduler,
+            self.store,
+            self.telemetry,
+            now=self._around.now,
+            loops=self.loops,
+            ready=self.ready,
+            reload=self.reload,
+            hold=lambda: self.settings.alerts.hold,
+            close=self.announcer.close,
+            again=self.deliverer.retry,
+        )
+
     @property
     def settings(self) -> Settings:
         """Those in force."""
@@ -189,6 +202,10 @@ class Daemon:
             self.members.begin(name, self._tasks.create_task)
         self._loop("deadlines", self.timekeeper.run(self._beat("deadlines")))
         self._loop("definitions", self.deadlines.allowances.run(self._beat("definitions")))
+        if (beating := self.alerting.heartbeat()) is not None:
+            heartbeat, ping = beating
+            closing.push_async_callback(ping.close)
+            self._loop("heartbeat", heartbeat.run(self._beat("heartbeat")))
         self._loop("close", self.alerting.closer.run(self._beat("close")))
         keeper = Housekeeper(
             self.scheduler,
@@ -208,21 +225,9 @@ class Daemon:
 
     async def _serve(self, closing: contextlib.AsyncExitStack) -> None:
         server = self.settings.server
-        view = DaemonView(
-            self.scheduler,
-            self.store,
-            self.telemetry,
-            now=self._around.now,
-            loops=self.loops,
-            ready=self.ready,
-            reload=self.reload,
-            hold=lambda: self.settings.alerts.hold,
-            close=self.announcer.close,
-            again=self.deliverer.retry,
-        )
         token = server.admin_token
         application = build(
-            view,
+            self.view,
             self.registry,
             external_url=server.external_url,
             admin_token=token.read if token is not None else lambda: None,
