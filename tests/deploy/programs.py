@@ -98,7 +98,7 @@ async def _running(name: str, *arguments: str, ready: str) -> AsyncIterator[aioh
     )
     try:
         async with aiohttp.ClientSession() as session:
-            await eventually(lambda: process.returncode is not None or _answers(session, ready), f"{name}", START)
+            await eventually(lambda: process.returncode is not None or answers(session, ready), f"{name}", START)
             assert process.returncode is None, f"{name} has ended with {process.returncode}"
             yield session
     finally:
@@ -107,7 +107,8 @@ async def _running(name: str, *arguments: str, ready: str) -> AsyncIterator[aioh
         await process.wait()
 
 
-async def _answers(session: aiohttp.ClientSession, address: str) -> bool:
+async def answers(session: aiohttp.ClientSession, address: str) -> bool:
+    """Whether somebody is there, and well."""
     with contextlib.suppress(aiohttp.ClientError):
         async with session.get(address) as response:
             return response.ok
