@@ -1,0 +1,219 @@
+"""Against the real Alertmanager, with a webhook behind it: what a person would hear, in real time, seconds each."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.core.incidents import grown
+from monitor.core.model import About, Alert, AlertEnd
+from monitor.core.retry import Delivered, Refused, Verdict
+from monitor.notify.alertmanager import Alertmanager
+from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert
+from tests.edges.notifier_kit import ALERT, INCIDENT, OPENED, Cases
+from tests.edges.real_alertmanager import PROGRAM, Phone, Running, cluster_of, instance, phone, when
+
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="needs the Debian package prometheus-alertmanager: .ci/packages prometheus-alertmanager"
+)
+
+RESEND = 0.2
+"""Seconds."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+async def behind() -> AsyncIterator[Phone]:
+    async with phone() as one:
+        yield one
+
+
+class Told:
+    """The receiver with its rounds, and the casebook that it reads."""
+
+    def __init__(self, notifier: Alertmanager, cases: Cases) -> None:
+        self.notifier = notifier
+        self.cases = cases
+        self.turns = 0
+
+    def beat(self) -> None:
+        self.turns += 1
+
+    async def tell(self, alert: Alert) -> Verdict:
+        self.cases.alerts[alert.id] = alert
+        return await self.notifier.send(delivery_of(alert))
+
+    async def open(self, workflow: str) -> Alert:
+        alert = workflow_alert(workflow, at=now())
+        assert await self.tell(alert) == Delivered("HTTP 200")
+        return alert
+
+    async def close(self, alert: Alert) -> None:
+        assert await self.tell(ended(alert, now(), AlertEnd.RESOLVED)) == Delivered("HTTP 200")
+
+    async def rounds(self, count: int) -> None:
+        """At least so many rounds of every instance."""
+        until = self.turns + 3 * count  # a round turns after its page, at its end, and before the next one
+        await when(lambda: self.turns >= until, within=30.0)
+
+
+@contextlib.asynccontextmanager
+async def receiver(instances: Sequence[Running]) -> AsyncIterator[Told]:
+    cases = Cases()
+    notifier = alertmanager(
+        [one.url for one in instances], cases, now=now, resend=RESEND, timeout=2.0, started_at=now()
+    )
+    told = Told(notifier, cases)
+    running = asyncio.create_task(notifier.run(told.beat))
+    try:
+        yield told
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await notifier.close()
+
+
+async def test_over_30_rounds_a_person_hears_once_that_it_fires_and_once_that_it_is_resolved(
+    tmp_path: Path, behind: Phone
+) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        alert = await told.open("w1")
+        await when(lambda: behind.heard("firing"))
+        await told.rounds(30)
+        await told.close(alert)
+        await when(lambda: behind.heard("resolved"))
+        await told.rounds(10)
+
+    assert [rung.status for rung in behind.rang if rung.labels["alertname"] != "Watchdog"] == ["firing", "resolved"]
+    (resolved,) = behind.heard("resolved")
+    assert resolved.annotations["ended"]
+    assert resolved.labels["fault_group"] == ALERT.fault_group
+    assert [rung.status for rung in behind.rang if rung.labels["alertname"] == "Watchdog"] == ["firing"]
+
+
+async def test_alerts_with_one_cause_are_grouped_by_their_label(tmp_path: Path, behind: Phone) -> None:
+    async with (
+        instance(tmp_path / "one", behind, group_by=["alertname", "fault_group"]) as one,
+        receiver([one]) as told,
+    ):
+        await asyncio.gather(*(told.open(f"w{n}") for n in range(20)))
+        await when(lambda: len({rung.labels["workflow"] for rung in behind.heard("firing")}) == 20)
+
+    assert len({rung.group for rung in behind.heard("firing")}) <= 2, "one notification, or two where it was on its way"
+
+
+async def test_after_a_restart_with_lost_data_what_is_open_is_there_again_and_nothing_else(
+    tmp_path: Path, behind: Phone
+) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        lasting, passing = await told.open("w1"), await told.open("w2")
+        await when(lambda: len(behind.heard("firing")) == 2)
+        await one.crash(and_lose_everything=True)
+        told.cases.alerts[passing.id] = ended(passing, now())
+
+        await one.start()
+        await when(lambda: _shows(one, {"w1", "Watchdog"}))
+        await told.rounds(5)
+
+        assert await one.workflows() == {"w1", "Watchdog"}
+        assert lasting.ended_at is None
+
+
+async def test_two_instances_that_know_one_another_ring_once(tmp_path: Path, behind: Phone) -> None:
+    first, second = cluster_of(2)
+    async with (
+        instance(tmp_path / "one", behind, cluster=first) as one,
+        instance(tmp_path / "two", behind, cluster=second) as two,
+        receiver([one, two]) as told,
+    ):
+        alert = await told.open("w1")
+        for each in (one, two):
+            await when(lambda each=each: _shows(each, {"w1", "Watchdog"}))  # type: ignore[misc]
+        await when(lambda: behind.heard("firing"))
+        await told.rounds(15)
+        await told.close(alert)
+        await when(lambda: behind.heard("resolved"))
+        await told.rounds(15)
+
+    assert [rung.status for rung in behind.rang if rung.labels["alertname"] != "Watchdog"] == ["firing", "resolved"]
+
+
+async def test_the_outage_of_one_instance_delays_nothing_and_it_catches_up(tmp_path: Path, behind: Phone) -> None:
+    async with (
+        instance(tmp_path / "one", behind) as one,
+        instance(tmp_path / "two", behind) as two,
+        receiver([one, two]) as told,
+    ):
+        lasting, passing = await told.open("w1"), await told.open("w2")
+        await when(lambda: _shows(two, {"w1", "w2", "Watchdog"}))
+        await two.crash()
+        await told.close(passing)
+        await told.open("w3")
+        await when(lambda: _shows(one, {"w1", "w3", "Watchdog"}))
+        await told.rounds(15)
+
+        await two.start()
+        await when(lambda: _shows(two, {"w1", "w3", "Watchdog"}))
+        assert lasting.ended_at is None
+
+
+async def test_a_long_outage_loses_nothing(tmp_path: Path, behind: Phone) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        await told.open("w1")
+        await when(lambda: behind.heard("firing", "w1"))
+        await one.crash()
+        late = workflow_alert("w2", at=now())
+        assert not isinstance(await told.tell(late), Delivered)
+        await told.rounds(20)
+
+        await one.start()
+        await when(lambda: behind.heard("firing", "w2"))
+
+    assert behind.heard("resolved") == [], "an outage of four rounds and more ends nothing for people"
+
+
+@pytest.mark.parametrize("labels", [{"not-a-name": "x"}, {"1st": "x"}])
+async def test_a_bad_alert_does_not_lose_the_batch(tmp_path: Path, behind: Phone, labels: dict[str, str]) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        good = [workflow_alert(f"w{n}", at=now()) for n in range(9)]
+        bad = with_labels(workflow_alert("bad", at=now()), **labels)
+        verdicts = await asyncio.gather(*(told.tell(alert) for alert in [*good[:4], bad, *good[4:]]))
+        await when(lambda: _shows(one, {"Watchdog", *(f"w{n}" for n in range(9))}))
+        await told.rounds(3)
+
+    assert [place for place, verdict in enumerate(verdicts) if isinstance(verdict, Refused)] == [4]
+    assert verdicts[4].detail.startswith("HTTP 400")
+    assert "invalid label set" in verdicts[4].detail
+    assert len(behind.heard("firing")) == 9
+
+
+async def test_a_storm_is_one_alert_and_ends(tmp_path: Path, behind: Phone) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        storm = msgspec.structs.replace(INCIDENT, storm_receivers=("oncall",), first_at=now(), opened_at=now())
+        for n in range(70):
+            storm = grown(storm, workflow_alert(f"w{n}", at=now()).event, 50)
+        opened = msgspec.structs.replace(OPENED, about=About.INCIDENT_OPENED, event_id=storm.id)
+        told.cases.incidents[storm.id] = storm
+        assert await told.notifier.send(opened) == Delivered("HTTP 200")
+        await when(lambda: behind.heard("firing"))
+        await told.rounds(10)
+        told.cases.incidents[storm.id] = msgspec.structs.replace(storm, open=0, ended_at=now())
+        await told.notifier.send(msgspec.structs.replace(opened, about=About.INCIDENT_CLOSED))
+        await when(lambda: behind.heard("resolved"))
+
+    (firing,), (resolved,) = behind.heard("firing"), behind.heard("resolved")
+    assert firing.labels["storm"] == "true"
+    assert "workflow" not in firing.labels
+    assert firing.annotations["count"] == "71"
+    assert resolved.annotations["ended"]
+
+
+async def _shows(one: Running, workflows: set[str]) -> bool:
+    return await one.workflows() == workflows
