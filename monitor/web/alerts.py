@@ -1,13 +1,18 @@
 """What is open, who knows of it, and what a person may do about it."""
 
+import asyncio
+
 from aiohttp import web
 
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web import query
 from monitor.web.admission import AdminToken, refused
-from monitor.web.alert_shapes import alert_shape, delivery_shape
+from monitor.web.alert_shapes import AlertShape, alert_shape, delivery_shape
 from monitor.web.answers import answer, refusal
 from monitor.web.view import View
+
+_CHUNK = 200
+"""Alerts that are written in one go; a few milliseconds."""
 
 
 class Alerts:
@@ -27,7 +32,12 @@ class Alerts:
     async def alerts(self, request: web.Request) -> web.Response:
         """What is open now, newest first, with who was told of it."""
         query.parameters(request.query, ())
-        return answer({"alerts": [alert_shape(alert, self._external_url) for alert in await self._view.alerts()]})
+        found = await self._view.alerts()
+        shapes: list[AlertShape] = []
+        for start in range(0, len(found), _CHUNK):
+            shapes += [alert_shape(opened, self._external_url) for opened in found[start : start + _CHUNK]]
+            await asyncio.sleep(0)
+        return answer({"alerts": shapes})
 
     async def close(self, request: web.Request) -> web.Response:
         """A person has seen to it."""

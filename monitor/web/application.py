@@ -74,7 +74,7 @@ async def _in_our_words(
     except QueryError as error:
         return refusal(400, str(error))
     except StoreUnavailable:
-        return refusal(503, "the store cannot be read now; the log says why")
+        return refusal(503, "the store cannot be used now; the log says why")
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
         return refusal(405, f"expected {allowed}", {"Allow": allowed})

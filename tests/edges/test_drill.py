@@ -160,6 +160,20 @@ async def test_a_pager_is_told_of_an_incident_and_of_its_end(tmp_path: Path) -> 
     assert "DRILL" in opened["payload"]["summary"]
 
 
+async def test_a_chat_is_told_by_apprise(tmp_path: Path) -> None:
+    async with receiver(http(200)) as chat, receiver(http(500)) as broken:
+        (tmp_path / "good").write_text(f"json://{chat.url.removeprefix('http://')}/{SECRET}\n")
+        (tmp_path / "bad").write_text(f"json://{broken.url.removeprefix('http://')}/{SECRET}\n")
+        entry = {"name": "chat", "type": "apprise"}
+        one = (await drilled(configured_with(tmp_path, **entry, url_file=str(tmp_path / "good"))))["chat"]
+        two = (await drilled(configured_with(tmp_path, **entry, url_file=str(tmp_path / "bad"))))["chat"]
+    assert (one.passed, two.passed) == (True, False)
+    opened, ended = (json.loads(request.body) for request in chat.requests)
+    assert opened["title"].startswith("DRILL: ")
+    assert ended["title"].startswith("Resolved: DRILL: ")
+    assert SECRET not in drill_text(one) + drill_text(two)
+
+
 async def test_a_receiver_of_alerts_finds_the_alert_open_and_then_resolved(tmp_path: Path) -> None:
     heard: list[str] = []
     configured = alertmanagers(tmp_path, "http://127.0.0.1:9093")

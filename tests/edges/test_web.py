@@ -47,7 +47,7 @@ async def test_json_that_cannot_be_read_is_a_503_without_where_it_lies(
     client: Client, daemon: Daemon, path: str
 ) -> None:
     daemon.disk_fails = True
-    assert await asked(client, path, 503) == {"error": "the store cannot be read now; the log says why"}
+    assert await asked(client, path, 503) == {"error": "the store cannot be used now; the log says why"}
 
 
 @pytest.mark.parametrize("path", ["/", PAGE])

@@ -1,12 +1,16 @@
 """Alerts and deliveries as JSON, and what a person may do about them."""
 
+import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 from aiohttp import ClientResponse
+from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.model import About, EventType, Severity
 from monitor.store import DeliveryStatus, StoredDelivery
+from monitor.web.alerts import Alerts
 from tests.edges.web_kit import NOW, PAGE, SITE, TOKEN, Client, Daemon, alert, asked, told
 
 
@@ -71,6 +75,20 @@ async def test_an_alert_about_an_account_that_nobody_was_told_of_says_so(client:
     assert not {"definition", "workflow", "name", "occurred_at"} & set(shown)
     assert shown["link"] == f"{SITE}/"
     assert (shown["labels"], shown["deliveries"]) == ({}, [])
+
+
+async def test_very_many_alerts_are_written_some_at_a_time_so_that_the_loop_turns(daemon: Daemon) -> None:
+    daemon.open = [alert(id=f"id{number}") for number in range(1001)]
+    pages = Alerts(daemon, external_url=SITE, admin_token=daemon.admin_token)
+    writing = asyncio.create_task(pages.alerts(make_mocked_request("GET", "/api/v1/alerts")))
+    turns = 0
+    while not writing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    body = (await writing).body
+    assert isinstance(body, bytes)
+    assert [shown["id"] for shown in json.loads(body)["alerts"]] == [f"id{number}" for number in range(1001)]
+    assert turns > 5
 
 
 # --- what a person does ---
