@@ -227,7 +227,8 @@ def _divert() -> None:
 @contextmanager
 def _log() -> Iterator[list[str]]:
     """What the library logs in this thread meanwhile."""
-    _DIVERSION.here.lines = lines = []
+    lines: list[str] = []
+    _DIVERSION.here.lines = lines
     try:
         yield lines
     finally:

@@ -22,6 +22,7 @@ from datetime import datetime
 
 from monitor.core.model import Delivery
 from monitor.core.retry import Again, Verdict
+from monitor.notify.readable import LastReadable
 from monitor.notify.sending import Sender
 
 _CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -44,8 +45,7 @@ class Webhook:
         """
         self._sender = Sender(url, timeout=timeout, now=now)
         self._now = now
-        self._secret = secret
-        self._last_secret: str | None = None
+        self._secret = LastReadable(secret, called="the signature's secret") if secret is not None else None
 
     def __repr__(self) -> str:
         return f"Webhook({self._sender!r})"
@@ -60,7 +60,7 @@ class Webhook:
         if self._secret is None:
             return await self._sender.post(delivery.body, headers)
         try:
-            secret = self._read(self._secret)
+            secret = self._secret()
             key = key_of(secret)
         except (OSError, ValueError):
             return Again("the signature's secret cannot be read", whole=True)
@@ -69,14 +69,6 @@ class Webhook:
 
     async def close(self) -> None:
         await self._sender.close()
-
-    def _read(self, secret: Callable[[], str]) -> str:
-        try:
-            self._last_secret = secret()
-        except (OSError, ValueError):
-            if self._last_secret is None:
-                raise
-        return self._last_secret
 
 
 def key_of(secret: str) -> bytes:

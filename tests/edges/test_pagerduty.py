@@ -191,6 +191,58 @@ async def test_what_was_done_and_seen_as_a_timeout_makes_no_twin(action: str) ->
     assert {event["dedup_key"] for event in service.events} == {INCIDENT.id}
 
 
+# --- the double itself, or its strictness would be a claim ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "error"),
+    [
+        pytest.param("routing_key", "a" * 31, "Length of 'routing_key'", id="a short key"),
+        pytest.param("routing_key", "a" * 32, "Invalid routing key", id="another key"),
+        pytest.param("event_action", "close", "'event_action'", id="an action that is none"),
+        pytest.param("dedup_key", "a" * 256, "'dedup_key'", id="a long dedup_key"),
+        pytest.param("dedup_key", "", "'dedup_key'", id="an empty dedup_key"),
+        pytest.param("dedup", "k", "'dedup' is no field", id="a slip of the pen"),
+        pytest.param("client", 7, "'client' must be a string", id="a client that is a number"),
+        pytest.param("links", [{"text": "here"}], "'links'", id="a link to nowhere"),
+        pytest.param("images", [{"href": "x"}], "'images'", id="an image of nothing"),
+        pytest.param("payload", None, "'payload' is missing", id="no payload"),
+        pytest.param("payload.summary", "", "'payload.summary' is missing", id="no summary"),
+        pytest.param("payload.summary", "x" * 1025, "longer than 1024", id="a long summary"),
+        pytest.param("payload.source", "", "'payload.source' is missing", id="no source"),
+        pytest.param("payload.severity", "fatal", "'payload.severity'", id="a severity that is none"),
+        pytest.param("payload.timestamp", "yesterday", "'payload.timestamp'", id="a moment that is none"),
+        pytest.param("payload.timestamp", 1767607210, "'payload.timestamp'", id="a moment that is a number"),
+        pytest.param("payload.group", "", "'payload.group'", id="an empty group"),
+        pytest.param("payload.custom_details", "text", "'payload.custom_details'", id="details that are a text"),
+        pytest.param("payload.body", "text", "'payload.body' is no field", id="a field of the payload that is none"),
+    ],
+)
+def test_the_double_refuses_what_the_documentation_does_not_allow(path: str, value: object, error: str) -> None:
+    event = {"routing_key": ROUTING_KEY, **trigger(PAGE, HOME)}
+    inner, _, name = path.rpartition(".")
+    (event[inner] if inner else event)[name] = value
+
+    status, answer = taken(msgspec.json.encode(event))
+
+    assert status == 400
+    assert any(error in each for each in answer["errors"])
+
+
+def test_the_double_refuses_what_is_too_large_and_what_is_no_json() -> None:
+    assert taken(b" " * (LIMIT + 1))[0] == 413
+    assert taken(b"{")[0] == 400
+    assert taken(b"[]")[0] == 400
+
+
+def test_a_beginning_after_the_end_is_another_incident_as_at_pagerduty() -> None:
+    service = PagerDutyFake(lambda: 0.0)
+    for event in (trigger(PAGE, ""), trigger(PAGE, ""), resolve(PAGE), trigger(PAGE, "")):
+        service.take(request(event))
+
+    assert [(len(each.triggers), each.resolved) for each in service.incidents] == [(2, True), (1, False)]
+
+
 # --- limits -----------------------------------------------------------------------------------------------
 
 ANY_TEXT = st.text(max_size=50) | st.builds(

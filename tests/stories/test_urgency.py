@@ -9,13 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.core.model import Severity
+from monitor.core.model import Delivery, Severity
 from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome
-from monitor.core.retry import Again, Refused, Verdict
+from monitor.core.retry import Again, Delivered, Refused, Verdict
+from monitor.notify.incidents import page as page_of
+from monitor.notify.pagerduty import PACE, fitted, trigger
+from tests.edges.notifier_kit import INCIDENT
+from tests.edges.pagerduty_fake import ROUTING_KEY, PagerDutyFake
 from tests.stories.test_deliverer import DOWN, OK, House, Scripted, house_in, now, time
 
 PAGER = Pace(per_minute=120)
+PAGE = page_of(INCIDENT, tolls=(), external_url="http://localhost:8808")
 
 
 @pytest.fixture
@@ -112,6 +117,28 @@ async def test_a_receiver_without_a_pace_is_sent_everything_at_once(house: House
         await asyncio.sleep(1)
 
     assert {at for _, at in oncall.sent} == {0.0}
+
+
+async def test_what_the_pager_is_sent_at_its_pace_pagerduty_never_refuses(house: House) -> None:
+    service = PagerDutyFake(time)
+
+    class Wire(Scripted):
+        """A pager without a network between."""
+
+        async def send(self, delivery: Delivery) -> Verdict:
+            await super().send(delivery)
+            page = msgspec.structs.replace(PAGE, key=delivery.event_id)
+            status, _ = service.take(fitted({"routing_key": ROUTING_KEY, **trigger(page, "")}))
+            return Delivered() if status == 202 else Again(f"HTTP {status}", whole=True)
+
+    ids = workflows("c", 400)
+    async with house.delivering(oncall=Wire(duration=0.2), urgent_first=True, pace=PACE):
+        await asyncio.sleep(60)
+        await house.tell(*ids)
+        await asyncio.sleep(400)
+
+    assert service.refusals == []
+    assert sorted(each.key for each in service.incidents) == sorted(ids)
 
 
 # --- what is to wait --------------------------------------------------------------------------------------
