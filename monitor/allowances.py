@@ -21,6 +21,8 @@ from monitor.store.limits import Declared, Experience, Known
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
+_TICK = 0.1
+"""Seconds; a timer's rounding must not wake the loop in vain."""
 _WRITE_EVERY = 60.0
 _ASK_AGAIN = 3600.0
 """Seconds after which the API may know what it did not."""
@@ -241,7 +243,7 @@ class Allowances:
         while queue:
             wake.clear()
             if (seconds := queue[0][0] - self._time()) > 0:
-                await _first(wake.wait(), seconds)
+                await _first(wake.wait(), max(seconds, _TICK))
                 continue
             about = heapq.heappop(queue)[1]
             question = self._questions[about]

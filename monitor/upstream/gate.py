@@ -16,7 +16,7 @@ from monitor.core.lane import Lane, LaneLimits, Phase
 from monitor.core.model import Outcome
 from monitor.core.records import LaneRecord
 
-_LOOK_AGAIN = 0.05
+_LOOK_AGAIN, _LOOK_AGAIN_AT_LEAST = 0.05, 1.0
 _LOOK_AGAIN_SHUT = 5.0
 """Seconds between two looks of a patient request at the lane; more where the lane is not open."""
 _TOLD_STEP = 0.1
@@ -136,7 +136,7 @@ class Gate:
                     return await self.urgent()
                 if (permit := self.take()) is not None:
                     return permit
-                pause = min(max(self.wait(), _LOOK_AGAIN), seconds - waited)
+                pause = min(max(self.wait(), _LOOK_AGAIN), _LOOK_AGAIN_AT_LEAST, seconds - waited)
                 waited += pause
             else:
                 pause = _LOOK_AGAIN_SHUT

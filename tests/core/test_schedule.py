@@ -304,3 +304,49 @@ def test_whatever_happens_each_target_is_polled_at_most_once_at_a_time_and_never
     assert not watched
     assert now <= ended + 300
     assert schedule.wait(now) is None
+
+
+# --- sooner ---
+
+
+def test_who_is_hastened_is_due_now_and_its_slots_stay_where_they_are() -> None:
+    schedule = scheduled(1, interval=600.0)
+    slot = schedule.next_due(key(0))
+    assert slot is not None
+    now = slot - 500.0
+    assert schedule.hasten(key(0), now)
+    assert schedule.wait(now) == 0.0
+    turn = schedule.pop(now)
+    assert (turn.key, turn.delay) == (key(0), 0.0)
+    schedule.done(key(0), now, 0, 300.0, 0.0)
+    assert schedule.next_due(key(0)) == pytest.approx(slot)
+
+
+def test_who_is_hastened_goes_behind_those_who_are_due_already() -> None:
+    schedule = scheduled(50, interval=600.0)
+    first = min(schedule.next_due(key(number)) or 0.0 for number in range(50))
+    due = next(number for number in range(50) if schedule.next_due(key(number)) == first)
+    other = (due + 1) % 50
+    assert schedule.hasten(key(other), first + 0.5)
+    assert [schedule.pop(first + 0.5).key for _ in range(2)] == [key(due), key(other)]
+
+
+def test_nobody_is_hastened_who_is_unknown_under_way_or_backing_off() -> None:
+    schedule = scheduled(1)
+    assert not schedule.hasten(key(1), START)
+    turn, now = next_turn(schedule, START)
+    assert not schedule.hasten(turn.key, now)
+    schedule.done(turn.key, now, 1, 300.0, 0.5)
+    assert not schedule.hasten(turn.key, now)
+    assert (schedule.wait(now) or 0.0) > 0
+
+
+def test_a_target_that_is_hastened_again_and_again_leaves_no_garbage_behind() -> None:
+    schedule = scheduled(100, interval=600.0)
+    now = START
+    for _ in range(5000):
+        now += 0.01
+        turn = schedule.pop(now) if schedule.hasten(key(7), now) else None
+        assert turn is not None
+        schedule.done(turn.key, now, 0, 300.0, 0.0)
+    assert len(schedule._agenda._heap) + len(schedule._agenda._set_aside) < 400

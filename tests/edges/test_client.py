@@ -94,6 +94,23 @@ async def test_errors_are_asked_for_beneath_the_status() -> None:
     assert server.heads[0].startswith(f"GET {STATUS_PATH}/errors HTTP/1.1\r\n")
 
 
+async def test_a_definition_is_asked_for_by_its_history() -> None:
+    steps = [{"id": "wait", "stepType": "Wait", "inputs": {"duration": "00:01:00"}}]
+    history = json.dumps([{"definition": {"id": KEY.definition, "version": 3, "steps": steps}}]).encode()
+    async with serving(answering(http(200, history))) as server, house(server.url) as here:
+        assert await here.client.declared(KEY.account, KEY.definition) == {3: {"wait": 60.0}}
+    assert server.heads[0].startswith(f"GET /api/v1/accounts/{KEY.account}/definitions/{KEY.definition} HTTP/1.1\r\n")
+    assert [(record.endpoint, record.outcome) for record in here.records] == [(Endpoint.DEFINITIONS, Outcome.OK)]
+    assert here.outcomes == [Outcome.OK]
+
+
+async def test_a_definition_of_an_account_that_left_is_not_asked_for() -> None:
+    async with serving(answering(http(200, b"[]"))) as server, house(server.url) as here:
+        answer = await here.client.declared("another", KEY.definition)
+    assert isinstance(answer, Failed)
+    assert server.heads == []
+
+
 async def test_a_path_and_a_slash_in_the_address_are_kept_and_dropped() -> None:
     async with serving(answering(http(200, WITH_LOGS))) as server, house(f"{server.url}/8x8/") as here:
         await here.status()

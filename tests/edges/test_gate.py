@@ -372,3 +372,59 @@ async def test_the_same_limits_are_no_news() -> None:
     gate_ = gate(told=told)
     gate_.reconfigure(LaneLimits(10, 10))
     assert told == []
+
+
+# --- what can wait ---
+
+
+async def poll_all_the_time(gate_: Gate) -> None:
+    """Polls that take whatever the lane gives."""
+    while True:
+        while (permit := gate_.take()) is not None:
+            gate_.answered(permit, Outcome.OK, None)
+        await asyncio.sleep(min(max(gate_.wait(), 1e-3), 1.0))
+
+
+async def test_what_can_wait_goes_at_once_where_nobody_polls() -> None:
+    assert (await gate().patient(30.0)).taken_at == pytest.approx(clock())
+
+
+async def test_what_can_wait_starves_not_where_the_polls_use_up_the_lane() -> None:
+    gate_ = gate(rate=1, burst=1)
+    polls = asyncio.create_task(poll_all_the_time(gate_))
+    await asyncio.sleep(10)
+    began = clock()
+    permit = await gate_.patient(30.0)
+    assert permit.taken_at - began <= 30.0 + 1.0 + 0.01
+    polls.cancel()
+
+
+async def test_what_can_wait_is_no_probe_and_waits_for_an_open_lane() -> None:
+    gate_ = gate()
+    await throttled(gate_, 300.0)
+    waiting = asyncio.create_task(gate_.patient(30.0))
+    await asyncio.sleep(400)
+    assert not waiting.done()
+    probe = taken(gate_)
+    assert probe.probe
+    gate_.answered(probe, Outcome.OK, None)
+    assert not (await waiting).probe
+
+
+async def test_what_can_wait_lets_who_explains_an_alert_go_first() -> None:
+    gate_ = gate(rate=1, burst=1)
+    taken(gate_)
+    urgent = asyncio.create_task(gate_.urgent())
+    await asyncio.sleep(0)
+    permit = await gate_.patient(30.0)
+    assert (await urgent).taken_at < permit.taken_at
+
+
+async def test_who_gives_up_waiting_costs_nothing() -> None:
+    gate_ = gate(rate=1, burst=1)
+    taken(gate_)
+    waiting = asyncio.create_task(gate_.patient(30.0))
+    await asyncio.sleep(0.5)
+    waiting.cancel()
+    await asyncio.sleep(0.6)
+    taken(gate_)
