@@ -33,8 +33,6 @@ _LONGEST = 2000
 _TITLE = 200
 _ROOM = 10
 """Characters for what the library puts between title and body."""
-_LOST = 60.0
-"""Seconds after which a thread is not waited for any more, and another one tries again."""
 _UNFINISHED = 1000
 """Messages that some services have, and others not yet."""
 _STATUS = re.compile(r"error[=:] ?(\d{3})\b")
@@ -64,16 +62,19 @@ class Apprise:
         threads: Executor,
         now: Callable[[], datetime],
         timeout: float = 10.0,
+        lost_after: float = 60.0,
     ) -> None:
         """`urls` gives the URLs; `timeout` in seconds; `threads` are its own, and end with `close`.
 
         `urls` is asked at every send; what cannot be read or used then changes nothing. Raises OSError or ValueError,
-        which names no URL, where that is so at once.
+        which names no URL, where that is so at once. `lost_after`: seconds after which a thread is not waited for any
+        more, and another one tries again.
         """
         self._read = urls
         self._threads = threads
         self._now = now
         self._timeout = timeout
+        self._lost_after = lost_after
         self._urls = tuple(urls())
         self._services = services(self._urls, timeout)
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
@@ -108,7 +109,9 @@ class Apprise:
         tries = {}
         for url, service in self._services.items():
             begun = earlier.get(url)
-            if begun is None or _to_be_repeated(begun, loop.time()):
+            if begun is None or self._to_be_repeated(begun, loop.time()):
+                if begun is not None:
+                    begun.outcome.cancel()  # one that still waits for a thread is not to run any more
                 outcome = loop.run_in_executor(self._threads, _notify, service, message, self._now)
                 begun = _Try(outcome, loop.time())
             tries[url] = begun
@@ -116,6 +119,11 @@ class Apprise:
         if len(self._tries) > _UNFINISHED:
             self._tries.popitem(last=False)
         return tries
+
+    def _to_be_repeated(self, begun: _Try, now: float) -> bool:
+        if begun.outcome.done():
+            return not isinstance(begun.outcome.result(), Delivered)
+        return now - begun.began > self._lost_after
 
     def _outcome(self, begun: _Try) -> Verdict:
         if not begun.outcome.done():
@@ -129,12 +137,6 @@ class Apprise:
                 self._services, self._urls = services(urls, self._timeout), urls
         except (OSError, ValueError):
             return  # the last ones go on being used
-
-
-def _to_be_repeated(begun: _Try, now: float) -> bool:
-    if begun.outcome.done():
-        return not isinstance(begun.outcome.result(), Delivered)
-    return now - begun.began > _LOST
 
 
 def _verdict(verdicts: Sequence[Verdict]) -> Verdict:

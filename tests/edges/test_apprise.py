@@ -18,6 +18,7 @@ from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.apprise import Apprise, fitted
 from monitor.notify.incidents import page
 from tests.edges.notifier_kit import INCIDENT, NOW, TIMEOUT, Answering, http, receiver
+from tests.edges.scripted import answering_in_turn, serving
 from tests.inline import InlineExecutor
 
 LINK = "http://localhost:8808/targets/acme/orders/w1"
@@ -191,6 +192,19 @@ async def test_what_was_done_and_seen_as_a_timeout_is_not_done_again() -> None:
     server.close()
 
     assert len(heads) == 1
+
+
+async def test_what_never_ends_is_left_and_tried_by_another_thread() -> None:
+    async with serving(answering_in_turn(b"", http(200, "{}"))) as server:
+        urls = [server.url.replace("http:", "json:")]
+        chat = Apprise(lambda: urls, now=lambda: NOW, timeout=TIMEOUT, threads=ThreadPoolExecutor(2), lost_after=0.0)
+        chat._timeout = 0.05
+        assert await chat.trigger(PAGE) == Again("no answer within 50ms", whole=True)
+        chat._timeout = TIMEOUT
+        assert await chat.trigger(PAGE) == Delivered("sent to 1")
+        await chat.close()
+
+    assert server.connections == 2
 
 
 async def test_an_executor_that_runs_each_call_at_once_does_as_well() -> None:
