@@ -74,7 +74,9 @@ class Prometheus:
 async def prometheus(config: Path) -> AsyncIterator[Prometheus]:
     address = f"127.0.0.1:{free_port()}"
     storage = f"--storage.tsdb.path={config.parent / 'tsdb'}"
-    arguments = (f"--config.file={config}", f"--web.listen-address={address}", storage)
+    # What fires before Alertmanager is discovered is sent again soon.
+    again = "--rules.alert.resend-delay=1s"
+    arguments = (f"--config.file={config}", f"--web.listen-address={address}", storage, again)
     async with _running("prometheus", *arguments, ready=f"http://{address}/-/ready") as session:
         yield Prometheus(f"http://{address}", session)
 
