@@ -26,7 +26,8 @@ def fault(definition: str, step: str, message: str, at: float, *, version: int |
     """The step fails, the instance with it: Terminated, with an entry in `/errors`."""
     runs = _walk(_upto(definition, step, version), at)
     ending = Ending(at, Status.TERMINATED, (StepFault(step, message),))
-    return Script(runs=(*runs[:-1], _ends_as(runs[-1], StepStatus.FAILED)), ending=ending)
+    failed = msgspec.structs.replace(_ends_as(runs[-1], StepStatus.FAILED), end=at)  # to the letter, not by a sum
+    return Script(runs=(*runs[:-1], failed), ending=ending)
 
 
 def terminated(definition: str, after: float, *, version: int | None = None) -> Script:

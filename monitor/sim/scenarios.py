@@ -178,6 +178,22 @@ def crowd() -> Scenario:
     return many(5000, events_per_second=2.0, accounts=2)
 
 
+def storm(size: int = 5000, *, begins: float = 30.0, within: float = 10.0) -> Scenario:
+    """So many instances fault within seconds, for three causes: two definitions of acme broke, and one gateway."""
+    causes = (
+        ("onboarding-reply", "step1", "Invalid subaccount id."),
+        ("order-reminder", "fetch_order", _gateway("orders")),
+        ("two-way-survey", "ask", "Template 'survey-{number}' was rejected: quota of {number} used up"),
+    )
+    roles = []
+    for number in range(size):
+        definition, step, message = causes[number % len(causes)]
+        at = begins + within * number / size + 1.0
+        fault_ = plots.fault(definition, step, message.replace("{number}", str(number)), at)
+        roles.append(role(definition, f"storm-{number}", fault_))
+    return scene("storm", *roles)
+
+
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     make.__name__: make
     for make in (
@@ -195,6 +211,7 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
         unauthorized,
         skewed,
         crowd,
+        storm,
     )
 }
 

@@ -9,10 +9,12 @@ from tests.bench.house import Figure, say
 from tests.bench.hundred_thousand import run as hundred_thousand
 from tests.bench.micro import run as micro
 from tests.bench.poll_cpu import run as poll_cpu
+from tests.bench.storm import run as storm
 
 _BENCHES = {
     "poll-cpu": poll_cpu,
     "ack-latency": ack_latency,
+    "storm": storm,
     "budget": budget,
     "hundred-thousand": hundred_thousand,
     "micro": micro,

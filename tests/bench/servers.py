@@ -1,4 +1,4 @@
-"""The other ends of a bench, each a process of its own: `python -m tests.bench.servers api | crowd | webhook`.
+"""The other ends of a bench, each a process of its own: `python -m tests.bench.servers WHAT`; see `main`.
 
 Each prints its port on a line of its own and serves until it is terminated. They cost as little CPU as they can, since
 the machine is shared with what is measured.
@@ -13,9 +13,13 @@ from array import array
 from datetime import UTC, datetime
 from email.utils import formatdate
 
-from monitor.sim.scenarios import many
+from aiohttp import web
+
+from monitor.sim.scenario import Scenario
+from monitor.sim.scenarios import many, storm
 from monitor.sim.simulate import simulate
 from monitor.sim.world import World
+from tests.edges.pagerduty_fake import PagerDutyFake
 
 STEPS = 5
 _MARK = "@workflow@"
@@ -134,12 +138,38 @@ async def _api(delay: float) -> None:
 
 async def _crowd(size: int, events_per_second: float, quiet: float) -> None:
     """The simulator itself, with so many failing steps a second after a quiet beginning."""
+    await _simulated(many(size, events_per_second=events_per_second, quiet=quiet))
 
+
+async def _simulated(scenario: Scenario) -> None:
     def ready(address: str, _world: World) -> None:
         _say(address.rpartition(":")[2])
 
-    scenario = many(size, events_per_second=events_per_second, quiet=quiet)
     await simulate("127.0.0.1", 0, scenario, now=lambda: datetime.now(UTC), on_ready=ready)
+
+
+async def _pager() -> None:
+    """PagerDuty with its limits; `/report` tells what it was told."""
+    fake = PagerDutyFake(time.monotonic)
+    calls: list[float] = []
+
+    async def take(request: web.Request) -> web.Response:
+        calls.append(time.monotonic())
+        return await fake.answer(request)
+
+    async def report(_request: web.Request) -> web.Response:
+        most = max((sum(begin <= at < begin + 60 for at in calls) for begin in calls), default=0)
+        begun = [incident.triggers[0]["severity"] for incident in fake.incidents]
+        told = {"begun": begun, "calls": len(calls), "most_in_a_minute": most, "refused": len(fake.refusals)}
+        return web.json_response(told)
+
+    application = web.Application()
+    application.add_routes([web.post("/v2/enqueue", take), web.get("/report", report)])
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    _say(runner.addresses[0][1])
+    await asyncio.Event().wait()
 
 
 def _say(port: object) -> None:
@@ -149,7 +179,7 @@ def _say(port: object) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("api", "crowd", "webhook"))
+    parser.add_argument("what", choices=("api", "crowd", "storm", "webhook", "pager"))
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--events", type=float, default=0.0)
     parser.add_argument("--quiet", type=float, default=0.0)
@@ -160,6 +190,10 @@ def main() -> None:
             asyncio.run(_api(options.delay))
         case "webhook":
             asyncio.run(_listen(_Webhook))
+        case "storm":
+            asyncio.run(_simulated(storm(options.size, begins=options.quiet)))
+        case "pager":
+            asyncio.run(_pager())
         case _:
             asyncio.run(_crowd(options.size, options.events, options.quiet))
 
