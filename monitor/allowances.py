@@ -116,6 +116,7 @@ class Allowances:
         self._shelf = shelf
         self._slack_now = slack
         self._slack = 0.0
+        self._unknown = Limits(slack=self._slack)
         self._changed = changed
         self._fault = fault
         self._jitter = jitter
@@ -132,6 +133,7 @@ class Allowances:
     def recall(self, known: Known) -> None:
         """What was known at the last end; comes first of all."""
         self._slack = self._slack_now()
+        self._unknown = Limits(slack=self._slack)
         for edition, declared in known.declared.items():
             self._entry(edition).declared = declared
         for edition, step, counts in known.experiences:
@@ -145,6 +147,7 @@ class Allowances:
         """Take over another slack."""
         if (slack := self._slack_now()) != self._slack:
             self._slack = slack
+            self._unknown = Limits(slack=slack)
             for edition, entry in self._entries.items():
                 entry.renew(slack)
                 self._changed(edition, True)
@@ -154,7 +157,7 @@ class Allowances:
     def of(self, key: TargetKey, version: int | None) -> Limits:
         """The limits of the steps of an instance of this version."""
         entry = self._entries.get(Edition(key.account, key.definition, version)) if version is not None else None
-        return entry.limits if entry is not None else Limits(slack=self._slack)
+        return entry.limits if entry is not None else self._unknown
 
     def want(self, target: Target, state: TargetState) -> None:
         """A target that is watched: ask what its definition declares, unless that is known or makes no difference."""

@@ -146,7 +146,8 @@ class Place:
         }
         targets = [{"account": w.account, "definition": w.definition, "workflow": w.workflow} for w in self.targets]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(settings))
-        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"targets": targets}))
+        defaults = {"step_timeouts": {"*": "365d"}}  # these stories are not about steps that take too long
+        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"defaults": defaults, "targets": targets}))
 
     # --- what must be true in the end ---
 

@@ -213,6 +213,18 @@ async def test_a_limit_that_is_raised_ends_what_is_overdue_and_tells_nothing_aga
     assert told[0]["id"] != told[2]["id"], "another episode"
 
 
+async def test_another_slack_moves_the_deadlines(tmp_path: Path) -> None:
+    house = house_of(tmp_path, STUCK)
+    house.settings["alerts"] = {"step_slack": "1h"}
+    async with house:
+        await house.until(2400.0)
+        assert house.told() == []
+        house.settings["alerts"] = {"step_slack": "1m"}
+        assert await house.reload() == ()
+        await house.until(2420.0)
+        assert types(house.told()) == OVERDUE
+
+
 async def test_many_deadlines_at_once_keep_the_budget_and_are_told_in_time(tmp_path: Path) -> None:
     house = house_of(tmp_path, *[LONG] * 300, step_timeouts={"*": "365d"}, max_runtime="400s")
     house.lane["requests_per_second"] = 2
