@@ -89,6 +89,8 @@ class Instance:
     ) -> None:
         """`bad`: the status that an alert is refused with."""
         self.posts: list[list[dict[str, Any]]] = []
+        """Those that were answered."""
+        self.tries = 0
         self.shown: list[Shown] = []
         self.open: dict[str, datetime] = {}
         """`endsAt` of what fires, by workflow, or by `alertname` where there is none."""
@@ -113,13 +115,14 @@ class Instance:
         self.open.clear()
 
     async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer:
-        if self.down:
-            return Answer(Again("cannot connect", whole=True))
-        self.posts.append(json.loads(body))
+        self.tries += 1
         self.asked.set()
-        alerts = self.posts[-1]
         await self._free.wait()
         await asyncio.sleep(self.takes)
+        if self.down:
+            return Answer(Again("cannot connect", whole=True))
+        alerts = json.loads(body)
+        self.posts.append(alerts)
         refused = [(status, alert) for alert in alerts if (status := self._bad(alert)) is not None]
         for alert in alerts:
             if self._bad(alert) is None:

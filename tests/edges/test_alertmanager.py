@@ -272,6 +272,26 @@ async def test_a_cancelled_delivery_takes_nobody_with_it() -> None:
     assert verdicts[1:] == [Delivered("HTTP 200")] * 2
 
 
+@pytest.mark.looptime
+async def test_who_waits_behind_a_post_that_fails_waits_for_no_other() -> None:
+    alerts = numbered(4)
+    instance = Instance()
+    instance.hold()
+    notifier = alertmanager(["http://a"], Cases(alerts), connect=lambda _: instance)
+    sending = [asyncio.create_task(notifier.send(delivery_of(alerts[0])))]
+    await instance.asked.wait()
+    sending += [asyncio.create_task(notifier.send(delivery_of(alert))) for alert in alerts[1:]]
+    await asyncio.sleep(0.01)
+
+    instance.down = True
+    instance.release()
+    verdicts = await asyncio.gather(*sending)
+    await notifier.close()
+
+    assert verdicts == [Again("cannot connect", whole=True)] * 4
+    assert instance.tries == 1
+
+
 async def test_closing_ends_what_is_under_way() -> None:
     instance = Instance()
     instance.hold()

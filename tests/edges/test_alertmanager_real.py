@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -192,6 +193,20 @@ async def test_a_bad_alert_does_not_lose_the_batch(tmp_path: Path, behind: Phone
     assert verdicts[4].detail.startswith("HTTP 400")
     assert "invalid label set" in verdicts[4].detail
     assert len(behind.heard("firing")) == 9
+
+
+async def test_of_a_batch_with_a_bad_alert_the_real_one_takes_the_good_ones_and_says_400_all_the_same(
+    tmp_path: Path, behind: Phone
+) -> None:
+    """Why a 400 is no news about any single alert, and a small instance of ours does likewise."""
+    alerts = [{"labels": {"alertname": "Good"}}, {"labels": {"alertname": "Bad", "not-a-name": "x"}}]
+    async with instance(tmp_path / "one", behind) as one:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{one.url}/api/v2/alerts", json=alerts) as response,
+        ):
+            assert response.status == 400
+        assert [alert["labels"]["alertname"] for alert in await one.alerts()] == ["Good"]
 
 
 async def test_a_storm_is_one_alert_and_ends(tmp_path: Path, behind: Phone) -> None:
