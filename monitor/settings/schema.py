@@ -55,7 +55,11 @@ def _event() -> dict[str, Any]:
         "from_status": _one_of(Status),
         "to_status": _one_of(Status),
         "cause": _one_of(Cause),
-        "reason": {**_TEXT, "description": "Of monitor.blind, why; of monitor.schema_drift, the kind of drift."},
+        "reason": {
+            **_TEXT,
+            "description": "Of monitor.blind, why; of monitor.schema_drift, the kind of drift; of what is overdue, who "
+            "says so: configured, declared or learned.",
+        },
         "step": {
             "type": "object",
             "required": ["id", "name", "status"],
