@@ -67,6 +67,11 @@ async def test_alertmanager_takes_its_example_of_a_configuration() -> None:
         pytest.param({"alertname": "WorkflowFailureRatioHigh", "severity": "warning"}, "chat", id="a trend"),
         pytest.param({"alertname": "WorkflowTerminated", "severity": "critical"}, "oncall", id="an event"),
         pytest.param({"alertname": "Watchdog", "severity": "none"}, "watchdog", id="the watchdog"),
+        pytest.param(
+            {"alertname": "Watchdog", "severity": "none", "monitor": "http://monitor:8808"},
+            "watchdog-monitor",
+            id="the monitor's own watchdog",
+        ),
     ],
 )
 async def test_an_alert_is_routed_to(labels: dict[str, str], receiver: str) -> None:
