@@ -1,9 +1,14 @@
-"""What is shipped in `deploy/`, read once."""
+"""What is shipped in `deploy/`, read once, and the metrics that it speaks of."""
 
+import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from prometheus_client import CollectorRegistry, Metric
+
+from monitor.telemetry import Telemetry, configure
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -37,3 +42,12 @@ class Check(NamedTuple):
 def checks() -> list[Check]:
     cases = [case for path in UNIT_TESTS for case in tree(path)["tests"]]
     return [Check(check["alertname"], bool(check["exp_alerts"])) for case in cases for check in case["alert_rule_test"]]
+
+
+def families() -> list[Metric]:
+    """Every metric of the monitor."""
+    registry = CollectorRegistry()
+    logs = configure("info", "json", io.StringIO(), now=lambda: datetime.now(UTC))
+    Telemetry(registry, logs.log, external_url="http://localhost", deliveries=dict)
+    logs.close()
+    return list(registry.collect())

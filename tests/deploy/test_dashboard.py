@@ -79,6 +79,14 @@ def test_the_dashboard_has_a_row_for_each_thing_and_says_what_each_panel_shows()
     assert _VARIABLES["datasource"]["type"] == "datasource"
 
 
+def test_no_panel_lies_upon_another() -> None:
+    places = [panel["gridPos"] for panel in _DASHBOARD["panels"]]
+    cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in _DASHBOARD["panels"]}) == len(places)
+
+
 def test_every_metric_of_the_monitor_is_somewhere_on_the_dashboard() -> None:
     recorded = {name: series_in(expression) for name, expression in RECORDED.items()}
     shown: set[str] = set()

@@ -1,18 +1,14 @@
 """The rules that are shipped: Prometheus takes them, each was seen firing and silent, and each says what to do."""
 
-import io
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from monitor.core.labels import alertname
 from monitor.core.model import EventType
-from monitor.telemetry import Telemetry, configure
 from tests.deploy.programs import said
-from tests.deploy.shipped import ALERTS, PROMETHEUS, RECORDED, RULES, UNIT_TESTS, checks, tree
+from tests.deploy.shipped import ALERTS, PROMETHEUS, RECORDED, RULES, UNIT_TESTS, checks, families, tree
 
 _NEVER_SILENT = {"Watchdog"}
 _METRIC = re.compile(r"\b(?:workflow|process)_\w+|\b\w+:\w+:\w+")
@@ -20,12 +16,8 @@ _METRIC = re.compile(r"\b(?:workflow|process)_\w+|\b\w+:\w+:\w+")
 
 def metrics() -> set[str]:
     """Names of all series that the monitor has, those of histograms with their endings."""
-    registry = CollectorRegistry()
-    logs = configure("info", "json", io.StringIO(), now=lambda: datetime.now(UTC))
-    Telemetry(registry, logs.log, external_url="http://localhost", deliveries=dict)
-    logs.close()
     endings = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "info": ("_info",)}
-    return {family.name + ending for family in registry.collect() for ending in endings.get(family.type, ("",))}
+    return {family.name + ending for family in families() for ending in endings.get(family.type, ("",))}
 
 
 def series_in(expression: str) -> set[str]:
