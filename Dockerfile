@@ -1,19 +1,32 @@
-# Any image with Python 3.11 or newer serves as the base: docker build --build-arg BASE=... .
+# Any image with Python 3.11 or newer and its venv serves as the base: docker build --build-arg BASE=... .
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
-COPY pyproject.toml README.md LICENSE /src/
-COPY monitor /src/monitor
-RUN python3 -m venv /opt/workflow-monitor \
- && /opt/workflow-monitor/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-compile /src \
- && /opt/workflow-monitor/bin/python -m pip uninstall --yes --quiet pip \
- && /opt/workflow-monitor/bin/python -m compileall -q /opt/workflow-monitor/lib
+WORKDIR /build
+# What is installed is named by its content, not by where it comes from; the package itself is built without a network.
+COPY deploy/container/requirements.lock deploy/container/build.lock ./
+# `make image` hands in the machine's certificates and its configuration of pip, where there are any; neither is kept.
+RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+ && if [ -s /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi \
+ && export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 \
+ && python3 -m venv tools \
+ && python3 -m venv --without-pip /opt/workflow-monitor \
+ && tools/bin/python -m pip install --require-hashes --no-deps --requirement build.lock \
+ && tools/bin/python -m pip --python /opt/workflow-monitor/bin/python install \
+      --require-hashes --no-deps --requirement requirements.lock
+COPY pyproject.toml README.md LICENSE src/
+COPY monitor src/monitor
+# Byte code that names no times and asks for none: the root is read-only, and two builds are alike.
+RUN tools/bin/python -m pip --disable-pip-version-check wheel --quiet --no-index --no-deps --no-build-isolation ./src \
+ && tools/bin/python -m pip --python /opt/workflow-monitor/bin/python --disable-pip-version-check \
+      install --no-compile --no-index --no-deps ./*.whl \
+ && /opt/workflow-monitor/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/workflow-monitor/lib
 
 FROM ${BASE}
-LABEL org.opencontainers.image.title="workflow-monitor" \
-      org.opencontainers.image.description="Watches workflow instances of the 8x8 Automation API and tells on-call what went wrong" \
-      org.opencontainers.image.licenses="Apache-2.0"
-RUN groupadd --system --gid 10001 monitor \
+# What runs installs nothing.
+RUN if python3 -c 'import pip' 2>/dev/null; then python3 -m pip uninstall --yes --quiet --root-user-action=ignore pip; fi \
+ && groupadd --system --gid 10001 monitor \
  && useradd --system --uid 10001 --gid monitor --home-dir /var/lib/workflow-monitor --shell /usr/sbin/nologin monitor \
  && install -d -o monitor -g monitor -m 0750 /var/lib/workflow-monitor
 COPY --from=build /opt/workflow-monitor /opt/workflow-monitor
@@ -21,7 +34,7 @@ COPY config /etc/workflow-monitor
 
 # The root file system may be read-only: all that is written lies in the one volume.
 # Address, port and database are set here, over the settings file: what probes, publishes and mounts must know them.
-ENV PATH=/opt/workflow-monitor/bin:$PATH \
+ENV PATH=/opt/workflow-monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MONITOR_CONFIG=/etc/workflow-monitor/monitor.yaml \
@@ -38,3 +51,12 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
 # Exec form: the monitor is PID 1 and handles the signals itself.
 ENTRYPOINT ["workflow-monitor"]
 CMD ["run"]
+
+# Last, since they change with every commit and what is above does not.
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="workflow-monitor" \
+      org.opencontainers.image.description="Watches workflow instances of the 8x8 Automation API and tells on-call what went wrong" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench lock image image-test clean
 
 help: ## say what there is to do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime ## watch a simulated day of workflows, no configuration needed
 	$(BIN)/workflow-monitor demo $(ARGS)
@@ -27,6 +27,16 @@ format: $(VENV)/.dev ## let ruff write what it can
 
 bench: $(VENV)/.dev ## measure what the README promises; prints figures
 	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(VENV)/.dev ## write what the image installs, by hashes; ARGS=--upgrade for newer versions
+	PYTHON=$(BIN)/python deploy/container/lock $(ARGS)
+
+image: ## build the container image with docker, podman or (as root, on Debian) buildah
+	if ! docker info >/dev/null 2>&1 && ! podman info >/dev/null 2>&1; then .ci/packages buildah debootstrap; fi
+	deploy/container/image
+
+image-test: ## run the image's demo, its health check and SIGTERM; print its size and start-up time
+	deploy/container/image-test
 
 clean: ## remove what the others made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

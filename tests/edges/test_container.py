@@ -54,3 +54,45 @@ async def test_the_health_check_asks_at_the_port_of_the_variable(status: int, co
         assert await check.wait() == code
     finally:
         await runner.cleanup()
+
+
+# --- the rules of the image -----------------------------------------------------------------------------------
+
+
+def _stages() -> tuple[str, str]:
+    build, run = re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    return build, run
+
+
+def test_what_is_installed_is_named_by_hashes_and_the_package_is_built_without_an_index() -> None:
+    build, _ = _stages()
+    commands = re.split(r"&&|\n", build.replace("\\\n", " "))
+    asked = [line for line in commands if re.search(r"pip .*(install|wheel) ", line)]
+    assert len(asked) == 4
+    assert all("--require-hashes" in line or "--no-index" in line for line in asked)
+    assert all("--no-deps" in line for line in asked)
+
+
+def test_what_runs_installs_nothing_and_is_nobody() -> None:
+    _, run = _stages()
+    assert not re.search(r"pip install|apt-get|curl|ADD ", run)
+    assert "USER 10001:10001\n" in run
+    assert re.findall(r"^VOLUME (.*)$", run, re.MULTILINE) == re.findall(r"^WORKDIR (.*)$", run, re.MULTILINE)
+
+
+def test_the_monitor_is_the_first_process() -> None:
+    assert 'ENTRYPOINT ["workflow-monitor"]\n' in DOCKERFILE
+    assert "STOPSIGNAL SIGTERM\n" in DOCKERFILE
+
+
+def test_the_image_says_what_it_is() -> None:
+    for name in ("title", "description", "licenses", "version", "revision"):
+        assert f"org.opencontainers.image.{name}=" in DOCKERFILE
+    assert "ARG VERSION" in DOCKERFILE
+    assert "ARG REVISION" in DOCKERFILE
+
+
+def test_no_secret_stays_in_a_layer() -> None:
+    assert "ARG PIP" not in DOCKERFILE
+    assert not re.search(r"\b(ENV|ARG) .*(KEY|TOKEN|SECRET|INDEX)", DOCKERFILE)
+    assert set(re.findall(r"type=secret,id=(\w+)", DOCKERFILE)) == {"ca", "pip"}
