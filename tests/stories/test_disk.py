@@ -41,8 +41,11 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
             assert house.told() == []
             assert believed(house, "lopez") is Status.RUNNABLE, "no belief is ahead of the disk"
             assert all(health.turns for health in house.daemon.loops().values())
+            assert house.metric("workflow_monitor_store_available") == 0.0
+            assert (house.metric("workflow_monitor_loop_idle_seconds", loop="commit") or 0.0) < 45.0, "no rule says slow"
         await house.until(700.0)
         assert house.daemon.ready() is None
+        assert house.metric("workflow_monitor_store_available") == 1.0
         assert [event["type"] for event in house.about("lopez")] == TOLD
         assert believed(house, "lopez") is Status.TERMINATED
         assert max(house.asked("order-0")) > 660.0
