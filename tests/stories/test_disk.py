@@ -42,7 +42,7 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
             assert believed(house, "lopez") is Status.RUNNABLE, "no belief is ahead of the disk"
             assert all(health.turns for health in house.daemon.loops().values())
             assert house.metric("workflow_monitor_store_available") == 0.0
-            assert (house.metric("workflow_monitor_loop_idle_seconds", loop="commit") or 0.0) < 45.0, "no rule says slow"
+            assert (house.metric("workflow_monitor_loop_idle_seconds", loop="commit") or 0.0) < 45.0
         await house.until(700.0)
         assert house.daemon.ready() is None
         assert house.metric("workflow_monitor_store_available") == 1.0
