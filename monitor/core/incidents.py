@@ -8,7 +8,7 @@ nobody knows.
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -34,6 +34,7 @@ def begun(event: Event, fault_group: str) -> Incident:
         first_at=event.time,
         last_at=event.time,
         samples=(_sample(event),),
+        labels=event.labels,
     )
 
 
@@ -56,7 +57,12 @@ def grown(incident: Incident, event: Event, storm_threshold: int) -> Incident:
         last_at=max(incident.last_at, event.time),
         samples=samples if len(samples) >= SAMPLES else (*samples, _sample(event)),
         storm=incident.storm or members > storm_threshold,
+        labels=incident.labels if incident.storm else _common(incident.labels, event.labels),
     )
+
+
+def _common(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, str]:
+    return one if one == other else {name: value for name, value in one.items() if other.get(name) == value}
 
 
 def worth_telling(incident: Incident) -> bool:

@@ -581,6 +581,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether it has members that are not told one by one."""
     storm_receivers: tuple[str, ...] = ()
     """Receivers of alerts that were told of it, or are to be, since it is a storm."""
+    labels: Mapping[str, str] = {}
+    """Labels that all of its targets have; those of a storm are its identity, and stay as they were when it began."""
     ended_at: datetime | None = None
     """None: some alert of it is open."""
 

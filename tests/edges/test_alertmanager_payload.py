@@ -125,10 +125,11 @@ def test_each_end_is_said_in_words_of_its_own() -> None:
 # --- a storm ------------------------------------------------------------------------------------------------
 
 
-def test_a_storm_is_one_alert_without_a_workflow() -> None:
-    alert = stormed(storm(70))
+def test_a_storm_is_one_alert_with_the_labels_that_all_of_its_targets_have() -> None:
+    alert = stormed(storm(70, labels={"team": "messaging"}))
 
     assert alert["labels"] == {
+        "team": "messaging",
         "alertname": "WorkflowTerminated",
         "severity": "critical",
         "account": "acme",

@@ -15,8 +15,6 @@ from monitor.core.links import link_of, link_to
 from monitor.core.model import Alert, AlertEnd, Event, Incident
 from monitor.core.moments import format_moment
 
-_OF_A_STORM = ("alertname", "severity", "account", "definition", "step", "cause", "fault_group")
-"""Labels that all members share; the target and its own labels differ."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -62,8 +60,8 @@ def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
 def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
     """One alert for all members of an incident, those included that were told one by one."""
     event = incident.event
-    of_the_first = alert_labels(event, incident.fault_group)
-    labels = {name: of_the_first[name] for name in _OF_A_STORM if name in of_the_first} | {"storm": "true"}
+    shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
+    labels = shared | {"storm": "true"}
     end = AlertEnd.EXPIRED if incident.expired else AlertEnd.RESOLVED
     return Posting(
         id=incident.id,
