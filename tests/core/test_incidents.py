@@ -1,5 +1,6 @@
 """How alerts become one incident, and when it is over."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,7 +92,7 @@ def test_it_ends_with_its_last_alert_and_is_resolved_unless_time_ended_one(ends:
 def test_its_size_is_told_a_bounded_number_of_times(members: int) -> None:
     told = [size for size in range(1, members + 1) if worth_telling(incident(size))]
     assert len(told) == members.bit_length()
-    assert all(later == 2 * earlier for earlier, later in zip(told, told[1:], strict=False))
+    assert all(later == 2 * earlier for earlier, later in itertools.pairwise(told))
 
 
 @given(st.integers(1, 30), st.integers(1, 30))
