@@ -110,6 +110,8 @@ class Place:
         self.targets = watched(scenario)
         self.told: dict[str, list[bytes]] = defaultdict(list)
         """The bodies that each receiver got, in order, twins included."""
+        self.paged: list[dict[str, Any]] = []
+        """What the pager got, likewise."""
         self._yard = yard
         self._world = World(scenario, epoch=datetime.now(UTC) - timedelta(hours=1))
         self._looks = 0.0
@@ -128,11 +130,16 @@ class Place:
         self.told[request.match_info["receiver"]].append(body)
         return web.Response()
 
+    async def page(self, request: web.Request) -> web.Response:
+        self.paged.append(await request.json())
+        return web.json_response({"status": "success"}, status=202)
+
     def write(self, api: str, phone: str, receivers: tuple[str, ...], blind_after: str) -> None:
         world = self._world.scenario
         (self.folder / "keys").mkdir(parents=True)
         for account in world.accounts:
             (self.folder / "keys" / account.id).write_text(account.key)
+        (self.folder / "keys" / "pager").write_text("0123456789abcdef0123456789abcdef")
         lane = {"requests_per_second": 1000, "burst": 100}
         settings = {
             "api": {"base_url": api, "timeout": "5s"},
@@ -142,7 +149,8 @@ class Place:
             "receivers": [
                 {"name": name, "type": "webhook", "url": f"{phone}/{name}", "min_severity": "info"}
                 for name in receivers
-            ],
+            ]
+            + [{"name": "pager", "type": "pagerduty", "base_url": f"{phone}/pager", "routing_key_file": "keys/pager"}],
         }
         targets = [{"account": w.account, "definition": w.definition, "workflow": w.workflow} for w in self.targets]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(settings))
@@ -198,6 +206,16 @@ class Place:
         for types in said.values():
             assert types == list(itertools.islice(itertools.cycle(("monitor.blind", "monitor.sighted")), len(types)))
 
+    def check_pages(self) -> None:
+        """Each cause has been paged under one key, and nothing was paged that has none."""
+        with contextlib.closing(sqlite3.connect(self.folder / "monitor.db")) as database:
+            states = [json.loads(row[0]) for row in database.execute("SELECT state FROM incidents")]
+        groups = [state["fault_group"] for state in states]
+        assert len(set(groups)) == len(groups), "one cause, two incidents"
+        wanted = {state["id"] for state in states if "pager" in state["receivers"]}
+        assert wanted
+        assert {page["dedup_key"] for page in self.paged if page["event_action"] == "trigger"} == wanted
+
     def check_database(self) -> None:
         """It is whole, and nothing waits in it."""
         with contextlib.closing(sqlite3.connect(self.folder / "monitor.db")) as database:
@@ -231,6 +249,7 @@ async def place(
     here = Place(yard, folder, scenario)
     application = web.Application()
     application.router.add_post("/{receiver}", here.hear)
+    application.router.add_post("/pager/v2/enqueue", here.page)
     phones = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await phones.setup()
     await web.TCPSite(phones, "127.0.0.1", 0).start()

@@ -79,6 +79,7 @@ async def test_a_kill_at_any_step_loses_nothing_and_tells_nothing_twice_under_tw
                 deaths[step] += 1
                 assert not (await here.life()).killed
             here.check("oncall")
+            here.check_pages()
             here.check_database()
 
     times = Counter(whole.trail)
@@ -94,6 +95,7 @@ async def test_a_daemon_that_dies_again_and_again_tells_everything_in_the_end(ya
                 break
         here.check("oncall")
         here.check("archive")
+        here.check_pages()
         here.check_database()
 
 
@@ -107,6 +109,7 @@ async def test_a_kill_at_any_time_loses_nothing(yard: Graveyard, tmp_path: Path,
         assert not (await here.life()).killed
         here.check("oncall")
         here.check("archive")
+        here.check_pages()
         here.check_database()
 
 
