@@ -17,6 +17,7 @@ STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;margin:.5rem 0}"
     "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}"
+    "th,.info,.critical,.warning,.dead{overflow-wrap:normal}"
     "h2{margin-top:2rem}.critical,.warning,.dead{font-weight:600}.critical,.dead{color:#c62828}"
 )
 STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
