@@ -27,7 +27,7 @@ from monitor.core.model import (
 from monitor.core.text import summary, target_label
 
 SHOWN_ERRORS: Final = 5
-"""An event carries at most so many, the oldest."""
+"""An event carries at most so many: the oldest, and the one that explains best."""
 TRAIL: Final = 5
 """An event shows at most so many executions of the step log, the last ones."""
 _TRANSITIONS = frozenset(
@@ -90,16 +90,17 @@ def cause(log: Sequence[StepExecution], errors: tuple[WorkflowError, ...] | None
 def _terminated(occasion: Occasion) -> Event:
     after, errors = occasion.after, steps.oldest_first(occasion.errors or ())
     step = steps.last_failed(after.steps)
+    explaining = steps.explaining(step, errors)
     last_error_at = max((error.time for error in errors if error.time is not None), default=None)
     return _event(
         EventType.TERMINATED,
         occasion,
         severity=Severity.WARNING if after.cause is Cause.MANUAL else None,
-        headline=steps.explaining(step, errors),
+        headline=explaining,
         hidden=max(0, len(errors) - SHOWN_ERRORS),
         cause=after.cause,
         step=step,
-        errors=tuple(errors[:SHOWN_ERRORS]),
+        errors=_shown(errors, explaining),
         occurred_at=after.completed_at or last_error_at,
         closes=_opening_id(EventType.SUSPENDED, after.key, occasion.before.suspended),
     )
@@ -143,16 +144,23 @@ def step_event(step: StepExecution, occasion: Occasion) -> Event:
     """A failed or cancelled execution of a step."""
     failed = step.status is StepStatus.FAILED
     errors = steps.errors_of(step, occasion.errors or ()) if failed else []
+    explaining = steps.explaining(step, errors)
     return _event(
         EventType.STEP_FAILED if failed else EventType.STEP_CANCELLED,
         occasion,
         what=step.id,
-        headline=steps.explaining(step, errors),
+        headline=explaining,
         hidden=max(0, len(errors) - SHOWN_ERRORS),
         step=step,
-        errors=tuple(errors[:SHOWN_ERRORS]),
+        errors=_shown(errors, explaining),
         occurred_at=steps.ended_at(step, occasion.after.steps, occasion.errors or ()),
     )
+
+
+def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) -> tuple[WorkflowError, ...]:
+    """The oldest, and the one that explains best in any case."""
+    shown = tuple(errors[:SHOWN_ERRORS])
+    return shown if explaining is None or explaining in shown else (*shown[:-1], explaining)
 
 
 # --- what is overdue ----------------------------------------------------------------------------------------

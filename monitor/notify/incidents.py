@@ -55,7 +55,9 @@ class Incidents:
         """Also of one that has ended meanwhile: nothing is lost, and its end is told after it."""
         if self._told.get(incident.id) == _OVER:
             return Delivered("over, and told so")  # a pager would begin a new one that nobody ends
-        return await self._trigger(incident)
+        verdict = await self._trigger(incident)
+        # Its end may have been told long ago, and this is what was given up then and is tried again.
+        return await self._closed(incident) if isinstance(verdict, Delivered) and is_resolved(incident) else verdict
 
     async def _grew(self, incident: Incident, members: int) -> Verdict:
         if incident.ended_at is not None:
@@ -71,6 +73,8 @@ class Incidents:
     async def _closed(self, incident: Incident) -> Verdict:
         if not is_resolved(incident):
             return Delivered("not known to be over")
+        if self._told.get(incident.id) == _OVER:
+            return Delivered("told already")
         verdict = await self._pager.resolve(self._page(incident))
         return self._remember(incident.id, _OVER, verdict)
 

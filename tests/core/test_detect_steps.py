@@ -212,3 +212,14 @@ def test_what_was_not_found_comes_back_as_it_is() -> None:
     state, _ = believe(seen(RUN, A, B), MISS, MISS, MISS)
     verdict = poll(state, seen(RUN, A))
     assert types(verdict.events) == [EventType.FOUND]
+
+
+def test_the_error_that_explains_best_is_always_shown() -> None:
+    failed = step("a", FAILED, 40, 50)
+    early = [WorkflowError(failed.step, f"warning {n}", at(n)) for n in range(9)]
+    why = WorkflowError(failed.step, "Invalid subaccount id.", at(50))
+    told = poll(NEW, seen(DEAD, failed, errors=(*early, why))).events
+    assert [event.type for event in told] == [STEP_FAILED, EventType.TERMINATED]
+    for event in told:
+        assert event.errors == (*early[:4], why)
+        assert "Invalid subaccount id. (and 9 more)" in event.summary
