@@ -229,7 +229,9 @@ class House:
             for one in self.targets
         ]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(tree), "utf-8")
-        (self.folder / "watchlist.yaml").write_text(yaml.safe_dump({"defaults": self.defaults, "targets": targets}), "utf-8")
+        (self.folder / "watchlist.yaml").write_text(
+            yaml.safe_dump({"defaults": self.defaults, "targets": targets}), "utf-8"
+        )
 
     # --- the disk ---
 
