@@ -2,7 +2,7 @@
 
 Read in this order:
 
-1. `core/model.py`: the words of the house as values.
+1. `core/model.py`: the words of the house as values; then `core/alerts.py` and `core/commits.py`.
 2. `core/detect.py`, `core/lane.py`, `core/schedule.py`: what the program exists for, as pure rules.
 3. `poller.py`: one turn: observe, detect, commit. `scheduler.py`: whose turn it is. `lookout.py`: whether an account
    answers at all. `timekeeper.py`: what is overdue, told in time; `allowances.py`: how long steps may take.

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.model import Alert, Change, Closing, Severity, TargetKey, TargetState
+from monitor.core.alerts import Alert, Closing
+from monitor.core.commits import Change
+from monitor.core.model import Severity, TargetKey, TargetState
 from monitor.core.records import AccountRecord
 from monitor.core.unwatching import unwatched, unwatched_event
 from monitor.poller import Announcer

@@ -16,7 +16,7 @@ import msgspec
 
 from monitor.core.backlog import Backlog, seconds_until
 from monitor.core.bucket import Bucket
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.retry import Again, Delivered, Refused, Verdict, Wellness, next_try

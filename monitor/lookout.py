@@ -9,7 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.model import AccountState, Change, Event, Outcome
+from monitor.core.commits import Change
+from monitor.core.model import AccountState, Event, Outcome
 from monitor.core.reach import Reach, attended, begin, heard, judge, more_silent, recovered
 from monitor.core.records import AccountRecord
 from monitor.core.retry import Again, next_try

@@ -12,23 +12,19 @@ from typing import Protocol
 import msgspec
 
 from monitor.core import cloudevent
+from monitor.core.alerts import Closing
+from monitor.core.commits import Change, Committed, Delivery, Outgoing, Paging
 from monitor.core.deadlines import NO_LIMITS, Limits, next_deadline
 from monitor.core.detect import Policy, Verdict, detect, overdue
 from monitor.core.faults import fault_group
 from monitor.core.incidents import covered_by
 from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.model import (
-    Change,
-    Closing,
-    Committed,
-    Delivery,
     Event,
     EventType,
     Failed,
     Observation,
     Outcome,
-    Outgoing,
-    Paging,
     Seen,
     Snapshot,
     Status,

@@ -9,7 +9,8 @@ from monitor.app.receiving import Ties
 from monitor.app.surroundings import StartError, Surroundings
 from monitor.app.tolls import Tolls
 from monitor.closer import Closer
-from monitor.core.model import Delivery, TargetKey
+from monitor.core.commits import Delivery
+from monitor.core.model import TargetKey
 from monitor.core.pulse import LoopHealth, Pulses, why_silent
 from monitor.deliverer import Deliverer
 from monitor.heartbeat import Heartbeat

@@ -14,8 +14,9 @@ import msgspec
 from monitor.app import receiving
 from monitor.app.receiving import Ties
 from monitor.app.surroundings import utc_now
+from monitor.core.alerts import Alert, Incident
+from monitor.core.commits import Delivery
 from monitor.core.drill import Act, delivery, ending, opening
-from monitor.core.model import Alert, Delivery, Incident
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook

@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from monitor.core.model import Cause, StepStatus, TargetState, Toll
+from monitor.core.alerts import Toll
+from monitor.core.model import Cause, StepStatus, TargetState
 from monitor.poller import Watched
 
 _FRESH = 10.0

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from monitor.core.model import AlertEnd, Closing, Delivery, Status, TargetKey
+from monitor.core.alerts import AlertEnd, Closing
+from monitor.core.commits import Delivery
+from monitor.core.model import Status, TargetKey
 from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll
 from monitor.poller import Watched

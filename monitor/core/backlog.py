@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.retry import LONGEST, LONGEST_ASKED
 from monitor.core.turns import Turns
 

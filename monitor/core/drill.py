@@ -6,10 +6,12 @@ from typing import Final
 import msgspec
 
 from monitor.core import cloudevent, incidents
+from monitor.core.alerts import Alert, AlertEnd, Incident
+from monitor.core.commits import About, Delivery
 from monitor.core.faults import fault_group
 from monitor.core.identity import event_id
 from monitor.core.labels import alert_labels, fingerprint
-from monitor.core.model import About, Alert, AlertEnd, Delivery, Event, EventType, Incident, Severity, Status
+from monitor.core.model import Event, EventType, Severity, Status
 from monitor.core.routing import Gets
 
 NAME: Final = "drill"

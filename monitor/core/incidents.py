@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from monitor.core.model import AlertEnd, Event, EventType, Incident, Sample, TargetKey
+from monitor.core.alerts import AlertEnd, Incident, Sample
+from monitor.core.model import Event, EventType, TargetKey
 from monitor.core.text import label
 
 SAMPLES: Final = 5

@@ -5,8 +5,9 @@ from typing import Final
 
 from monitor.core import paragraphs, steps
 from monitor.core.advice import advice
+from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
 from monitor.core.links import link_of, link_to
-from monitor.core.model import AlertEnd, Event, EventType, Incident, Sample, Toll
+from monitor.core.model import Event, EventType
 from monitor.core.moments import format_moment
 from monitor.core.text import about, clean, summary
 

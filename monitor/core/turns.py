@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 
 
 class _Entry(msgspec.Struct, gc=False):

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from monitor.core import prose
+from monitor.core.alerts import Incident, Sample, Toll
+from monitor.core.commits import About, Delivery
 from monitor.core.incidents import is_resolved
 from monitor.core.links import link_of, link_to
-from monitor.core.model import About, Delivery, Incident, Sample, Toll
 from monitor.core.retry import Delivered, Refused, Verdict
 from monitor.notify.notifier import Casebook, Page, Pager, Tolls
 

@@ -6,7 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.core.model import Alert, Delivery, Incident, Severity, Toll
+from monitor.core.alerts import Alert, Incident, Toll
+from monitor.core.commits import Delivery
+from monitor.core.model import Severity
 from monitor.core.retry import Verdict
 
 

@@ -20,7 +20,7 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.retry import Again, Verdict
 from monitor.notify.readable import LastReadable
 from monitor.notify.sending import Sender

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_, select
 
-from monitor.core.model import About, Alert, AlertEnd, Closing, EventType, Incident, Severity, TargetKey
+from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
+from monitor.core.commits import About
+from monitor.core.model import EventType, Severity, TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, incidents

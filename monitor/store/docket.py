@@ -11,21 +11,10 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
+from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
+from monitor.core.commits import About, Delivery, Outgoing, Paging
 from monitor.core.incidents import GATHERING, begun, condition_of, grown, is_resolved, joins, shrunk, worth_telling
-from monitor.core.model import (
-    About,
-    Alert,
-    AlertEnd,
-    Closing,
-    Delivery,
-    Event,
-    EventType,
-    Incident,
-    Kind,
-    Outgoing,
-    Paging,
-    Severity,
-)
+from monitor.core.model import Event, EventType, Kind, Severity
 from monitor.store import rows, statements
 from monitor.store.schema import alerts, incidents
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, exists, select, update
 
-from monitor.core.model import About, Alert, Delivery, Event, Incident
+from monitor.core.alerts import Alert, Incident
+from monitor.core.commits import About, Delivery
+from monitor.core.model import Event
 from monitor.core.routing import Gets, Route
 from monitor.store import rows, statements
 from monitor.store.errors import translated

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, and_, delete, exists, or_, select, tuple_
 
-from monitor.core.model import About, EventType, Status, TargetKey
+from monitor.core.commits import About
+from monitor.core.model import EventType, Status, TargetKey
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, incidents, sightings, targets
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Select, and_, func, select, tuple_
 
-from monitor.core.model import AccountState, Delivery, EventType, TargetKey, TargetState
+from monitor.core.commits import Delivery
+from monitor.core.model import AccountState, EventType, TargetKey, TargetState
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.schema import accounts, deliveries, events, sightings, targets

@@ -9,24 +9,10 @@ import msgspec
 from msgspec.structs import force_setattr
 from sqlalchemy import Row
 
+from monitor.core.alerts import Alert, AlertEnd, Incident
+from monitor.core.commits import About, Delivery, Outgoing, Paging
 from monitor.core.incidents import condition_of
-from monitor.core.model import (
-    About,
-    AccountState,
-    Alert,
-    AlertEnd,
-    Condition,
-    Delivery,
-    Event,
-    EventType,
-    Incident,
-    Kind,
-    Outgoing,
-    Paging,
-    Severity,
-    TargetKey,
-    TargetState,
-)
+from monitor.core.model import AccountState, Condition, Event, EventType, Kind, Severity, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
 from monitor.store.values import DeliveryMark

@@ -12,7 +12,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
-from monitor.core.model import AccountState, Alert, Closing, Delivery, Incident, Severity, TargetKey
+from monitor.core.alerts import Alert, Closing, Incident
+from monitor.core.commits import Delivery
+from monitor.core.model import AccountState, Severity, TargetKey
 from monitor.core.routing import Route
 from monitor.store import cases, outbox, pruning, reading
 from monitor.store.engine import connect, migrate

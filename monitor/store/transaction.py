@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, Select, Table, select
 
-from monitor.core.model import Change, Committed, Delivery, TargetKey
+from monitor.core.commits import Change, Committed, Delivery
+from monitor.core.model import TargetKey
 from monitor.store import rows, statements
 from monitor.store.docket import Docket, Ending, Made, Told
 from monitor.store.errors import StoreUnavailable, translated

@@ -5,7 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.model import About, Alert, EventType, Severity
+from monitor.core.alerts import Alert
+from monitor.core.commits import About
+from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 
 

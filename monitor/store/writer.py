@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import NamedTuple
 
-from monitor.core.model import Change, Committed, TargetKey
+from monitor.core.commits import Change, Committed
+from monitor.core.model import TargetKey
 from monitor.core.records import StoreRecord
 from monitor.core.units import format_duration
 from monitor.store import transaction

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from monitor.core.commits import About
 from monitor.core.links import link_of
-from monitor.core.model import About, EventType, Severity
+from monitor.core.model import EventType, Severity
 from monitor.core.moments import format_moment
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, Telling
 from monitor.web.shapes import moment

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.backlog import Backlog
-from monitor.core.model import Delivery, EventType, Severity
+from monitor.core.commits import Delivery
+from monitor.core.model import EventType, Severity
 from monitor.core.turns import Turns
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

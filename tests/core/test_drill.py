@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core import prose
+from monitor.core.alerts import AlertEnd
+from monitor.core.commits import About, Delivery
 from monitor.core.drill import Act, delivery, ending, opening
 from monitor.core.incidents import is_resolved
 from monitor.core.labels import alert_labels
-from monitor.core.model import About, AlertEnd, Delivery, EventType, Severity
+from monitor.core.model import EventType, Severity
 from monitor.core.routing import Gets
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)

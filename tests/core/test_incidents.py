@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alerts import AlertEnd, Incident
 from monitor.core.incidents import (
     SAMPLES,
     begun,
@@ -18,7 +19,7 @@ from monitor.core.incidents import (
     shrunk,
     worth_telling,
 )
-from monitor.core.model import AlertEnd, Cause, Event, EventType, Incident, Severity, StepExecution, StepStatus
+from monitor.core.model import Cause, Event, EventType, Severity, StepExecution, StepStatus
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 STEP = StepExecution("e1", "step1", StepStatus.FAILED)

@@ -9,19 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
 from monitor.core.model import (
-    AlertEnd,
     Cause,
     Event,
     EventType,
-    Incident,
-    Sample,
     Severity,
     Status,
     StepExecution,
     StepStatus,
     TargetKey,
-    Toll,
     WorkflowError,
 )
 from monitor.core.prose import (

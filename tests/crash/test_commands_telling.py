@@ -12,7 +12,8 @@ import pytest
 import yaml
 from aiohttp import web
 
-from monitor.core.model import About, EventType, Severity
+from monitor.core.commits import About
+from monitor.core.model import EventType, Severity
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web import build
 from tests.crash.running import Ended, command

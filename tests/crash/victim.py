@@ -23,7 +23,7 @@ from yarl import URL
 
 from monitor.app import Daemon, Surroundings, parts, receiving
 from monitor.app.receiving import Ties
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.retry import Verdict
 from monitor.notify import Notifier
 from monitor.settings import Api, Receiver, load_settings

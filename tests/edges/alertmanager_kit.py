@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from monitor.core.model import About, Alert, AlertEnd, Delivery
+from monitor.core.alerts import Alert, AlertEnd
+from monitor.core.commits import About, Delivery
 from monitor.core.retry import Again, Delivered, Refused
 from monitor.notify.alertmanager import Alertmanager
 from monitor.notify.notifier import Casebook

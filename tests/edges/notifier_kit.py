@@ -14,22 +14,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from monitor.core.alerts import Alert, Incident
+from monitor.core.commits import About, Delivery
 from monitor.core.incidents import begun
 from monitor.core.labels import alert_labels
-from monitor.core.model import (
-    About,
-    Alert,
-    Cause,
-    Delivery,
-    Event,
-    EventType,
-    Incident,
-    Severity,
-    Status,
-    StepExecution,
-    StepStatus,
-    WorkflowError,
-)
+from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify import Notifier
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model import Alert
+from monitor.core.alerts import Alert
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Access, Alertmanager
 from tests.edges.alertmanager_kit import Instance, alertmanager, delivery_of, numbered, one_round, with_labels

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.incidents import grown
 from monitor.core.labels import fingerprint
-from monitor.core.model import Alert, AlertEnd, Incident
 from monitor.core.moments import format_moment
 from monitor.notify.alertmanager.known import Known
 from monitor.notify.alertmanager.payload import Posting, encode, of_alert, of_storm, watchdog

@@ -10,8 +10,9 @@ import aiohttp
 import msgspec
 import pytest
 
+from monitor.core.alerts import Alert, AlertEnd
+from monitor.core.commits import About
 from monitor.core.incidents import grown
-from monitor.core.model import About, Alert, AlertEnd
 from monitor.core.retry import Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from monitor.core.model import Alert, AlertEnd
+from monitor.core.alerts import Alert, AlertEnd
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import Instance, alertmanager, delivery_of, ended, workflow_alert

@@ -10,8 +10,8 @@ import yaml
 
 from monitor.app import Drilled, drill, drill_text
 from monitor.app.drill import Book
+from monitor.core.commits import Delivery
 from monitor.core.drill import ending, opening
-from monitor.core.model import Delivery
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook

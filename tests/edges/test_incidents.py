@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from monitor.core.alerts import Incident, Sample, Toll
+from monitor.core.commits import About
 from monitor.core.incidents import begun
-from monitor.core.model import About, Incident, Sample, TargetKey, Toll
+from monitor.core.model import TargetKey
 from monitor.core.prose import incident_body, incident_title
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.incidents import Incidents

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.core.commits import About
 from monitor.core.incidents import is_resolved
-from monitor.core.model import About, Severity
+from monitor.core.model import Severity
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.incidents import Incidents, page
 from monitor.notify.notifier import Page

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.core.model import About, Outcome, StepExecution, StepStatus, TargetKey
+from monitor.core.commits import About
+from monitor.core.model import Outcome, StepExecution, StepStatus, TargetKey
 from monitor.core.pulse import LoopHealth
 from monitor.core.records import PollTrace
 from monitor.store import DeliveryStatus, Telling

@@ -11,9 +11,9 @@ from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 
 from monitor.core import cloudevent
+from monitor.core.alerts import Alert
+from monitor.core.commits import About
 from monitor.core.model import (
-    About,
-    Alert,
     Cause,
     Event,
     EventType,

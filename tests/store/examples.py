@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from monitor.core.commits import Change, Committed, Outgoing, Paging
 from monitor.core.model import (
     AccountState,
-    Change,
-    Committed,
     Condition,
     Episode,
     Event,
     EventType,
-    Outgoing,
-    Paging,
     Severity,
     Status,
     StepExecution,

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitor.core.model import About, AlertEnd, Change, Closing, Committed, EventType, Severity
+from monitor.core.alerts import AlertEnd, Closing
+from monitor.core.commits import About, Change, Committed
+from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.core.routing import Gets, Route
 from monitor.store import DeliveryMark, DeliveryStatus, Store, Writer

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from monitor.core.model import Change, Status
+from monitor.core.commits import Change
+from monitor.core.model import Status
 from monitor.store import Store, Writer
 from tests.store.examples import NOON, STALE, account, at, belief, key, outgoing
 

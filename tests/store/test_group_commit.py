@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy import event as engine_event
 
-from monitor.core.model import Change, Outgoing
+from monitor.core.commits import Change, Outgoing
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
 from tests.inline import InlineExecutor

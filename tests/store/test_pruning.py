@@ -6,7 +6,9 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import func, select
 
-from monitor.core.model import AlertEnd, Change, Closing, EventType, Status
+from monitor.core.alerts import AlertEnd, Closing
+from monitor.core.commits import Change
+from monitor.core.model import EventType, Status
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Pruned, Store, Writer, pruning
 from monitor.store.schema import sightings

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from monitor.core.model import Change
+from monitor.core.commits import Change
 from monitor.store import Store, StoreNewer, Writer, engine
 from monitor.store.schema import Moment, metadata
 from tests.inline import InlineExecutor

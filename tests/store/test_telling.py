@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from monitor.core.model import Change, Delivery, EventType, Severity
+from monitor.core.commits import Change, Delivery
+from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Store, StoredEvent, Writer
 from tests.store.examples import NOON, at, belief, event, key, outgoing, telling

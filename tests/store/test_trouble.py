@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy import event as engine_event
 from sqlalchemy.exc import OperationalError
 
-from monitor.core.model import Change
+from monitor.core.commits import Change
 from monitor.core.records import StoreRecord
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.store.errors import translated

@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from yarl import URL
 
 from monitor.app import Daemon, Surroundings
-from monitor.core.model import About, Delivery
+from monitor.core.commits import About, Delivery
 from monitor.core.retry import Delivered, Verdict
 from monitor.settings import Settings, load_settings
 from monitor.sim.answers import Answer, Broken

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model import About, AlertEnd, Delivery
+from monitor.core.alerts import AlertEnd
+from monitor.core.commits import About, Delivery
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.sim import plots
 from monitor.sim.scenario import Scenario

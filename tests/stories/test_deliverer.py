@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model import Change, Delivery, Event, EventType, Outgoing, Severity
+from monitor.core.commits import Change, Delivery, Outgoing
+from monitor.core.model import Event, EventType, Severity
 from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.retry import Again, Delivered, Refused, Verdict

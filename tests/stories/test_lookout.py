@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core.commits import Change
 from monitor.core.lane import LaneLimits
-from monitor.core.model import AccountState, Change, Event, Outcome
+from monitor.core.model import AccountState, Event, Outcome
 from monitor.lookout import Lookout, leave
 from monitor.poller import Announcer, PollerConfig
 from monitor.store import Store, StoreUnavailable, Writer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.sim import plots
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model import Delivery
+from monitor.core.commits import Delivery
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.sim import plots
 from monitor.sim.scenario import Scenario

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.core.model import Delivery, Severity
+from monitor.core.commits import Delivery
+from monitor.core.model import Severity
 from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome
 from monitor.core.retry import Again, Delivered, Refused, Verdict

@@ -8,7 +8,8 @@ from typing import Final, assert_never
 
 from yarl import URL
 
-from monitor.core.model import About, Alert, Delivery, Incident
+from monitor.core.alerts import Alert, Incident
+from monitor.core.commits import About, Delivery
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify.alertmanager import payload
 from monitor.notify.alertmanager.access import Access, Credentials

@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 
 from monitor.core import prose
+from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.links import link_of, link_to
-from monitor.core.model import Alert, AlertEnd, Event, Incident
+from monitor.core.model import Event
 from monitor.core.moments import format_moment
 
 _ENCODER: Final = msgspec.json.Encoder()
