@@ -1,4 +1,4 @@
-"""The words of the house as values: what is watched, what was seen, what is believed, what is told.
+"""The words of the house as values: what is watched, what was seen, what is believed, which facts there are.
 
 Moments are aware `datetime`s in UTC. Durations are `float` seconds. Every value is frozen.
 """

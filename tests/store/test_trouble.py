@@ -239,7 +239,7 @@ def test_a_password_never_gets_into_a_message() -> None:
 _SMALL_DISK = """
 import asyncio, resource, sys
 from concurrent.futures import ThreadPoolExecutor
-from monitor.core.model import Change
+from monitor.core.commits import Change
 from monitor.store import Store, Writer
 from tests.store.examples import belief
 
