@@ -69,28 +69,34 @@ class Closer:
             beat()
             self._wake.clear()
             try:
-                await self._turn()
+                await self._turn(beat)
             except StoreUnavailable:
                 pass  # the writer tells; it is tried again
             except Exception as error:  # noqa: BLE001 - one alert that cannot be closed must not keep the others open
                 self._fault("close", error)
             await self._pause()
 
-    async def _turn(self) -> None:
+    async def _turn(self, beat: Callable[[], None]) -> None:
         while await self._close_due() == _AT_ONCE:
-            pass
+            beat()
         clock = asyncio.get_running_loop().time()
         if clock >= self._look_at:
             self._look_at = clock + _LOOK_AROUND
             for key in await self._cases.targets_with_alerts():
                 if not self._is_watched(key):
                     await self._leave(key)
+                    beat()
         self._count(await self._cases.open_counts())
 
     async def _close_due(self) -> int:
         """How many have ended."""
         due = await self._cases.due(self._now(), self._hold(), _AT_ONCE)
-        return len(await self._announcer.close(due)) if due else 0
+        # One commit for each: they share a transaction, unless one of them cannot be closed.
+        closed = await asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
+        for error in closed:
+            if isinstance(error, Exception):
+                self._fault("close", error)
+        return sum(len(one) for one in closed if not isinstance(one, BaseException))
 
     async def _leave(self, key: TargetKey) -> None:
         """Close what is open about a target that is not watched any more, in the belief, too: it may come back."""

@@ -180,7 +180,7 @@ class Daemon:
             self.members.states.update((state.account, state) for state in await self.store.load_accounts())
             self.poller.drifts.update(await self.store.known_drifts())
             await self.deadlines.load()
-            await self.store.introduce(parts.routes(self.settings))
+            await self.store.introduce(parts.routes(self.settings), self.now(), self.settings.alerts.hold)
         except (StoreUnavailable, StoreNewer) as error:
             raise StartError(f"store.url: {error}") from error
 

@@ -56,9 +56,7 @@ class Incidents:
         """Also of one that has ended meanwhile: nothing is lost, and its end is told after it."""
         if self._told.get(incident.id) == _OVER:
             return Delivered("over, and told so")  # a pager would begin a new one that nobody ends
-        verdict = await self._trigger(incident)
-        # Its end may have been told long ago, and this is what was given up then and is tried again.
-        return await self._closed(incident) if isinstance(verdict, Delivered) and is_resolved(incident) else verdict
+        return await self._trigger(incident)
 
     async def _grew(self, incident: Incident, members: int) -> Verdict:
         if incident.ended_at is not None:

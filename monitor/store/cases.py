@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, Select, and_, exists, func, or_, select
 
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import About
@@ -39,12 +39,21 @@ def incident(engine: Engine, id: str) -> Incident | None:
 def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after: datetime) -> list[Alert]:
     """The next alerts in the order of their ids that the receiver gets one by one; see `notify.Casebook`."""
     other = alerts.alias()
-    alike = exists().where(other.c.fingerprint == alerts.c.fingerprint, other.c.closed_at.is_(None))
+    name = rows.names_text((receiver,))[1:-1]
+    alike = exists().where(
+        other.c.fingerprint == alerts.c.fingerprint,
+        other.c.closed_at.is_(None),
+        other.c.single == 1,
+        _lists(other, name),
+    )
     still = or_(_is_open, and_(alerts.c.closed_at > ended_after, ~alike))
-    # A receiver's name stands in quotes in a list as JSON; LIKE's own signs in it can only find too many.
-    listed = alerts.c.receivers.contains(rows.names_text((receiver,))[1:-1], autoescape=True)
-    statement = select(alerts).where(alerts.c.single == 1, alerts.c.id > after, still, listed)
+    statement = select(alerts).where(alerts.c.single == 1, alerts.c.id > after, still, _lists(alerts, name))
     return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.id).limit(limit))]
+
+
+def _lists(table: FromClause, name: str) -> ColumnElement[bool]:
+    """Whether its list of receivers, as JSON, holds the name in its quotes. LIKE would not mind the case of letters."""
+    return func.replace(table.c.receivers, name, "") != table.c.receivers
 
 
 def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Incident]:

@@ -16,6 +16,7 @@ from monitor.core.commits import About, Delivery, Outgoing, Paging
 from monitor.core.incidents import GATHERING, begun, condition_of, grown, is_resolved, joins, shrunk, worth_telling
 from monitor.core.model import Event, EventType, Kind, Severity
 from monitor.store import rows, statements
+from monitor.store.errors import StoreUnavailable
 from monitor.store.schema import alerts, incidents
 
 _IDS = 500
@@ -58,6 +59,8 @@ class _Case(msgspec.Struct, frozen=True):
     fingerprint: str
     single: bool
     receivers: tuple[str, ...]
+    ends_at: datetime | None = None
+    """Of a condition that has ended: when it has settled."""
 
     @classmethod
     def of(cls, row: RowMapping | Mapping[str, Any]) -> Self:
@@ -70,6 +73,7 @@ class _Case(msgspec.Struct, frozen=True):
             fingerprint=row["fingerprint"],
             single=bool(row["single"]),
             receivers=rows.names(row["receivers"]),
+            ends_at=row.get("ends_at"),
         )
 
 
@@ -108,10 +112,18 @@ class Docket:
             self._follow(one)
         for ending in endings:
             closing = ending.closing
-            if (case := self._cases.get(closing.alert)) is not None and case.id not in self._ended:
+            case = self._cases.get(closing.alert)
+            if case is not None and case.id not in self._ended and self._may_end(case, closing):
                 self._end(_End(case, closing.end, closing.at, ending.number, ending.origin))
                 self.closed[case.id] = ending
         self._write()
+
+    def _may_end(self, case: _Case, closing: Closing) -> bool:
+        """What was about to settle may hold again by now."""
+        if closing.end is not AlertEnd.RESOLVED:
+            return True
+        ends_at = self._settled[case.id][0] if case.id in self._settled else case.ends_at
+        return ends_at is not None and ends_at <= closing.at
 
     # --- what is there ---
 
@@ -143,7 +155,7 @@ class Docket:
         for start in range(0, len(listed), _IDS):
             some = select(incidents).where(column.in_(listed[start : start + _IDS]), incidents.c.ended_at.is_(None))
             for row in self._connection.execute(some.order_by(incidents.c.opened_at)):
-                self._incidents[row.id] = rows.incident(row)
+                self._incidents[row.id] = _readable(row)
                 self._going_on[row.fault_group] = row.id
 
     # --- what follows ---
@@ -282,9 +294,12 @@ class Docket:
         """Of single alerts, unless another one has the same labels: to Alertmanager that is the same alert."""
         single = [one for one in self._ended.values() if one.case.single]
         labels = {one.case.fingerprint for one in single}
-        open_still = {row["fingerprint"] for row in self._alerts(alerts.c.fingerprint, labels)}
+        others = [_Case.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
+        open_still = {(other.fingerprint, receiver) for other in others for receiver in other.receivers}
         for case, _, at, _, origin in single:
-            for receiver in case.receivers if case.fingerprint not in open_still else ():
+            for receiver in case.receivers:
+                if (case.fingerprint, receiver) in open_still:
+                    continue
                 self._make(
                     origin,
                     about=About.ALERT_CLOSED,
@@ -295,6 +310,14 @@ class Docket:
                     subject=case.fingerprint,
                     observed_at=at,
                 )
+
+
+def _readable(row: Any) -> Incident:
+    """A row that cannot be read is the fault of those who need it: the store takes what others write."""
+    try:
+        return rows.incident(row)
+    except StoreUnavailable as error:
+        raise ValueError(str(error)) from error
 
 
 def _saved(incident: Incident) -> rows.Values:

@@ -1,9 +1,10 @@
 """What is put into the outbox beside the commits: for receivers that are new, and what is to be tried again."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, Engine, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, select, update
 
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import About, Delivery
@@ -14,12 +15,23 @@ from monitor.store.errors import translated
 from monitor.store.reading import PENDING
 from monitor.store.schema import alerts, deliveries, events, incidents
 
+Current = ColumnElement[bool]
+"""Whether an alert is one that a receiver should still hear of."""
 
-def introduce(engine: Engine, routes: Sequence[Route]) -> int:
-    """Tell receivers, each once, of what is open and belongs to them, but was told before they came; how much it is."""
+
+def introduce(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
+    """Tell receivers, each once, of what is open and belongs to them, but was told before they came; how much it is.
+
+    Not of what is open only because nobody has closed it yet: a hold of `hold` seconds is over, a condition has ended.
+    """
+    current = and_(
+        alerts.c.closed_at.is_(None),
+        alerts.c.ends_at.is_(None),
+        or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold)),
+    )
     with translated(engine.url), engine.begin() as connection:
         connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # from here on nobody else opens or closes alerts
-        made = [delivery for route in routes for delivery in _introductions(connection, route)]
+        made = [delivery for route in routes for delivery in _introductions(connection, route, current)]
         unnumbered = [delivery for delivery in made if not delivery.seq]
         last = connection.execute(statements.TAKE_NUMBERS, {"count": len(unnumbered)}).scalar_one()
         numbered = [
@@ -32,22 +44,22 @@ def introduce(engine: Engine, routes: Sequence[Route]) -> int:
     return len(new)
 
 
-def _introductions(connection: Connection, route: Route) -> list[Delivery]:
+def _introductions(connection: Connection, route: Route, current: Current) -> list[Delivery]:
     match route.gets:
         case Gets.EVENTS:
-            return _of_events(connection, route)
+            return _of_events(connection, route, current)
         case Gets.ALERTS:
-            return [*_of_alerts(connection, route), *_of_storms(connection, route)]
+            return [*_of_alerts(connection, route, current), *_of_storms(connection, route, current)]
         case Gets.INCIDENTS:
-            return _of_incidents(connection, route)
+            return _of_incidents(connection, route, current)
 
 
-def _of_events(connection: Connection, route: Route) -> list[Delivery]:
+def _of_events(connection: Connection, route: Route, current: Current) -> list[Delivery]:
     there = exists().where(deliveries.c.ref == alerts.c.id, deliveries.c.receiver == route.receiver)
     statement = (
         select(alerts, events.c.seq, events.c.body)
         .join_from(alerts, events, events.c.id == alerts.c.id)
-        .where(alerts.c.closed_at.is_(None), alerts.c.ends_at.is_(None), ~there)
+        .where(current, ~there)
         .order_by(events.c.seq)
     )
     found = [(row, rows.alert(row).event) for row in connection.execute(statement)]
@@ -58,8 +70,8 @@ def _of_events(connection: Connection, route: Route) -> list[Delivery]:
     ]
 
 
-def _of_alerts(connection: Connection, route: Route) -> list[Delivery]:
-    statement = select(alerts).where(alerts.c.closed_at.is_(None), alerts.c.ends_at.is_(None), alerts.c.single == 1)
+def _of_alerts(connection: Connection, route: Route, current: Current) -> list[Delivery]:
+    statement = select(alerts).where(current, alerts.c.single == 1)
     made = []
     for row in connection.execute(statement.order_by(alerts.c.opened_at, alerts.c.id)).all():
         alert: Alert = rows.alert(row)
@@ -71,24 +83,27 @@ def _of_alerts(connection: Connection, route: Route) -> list[Delivery]:
     return made
 
 
-def _of_storms(connection: Connection, route: Route) -> list[Delivery]:
+def _of_storms(connection: Connection, route: Route, current: Current) -> list[Delivery]:
     return [
         _told(connection, route, storm, msgspec.structs.replace(storm, storm_receivers=(*storm.storm_receivers, name)))
-        for storm in _going_on(connection)
+        for storm in _going_on(connection, current)
         if storm.storm and (name := route.receiver) not in storm.storm_receivers and route.takes(storm.event)
     ]
 
 
-def _of_incidents(connection: Connection, route: Route) -> list[Delivery]:
+def _of_incidents(connection: Connection, route: Route, current: Current) -> list[Delivery]:
     return [
         _told(connection, route, one, msgspec.structs.replace(one, receivers=(*one.receivers, name)))
-        for one in _going_on(connection)
-        if (name := route.receiver) not in (*one.receivers, *one.spared) and route.takes(one.event)
+        for one in _going_on(connection, current)
+        if (one.receivers or not one.spared)  # else all of it is told by other alerts
+        and (name := route.receiver) not in (*one.receivers, *one.spared)
+        and route.takes(one.event)
     ]
 
 
-def _going_on(connection: Connection) -> list[Incident]:
-    statement = select(incidents).where(incidents.c.ended_at.is_(None))
+def _going_on(connection: Connection, current: Current) -> list[Incident]:
+    lives = exists().where(alerts.c.incident == incidents.c.id, current)
+    statement = select(incidents).where(incidents.c.ended_at.is_(None), lives)
     return [rows.incident(row) for row in connection.execute(statement.order_by(incidents.c.opened_at)).all()]
 
 

@@ -17,13 +17,14 @@ Known = tuple[TargetKey, int]
 def forget_events(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
     """Events observed before, with their deliveries; how many. Those that a receiver still waits for stay.
 
-    So do those whose alert is open, and what says that a kind of drift was told: it is told once, ever.
+    So do those whose alert is not forgotten yet, lest they be told again beside it; and what says that a kind of drift
+    was told: it is told once, ever.
     """
-    open_still = exists().where(alerts.c.id == events.c.id, alerts.c.closed_at.is_(None))
+    has_alert = exists().where(alerts.c.id == events.c.id)
     old = (
         select(events.c.seq, events.c.id)
         .where(events.c.observed_at < before, events.c.type != EventType.SCHEMA_DRIFT.value)
-        .where(~_awaited(events.c.id, receivers), ~open_still)
+        .where(~_awaited(events.c.id, receivers), ~has_alert)
         .order_by(events.c.observed_at)
         .limit(limit)
     )

@@ -144,9 +144,9 @@ class Store:
         """Deliveries after that number, in the order of numbers; about `limit`."""
         return await self._read(cases.deliveries_after, status, receiver, after, limit)
 
-    async def introduce(self, routes: Sequence[Route]) -> int:
+    async def introduce(self, routes: Sequence[Route], now: datetime, hold: float) -> int:
         """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""
-        return await self.write(outbox.introduce, routes)
+        return await self.write(outbox.introduce, routes, now, hold)
 
     async def retry(self, receiver: str | None, limit: int = 10_000) -> list[Delivery]:
         """Make dead deliveries pending again."""
@@ -169,11 +169,12 @@ class Store:
         waits for; of targets that are not `watched` (called on the loop), those that ended before `targets_before`, and
         those last seen before `events_before`. What says that a kind of drift was told stays for ever.
         """
+        alerts = await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
+        alerts += await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch)
         return Pruned(
             events=await self._repeat(batch, pruning.forget_events, events_before, tuple(receivers), batch),
             targets=await self._forget_targets(targets_before, events_before, watched, batch),
-            alerts=await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
-            + await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch),
+            alerts=alerts,
         )
 
     async def _repeat(

@@ -192,8 +192,8 @@ NEW = [Route("new-am", gets=Gets.ALERTS), Route("new-pager", gets=Gets.INCIDENTS
 async def test_a_receiver_that_is_new_gets_what_is_open_once(store: Store, writer: Writer) -> None:
     await _grow(writer, 5)
     await writer.commit(_close("e1"))
-    assert await store.introduce(NEW) == (2 + 1) + 1 + 4
-    assert await store.introduce(NEW) == 0
+    assert await store.introduce(NEW, NOON, 100) == (2 + 1) + 1 + 4
+    assert await store.introduce(NEW, NOON, 100) == 0
     got = {route.receiver: await store.pending(route.receiver, 0, 100) for route in NEW}
     assert [one.about for one in got["new-am"]] == [About.ALERT_OPENED] * 2 + [About.INCIDENT_OPENED]
     assert [(one.about, one.members) for one in got["new-pager"]] == [(About.INCIDENT_OPENED, 5)]
@@ -208,7 +208,7 @@ async def test_who_hears_of_a_fault_by_another_alert_is_spared(store: Store, wri
     step = event("e1", workflow="w1")
     spared = Change(outgoing=(outgoing(step, spared=["pager"]),))
     assert _told(await writer.commit(spared)) == []
-    assert await store.introduce([Route("pager", gets=Gets.INCIDENTS)]) == 0
+    assert await store.introduce([Route("pager", gets=Gets.INCIDENTS)], NOON, 100) == 0
     assert _told(await writer.commit(_failed(2))) == [
         ("pager", About.INCIDENT_OPENED, 2),
         ("am", About.ALERT_OPENED, 0),
@@ -218,7 +218,7 @@ async def test_who_hears_of_a_fault_by_another_alert_is_spared(store: Store, wri
 async def test_a_receiver_gets_nothing_that_it_did_not_ask_for(store: Store, writer: Writer) -> None:
     await writer.commit(_failed(1))
     wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Gets]
-    assert await store.introduce(wishes) == 0
+    assert await store.introduce(wishes, NOON, 100) == 0
 
 
 # --- what was given up ---
@@ -248,3 +248,58 @@ async def test_targets_with_alerts_are_known(store: Store, writer: Writer) -> No
     assert await store.targets_with_alerts() == [key("w1")]
     assert [alert.id for alert in await store.alerts_about(key("w1"))] == ["e1"]
     assert await store.open_counts() == {Severity.WARNING: 1, Severity.CRITICAL: 1}
+
+
+# --- what goes on meanwhile ---
+
+
+async def test_a_condition_that_holds_again_is_not_resolved_by_who_saw_it_settled(store: Store, writer: Writer) -> None:
+    await _suspend(writer, 1, 0)
+    await _resume(writer, 1, 10)
+    (due,) = await _due(store, 70)
+    again = _suspend(writer, 2, 69), writer.commit(Change(closings=(due,)))
+    _, closed = await asyncio.gather(*again)
+    assert closed == Committed()
+    assert [one.alert.id for one in await store.open_alerts(at(70), 100)] == ["s1"]
+
+
+async def test_who_comes_later_hears_nothing_of_what_is_as_good_as_over(store: Store, writer: Writer) -> None:
+    await _grow(writer, 5)
+    await _suspend(writer, 1, 0)
+    await _resume(writer, 1, 10)
+    assert await store.introduce(NEW, at(100), 100) == 0
+
+
+async def test_an_event_that_is_told_again_after_years_is_known_as_long_as_its_alert(
+    store: Store, writer: Writer
+) -> None:
+    await writer.commit(_failed(1))
+    await writer.commit(_close("e1", seconds=1000))
+    await store.prune(events_before=at(500), targets_before=at(500), watched=lambda _: True, receivers=())
+    assert (await writer.commit(_failed(1))).told == frozenset()
+
+
+async def test_an_incident_that_cannot_be_read_holds_up_nobody_else(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    with store._writing.begin() as connection:
+        connection.exec_driver_sql("UPDATE incidents SET state = '{'")
+    spoilt, sound = await asyncio.gather(
+        writer.commit(_failed(2)),
+        writer.commit(alerting(event("s1", EventType.SUSPENDED, workflow="w9"))),
+        return_exceptions=True,
+    )
+    assert isinstance(spoilt, ValueError)
+    assert isinstance(sound, Committed)
+    assert sound.told == {"s1"}
+
+
+async def test_the_end_of_a_single_alert_is_told_beside_a_storm_with_its_labels(store: Store, writer: Writer) -> None:
+    for number in range(1, 6):
+        await writer.commit(alerting(event(f"e{number}"), storm_threshold=3))
+    told = [_told(await writer.commit(_close(f"e{number}"))) for number in (1, 2, 3)]
+    assert [about for one in told for name, about, _ in one if name == "am"] == [About.ALERT_CLOSED]
+
+
+async def test_names_of_receivers_that_differ_in_case_are_two(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    assert await store.alerts_of("AM", after="", limit=9, ended_after=NOON) == []

@@ -115,8 +115,12 @@ def _alerts() -> None:
         "ix_incidents_group", "incidents", ["fault_group"], sqlite_where=going_on, postgresql_where=going_on
     )
     if before:
-        op.bulk_insert(alerts, [_alert(dict(row)) for row in before])
-        op.bulk_insert(incidents, [_incident(dict(row)) for row in before])
+        rows = [dict(row) for row in sorted(before, key=lambda row: row["opened_at"])]
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            groups.setdefault(_group(row), []).append(row)
+        op.bulk_insert(alerts, [_alert(row, groups[_group(row)][0]["id"]) for row in rows])
+        op.bulk_insert(incidents, [_incident(members) for members in groups.values()])
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:
@@ -129,15 +133,20 @@ def _text(moment: int) -> str:
     return (_EPOCH + timedelta(microseconds=moment)).isoformat()
 
 
-def _alert(row: dict[str, Any]) -> dict[str, Any]:
+def _group(row: dict[str, Any]) -> str:
+    """What these alerts have in common, as far as it was kept: one page for all, not one for each."""
+    return json.dumps([row[name] for name in ("account", "definition", "type", "severity")])
+
+
+def _alert(row: dict[str, Any], incident: str) -> dict[str, Any]:
     kept = ("id", "type", "kind", "severity", "account", "definition", "workflow", "opened_at")
     id_ = row["id"]
     return {
         **{name: row[name] for name in kept},
         "event": json.dumps(_event(row)),
-        "fault_group": id_,
-        "incident": id_,
-        "condition": None,
+        "fault_group": _group(row),
+        "incident": incident,
+        "condition": _condition(row) if row["kind"] == "condition" else None,
         "fingerprint": id_,
         "single": 1,
         "receivers": "[]",
@@ -149,21 +158,27 @@ def _alert(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _incident(row: dict[str, Any]) -> dict[str, Any]:
-    """Of one member."""
-    at = _text(row["opened_at"])
+def _condition(row: dict[str, Any]) -> str:
+    """As `core/incidents.py` names it; none of these is about a step."""
+    return json.dumps((row["type"], row["account"], row["definition"], row["workflow"], ""))
+
+
+def _incident(members: list[dict[str, Any]]) -> dict[str, Any]:
+    first, last = members[0], members[-1]
     state = {
-        "id": row["id"],
-        "fault_group": row["id"],
-        "event": _event(row),
-        "opened_at": at,
-        "first_at": at,
-        "last_at": at,
+        "id": first["id"],
+        "fault_group": _group(first),
+        "event": _event(first),
+        "opened_at": _text(first["opened_at"]),
+        "first_at": _text(first["opened_at"]),
+        "last_at": _text(last["opened_at"]),
+        "members": len(members),
+        "open": len(members),
     }
     return {
-        "id": row["id"],
-        "fault_group": row["id"],
-        "opened_at": row["opened_at"],
+        "id": first["id"],
+        "fault_group": _group(first),
+        "opened_at": first["opened_at"],
         "ended_at": None,
         "storm": 0,
         "state": json.dumps(state),
