@@ -269,8 +269,11 @@ class Courier:
         verdict = await self._send(delivery)
         self._sending -= 1
         now = _time()
-        self._wellness.ended(now, verdict, self._around.jitter(), probe=probe)
-        self._took_the_last = isinstance(verdict, Delivered)
+        if isinstance(verdict, Delivered) and not verdict.sent:
+            self._wellness.passed(probe=probe)
+        else:
+            self._wellness.ended(now, verdict, self._around.jitter(), probe=probe)
+            self._took_the_last = isinstance(verdict, Delivered)
         retry_at = self._retry_at(delivery, verdict, now)
         self._changed.set()
         mark = asyncio.ensure_future(

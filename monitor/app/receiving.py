@@ -1,7 +1,7 @@
 """Receivers from their settings: who speaks to them, and how they are to be delivered to."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import datetime
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from monitor.notify.alertmanager import Access, Alertmanager
 from monitor.notify.incidents import Incidents
 from monitor.notify.notifier import Casebook, Pager, Tolls
 from monitor.notify.pagerduty import PACE, PagerDuty
+from monitor.notify.threads import Threads
 from monitor.notify.tls import Tls
 from monitor.notify.webhook import Webhook
 from monitor.settings import (
@@ -44,7 +45,7 @@ class Ties(msgspec.Struct, frozen=True, kw_only=True):
     tolls: Tolls = lambda _account, _definition: ()
     fault: Callable[[str, Exception], None] = lambda _loop, _error: None
     """Hears of our own errors, with the name of a loop."""
-    threads: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "apprise")
+    threads: Callable[[], Executor] = Threads
     """For libraries that block."""
 
 

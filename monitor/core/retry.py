@@ -22,6 +22,8 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     """The receiver has it."""
 
     detail: str = ""
+    sent: bool = True
+    """False: there was nothing to send any more, so nothing was learned of the receiver."""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -85,6 +87,11 @@ class Wellness:
             self._failed(now, verdict, jitter, probe=probe)
         elif probe or not self.failed_probes:
             self.failed_probes = self._in_a_row = 0
+
+    def passed(self, *, probe: bool) -> None:
+        """What had begun was not sent after all: the next one is the probe in its place."""
+        if probe:
+            self._probing = False
 
     def _failed(self, now: float, verdict: Again, jitter: float, *, probe: bool) -> None:
         self._in_a_row = 0 if verdict.whole else self._in_a_row + 1

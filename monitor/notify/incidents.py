@@ -36,7 +36,7 @@ class Incidents:
     async def send(self, delivery: Delivery) -> Verdict:
         incident = await self._casebook.incident(delivery.event_id)
         if incident is None:
-            return Delivered("nothing to tell any more")
+            return Delivered("nothing to tell any more", sent=False)
         match delivery.about:
             case About.INCIDENT_OPENED:
                 return await self._opened(incident)
@@ -55,14 +55,14 @@ class Incidents:
     async def _opened(self, incident: Incident) -> Verdict:
         """Also of one that has ended meanwhile: nothing is lost, and its end is told after it."""
         if self._told.get(incident.id) == _OVER:
-            return Delivered("over, and told so")  # a pager would begin a new one that nobody ends
+            return Delivered("over, and told so", sent=False)  # a pager would begin a new one that nobody ends
         return await self._trigger(incident)
 
     async def _grew(self, incident: Incident, members: int) -> Verdict:
         if incident.ended_at is not None:
-            return Delivered("it is over")
+            return Delivered("it is over", sent=False)
         if self._told.get(incident.id, 0) >= members:
-            return Delivered("told already")
+            return Delivered("told already", sent=False)
         return await self._trigger(incident)
 
     async def _trigger(self, incident: Incident) -> Verdict:
@@ -71,9 +71,9 @@ class Incidents:
 
     async def _closed(self, incident: Incident) -> Verdict:
         if not is_resolved(incident):
-            return Delivered("not known to be over")
+            return Delivered("not known to be over", sent=False)
         if self._told.get(incident.id) == _OVER:
-            return Delivered("told already")
+            return Delivered("told already", sent=False)
         verdict = await self._pager.resolve(self._page(incident))
         return self._remember(incident.id, _OVER, verdict)
 

@@ -161,7 +161,7 @@ async def test_what_is_not_known_any_more_is_not_told() -> None:
     async with receiver(http(200)) as answering:
         verdict = await verdict_of(lambda url: alertmanager([url], Cases()), answering.url, OPENED)
 
-    assert verdict == Delivered("nothing to tell any more")
+    assert verdict == Delivered("nothing to tell any more", sent=False)
     assert answering.requests == []
 
 

@@ -136,7 +136,7 @@ async def test_growth_that_was_told_already_is_not_told_again(desk: Desk) -> Non
     desk.now(members=5, open=5)
     await desk.tell(About.INCIDENT_OPENED)
 
-    assert [await desk.tell(About.INCIDENT_GREW, n) for n in (2, 4)] == [Delivered("told already")] * 2
+    assert [await desk.tell(About.INCIDENT_GREW, n) for n in (2, 4)] == [Delivered("told already", sent=False)] * 2
     desk.now(members=8, open=8)
     assert await desk.tell(About.INCIDENT_GREW, 8) == Delivered("HTTP 202")
     assert desk.pager.told == ["trigger", "trigger"]
@@ -163,7 +163,7 @@ async def test_after_a_restart_growth_is_told_once_more(desk: Desk) -> None:
 async def test_growth_of_what_is_over_is_not_told(desk: Desk) -> None:
     desk.over()
 
-    assert await desk.tell(About.INCIDENT_GREW, 2) == Delivered("it is over")
+    assert await desk.tell(About.INCIDENT_GREW, 2) == Delivered("it is over", sent=False)
     assert desk.pager.told == []
 
 
@@ -179,7 +179,7 @@ async def test_a_beginning_that_is_retried_after_its_end_was_told_begins_nothing
     desk.over()
     await desk.tell(About.INCIDENT_CLOSED)
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("over, and told so")
+    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
     assert desk.pager.told == ["resolve"]
 
 
@@ -197,14 +197,14 @@ async def test_nobody_is_told_that_it_is_over_where_nobody_knows(desk: Desk, exp
     if expired is not None:
         desk.over(expired=expired)
 
-    assert await desk.tell(About.INCIDENT_CLOSED) == Delivered("not known to be over")
+    assert await desk.tell(About.INCIDENT_CLOSED) == Delivered("not known to be over", sent=False)
     assert desk.pager.told == []
 
 
 async def test_of_an_incident_that_is_not_known_any_more_nothing_is_told(desk: Desk) -> None:
     desk.cases.incidents.clear()
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("nothing to tell any more")
+    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("nothing to tell any more", sent=False)
     assert desk.pager.told == []
 
 

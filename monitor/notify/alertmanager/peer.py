@@ -18,7 +18,7 @@ _BAD_CONTENT = (400, 413, 422)
 """It is about what was posted, not about who posts: a bad alert, too much of them, no fit to the API's schema."""
 _REMEMBERED = 1000
 """Alerts that were refused; each goes alone from then on."""
-OLD_NEWS: Final = Delivered("nothing to tell any more")
+OLD_NEWS: Final = Delivered("nothing to tell any more", sent=False)
 
 
 class Channel(Protocol):
