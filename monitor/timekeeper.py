@@ -107,6 +107,7 @@ class Timekeeper:
         if self._asked.pop(key, None) is not None:
             self._judge_soon(key)
         elif watched.followed is watched.state and not watched.state.status.ended:
+            self._want(watched.target, watched.state)  # who is stuck never changes, and waits for a limit
             return
         self._look(watched)
 
@@ -233,7 +234,7 @@ class Timekeeper:
         """Bring its poll forward, where that comes soon and the last one was a while ago."""
         key, seen = watched.target.key, watched.last_seen_at
         patience = PATIENCE if seen is not None and seen >= self._began_at else FIRST_PATIENCE
-        if seen is not None and not watched.failures and (self._now() - seen).total_seconds() <= _FRESH:
+        if seen is not None and not watched.failures and 0.0 <= (self._now() - seen).total_seconds() <= _FRESH:
             self._due[key] = None
         elif self._scheduler.under_way(key) or self._scheduler.hasten(key) or patience > PATIENCE:
             self._wait_for(key, patience)
@@ -262,6 +263,7 @@ class Timekeeper:
     async def _judge(self, beat: Callable[[], None]) -> None:
         """All that is to be judged; a target whose turn is under way is judged after it."""
         while self._due:
+            beat()
             ready: list[Watched] = []
             for key in list(islice(self._due, _AT_ONCE)):
                 del self._due[key]

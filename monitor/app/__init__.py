@@ -6,7 +6,7 @@ sends a test alert.
 """
 
 from monitor.app.daemon import Daemon
-from monitor.app.drill import Drilled, drill, drill_text
+from monitor.app.drill import Drilled, drill, drill_text, unusable
 from monitor.app.look import as_json, as_text, look
 from monitor.app.surroundings import StartError, Surroundings, utc_now
 
@@ -20,5 +20,6 @@ __all__ = [
     "drill",
     "drill_text",
     "look",
+    "unusable",
     "utc_now",
 ]

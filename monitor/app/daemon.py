@@ -70,15 +70,6 @@ class Daemon:
         self.members = Members(around, self.telemetry, self.pulses)
         self.store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
         self.writer = Writer(self.store, report=self.telemetry.store, jitter=around.jitter)
-        self.transport = around.transport(settings.api)
-        self.client = Client(
-            parts.client(settings.api),
-            self.members.credentials,
-            self.members.gates,
-            self.transport,
-            now=around.now,
-            report=self.members.requested,
-        )
         self.alerting = Alerting(
             settings,
             around,
@@ -88,6 +79,15 @@ class Daemon:
             telemetry=self.telemetry,
             pulses=self.pulses,
             watched=lambda: self.scheduler.watched,
+        )
+        self.transport = around.transport(settings.api)
+        self.client = Client(
+            parts.client(settings.api),
+            self.members.credentials,
+            self.members.gates,
+            self.transport,
+            now=around.now,
+            report=self.members.requested,
         )
         self.deliverer = self.alerting.deliverer
         self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer)
@@ -200,7 +200,7 @@ class Daemon:
         self.telemetry.reload(ReloadRecord(True, self._around.now(), "start", added=len(change.added)))
         for name in self.members:
             self.members.begin(name, self._tasks.create_task)
-        self._loop("deadlines", self.timekeeper.run(self._beat("deadlines")))
+        self._judging = self._loop("deadlines", self.timekeeper.run(self._beat("deadlines")))
         self._loop("definitions", self.deadlines.allowances.run(self._beat("definitions")))
         if (beating := self.alerting.heartbeat()) is not None:
             heartbeat, ping = beating
@@ -249,6 +249,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.settings.shutdown_timeout
         await self.reloader.close()
+        await _cancel([self._judging])  # without polls it would judge by what was believed long ago
         self.scheduler.stop()
         polling = [member.polling for member in self.members.values() if member.polling is not None]
         if polling:

@@ -76,6 +76,17 @@ async def drill(
     return await asyncio.gather(*map(through, ways))
 
 
+def unusable(settings: Settings) -> list[str]:
+    """What is wrong with receivers beyond what their settings show: files and URLs that their libraries refuse."""
+    book, found = Book(opening("check", "check", "check", utc_now())), []
+    for index, receiver in enumerate(settings.receivers):
+        try:
+            _notifier(receiver, settings, book)
+        except ValueError as error:
+            found.append(f"{settings.path}: receivers[{index}]: {error}")
+    return found
+
+
 def drill_text(drilled: Drilled) -> str:
     """For a person: one line per answer."""
     head = f"{drilled.receiver} ({drilled.type}): {'passed' if drilled.passed else 'FAILED'}"

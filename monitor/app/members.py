@@ -19,6 +19,9 @@ from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
 from monitor.upstream.gate import Gate
 
+_BELIEVED = 3600.0
+"""Seconds; a `Date` further away is somebody's mistake, and nobody is overdue for it."""
+
 
 class Spawn(Protocol):
     """How a loop becomes a task of the daemon."""
@@ -153,7 +156,8 @@ class Members:
 
     def skew(self, account: str) -> float:
         """Seconds that the account's API is ahead of us, as of its last answer."""
-        return self._skews.get(account, 0.0)
+        ahead = self._skews.get(account, 0.0)
+        return ahead if abs(ahead) <= _BELIEVED else 0.0
 
     def _lane_changed(self, record: LaneRecord) -> None:
         self._telemetry.lane(record)

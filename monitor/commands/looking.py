@@ -7,7 +7,7 @@ import json
 from monitor import app
 from monitor.commands.usage import CLEAN, Adding, CommandError, UsageError, identifier, loader, say, with_config
 from monitor.core.model import Failed, TargetKey
-from monitor.settings import schema
+from monitor.settings import ConfigurationError, schema
 
 
 def add(command: Adding) -> None:
@@ -23,6 +23,8 @@ def add(command: Adding) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     settings = loader(options)()
+    if errors := app.unusable(settings):
+        raise ConfigurationError(errors)
     say(settings.plan().text())
     return CLEAN
 

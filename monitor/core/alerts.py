@@ -108,6 +108,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Receivers of alerts that were told of it, or are to be, since it is a storm."""
     labels: Mapping[str, str] = {}
     """Labels that all of its targets have; those of a storm are its identity, and stay as they were when it began."""
+    end: AlertEnd | None = None
+    """How the last of its alerts ended."""
     ended_at: datetime | None = None
     """None: some alert of it is open."""
 

@@ -78,6 +78,7 @@ def shrunk(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
         incident,
         open=left,
         expired=incident.expired + (end is AlertEnd.EXPIRED),
+        end=end,
         ended_at=at if left <= 0 else None,
     )
 

@@ -17,6 +17,8 @@ BODY_LIMIT: Final = 4000
 _LINK: Final = 1000
 _VALUE: Final = 500
 _SHOWN: Final = 5
+_FAILURES: Final = (EventType.TERMINATED, EventType.STEP_FAILED)
+"""Where it matters how many others failed."""
 _LABELS: Final = 20
 
 
@@ -43,6 +45,14 @@ def ended(end: AlertEnd, *, hold: float) -> str:
             return "Closed: what it was about is not watched any more."
 
 
+def ended_after(incident: Incident) -> str:
+    """How an incident ended, and after how long; empty while it goes on."""
+    if incident.end is None or incident.ended_at is None:
+        return ""
+    lasted = max(0.0, (incident.ended_at - incident.first_at).total_seconds())
+    return f"{ended(incident.end, hold=lasted)} It lasted {about(lasted)}."
+
+
 def incident_title(incident: Incident) -> str:
     """One line of at most `TITLE_LIMIT` characters: how many, what, where."""
     event, count = incident.event, incident.members
@@ -61,7 +71,8 @@ def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: st
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
     is_many = incident.members > 1
     many = [_count(incident), _samples(incident, external_url)] if is_many else []
-    parts = [*many, _blast_radius(incident, tolls), "The first of them:" if is_many else "", *_of_one(incident.event)]
+    of_one = ["The first of them:", *_of_one(incident.event)] if is_many else _of_one(incident.event)
+    parts = [*many, _blast_radius(incident, tolls), *of_one] if is_many else [*of_one, _blast_radius(incident, tolls)]
     return _bounded(parts, link_of(incident.event, external_url))
 
 
@@ -146,8 +157,8 @@ def _sample(sample: Sample, external_url: str) -> str:
 
 
 def _blast_radius(incident: Incident, tolls: Sequence[Toll]) -> str:
-    """The own version first; "" where none of the watched failed."""
-    if not any(toll.failed for toll in tolls):
+    """The own version first; "" where it is about no failure, or none of the watched failed."""
+    if incident.event.type not in _FAILURES or not any(toll.failed for toll in tolls):
         return ""
     version = incident.event.version
     ordered = sorted(tolls, key=lambda toll: toll.version != version)[:_SHOWN]

@@ -10,10 +10,11 @@ SUMMARY_LIMIT: Final = 300
 """Characters."""
 
 _FOLDED = re.compile(
+    r"(?:\x1b\[[0-9;?]{0,20}[@-~]|"  # what colours a terminal
     r"[\s\x00-\x1f\x7f-\x9f"  # white space and control characters
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls: text that reads otherwise than it is
     r"\u200b\u2060\ufeff\U000e0000-\U000e007f"  # characters nobody can see
-    r"\ud800-\udfff]+"  # lone surrogates, which no encoder takes
+    r"\ud800-\udfff])+"  # lone surrogates, which no encoder takes
 )
 _SHOWN_OF_AN_ID = 8
 _LONGEST_ID = 40

@@ -87,7 +87,7 @@ class Apprise:
         return await self._send(("trigger", page.key), message)
 
     async def resolve(self, page: Page) -> Verdict:
-        message = _Message(clean(f"Resolved: {page.title}", _TITLE), page.link, "success")
+        message = _Message(clean(f"Over: {page.title}", _TITLE), f"{page.ended}\n\n{page.link}".lstrip(), "success")
         return await self._send(("resolve", page.key), message)
 
     async def close(self) -> None:

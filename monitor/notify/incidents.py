@@ -106,6 +106,7 @@ def page(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> Pag
         type=event.type.value,
         fault_group=incident.fault_group,
         link=link_of(event, external_url),
+        ended=prose.ended_after(incident),
         samples=tuple((each.label, _where(each, external_url)) for each in incident.samples),
         details=prose.details(incident, tolls),
     )

@@ -59,6 +59,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Of the event, as in `workflow.terminated`."""
     fault_group: str
     link: str
+    ended: str = ""
+    """In words, how it ended; empty while it goes on."""
     samples: tuple[tuple[str, str], ...] = ()
     """What people call some of the targets, and where they are shown."""
     details: Mapping[str, str] = {}

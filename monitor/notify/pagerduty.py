@@ -83,7 +83,8 @@ class PagerDuty:
 
 def trigger(page: Page, client_url: str) -> dict[str, Any]:
     """The event that opens an incident, or says that it has grown; without a routing key."""
-    links = [(page.title, page.link), *page.samples][:_LINKS]
+    others = [(text, href) for text, href in page.samples if href != page.link]
+    links = [(page.title, page.link), *others][:_LINKS]
     details = [*page.details.items()][:_DETAILS]
     return {
         "event_action": "trigger",

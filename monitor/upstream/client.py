@@ -191,4 +191,7 @@ def _failed(error: TransportError) -> Failed:
 
 def _ahead(date: str | None, sent_at: datetime, received_at: datetime) -> float | None:
     moment = _http_date(date) if date is not None else None
-    return skew(moment, sent_at, received_at) if moment is not None else None
+    try:
+        return skew(moment, sent_at, received_at) if moment is not None else None
+    except OverflowError:  # the last second of the calendar
+        return None

@@ -222,9 +222,7 @@ ANSWERS = [
         for n in (301, 302, 303, 307, 308)
     ),
     *(pytest.param(http(n), "keep", Refused(f"HTTP {n}"), id=f"{n}") for n in (400, 401, 403, 404, 410, 422, 499)),
-    pytest.param(
-        http(400, "no\r\n  such\x1b[31m field"), "keep", Refused("HTTP 400: no such [31m field"), id="says why"
-    ),
+    pytest.param(http(400, "no\r\n  such\x1b[31m field"), "keep", Refused("HTTP 400: no such field"), id="says why"),
     pytest.param(http(400, "x" * 500), "keep", Refused("HTTP 400: " + "x" * 199 + "…"), id="says why at length"),
     pytest.param(
         http(400, Content_Encoding="gzip").replace(b"Length: 0", b"Length: 20") + gzip.compress(b""),

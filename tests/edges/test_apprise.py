@@ -107,7 +107,7 @@ async def test_an_incident_is_told_with_its_cause_and_link_and_its_end_in_short(
 
     opened, ended = posted(answering)
     assert (opened["title"], opened["message"], opened["type"]) == (PAGE.title, PAGE.body, "failure")
-    assert (ended["title"], ended["message"], ended["type"]) == (f"Resolved: {PAGE.title}", LINK, "success")
+    assert (ended["title"], ended["message"], ended["type"]) == (f"Over: {PAGE.title}", LINK, "success")
 
 
 @pytest.mark.parametrize(

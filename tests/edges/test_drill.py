@@ -170,7 +170,7 @@ async def test_a_chat_is_told_by_apprise(tmp_path: Path) -> None:
     assert (one.passed, two.passed) == (True, False)
     opened, ended = (json.loads(request.body) for request in chat.requests)
     assert opened["title"].startswith("DRILL: ")
-    assert ended["title"].startswith("Resolved: DRILL: ")
+    assert ended["title"].startswith("Over: DRILL: ")
     assert SECRET not in drill_text(one) + drill_text(two)
 
 

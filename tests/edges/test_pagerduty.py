@@ -119,7 +119,7 @@ async def test_an_event_has_the_fields_of_the_common_event_format() -> None:
         "dedup_key": INCIDENT.id,
         "client": "workflow-monitor",
         "client_url": HOME,
-        "links": [{"href": link, "text": PAGE.title}, {"href": link, "text": "Grüße"}],
+        "links": [{"href": link, "text": PAGE.title}],
         "payload": {
             "summary": PAGE.title,
             "source": "acme/orders",

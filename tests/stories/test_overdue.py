@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.sim import plots
@@ -137,6 +138,40 @@ async def test_a_definition_that_cannot_be_read_is_asked_for_later_and_later(tmp
         house.instead = lambda _path: None
         await house.until(1800.0 + SLACK + 3.0)
         assert types(house.told()) == OVERDUE
+
+
+@pytest.mark.parametrize(
+    ("answer", "until"),
+    [
+        pytest.param(Answer(404, {}, b""), 100.0, id="404 once"),
+        pytest.param(Answer(500, {}, b""), 5 * 3600.0, id="500"),
+    ],
+)
+async def test_who_is_stuck_gets_its_limit_however_late_the_definition_can_be_read(
+    tmp_path: Path, answer: Answer, until: float
+) -> None:
+    house = house_of(tmp_path, STUCK)
+    house.instead = lambda path: None if "/workflows/" in path or house.t >= until else answer
+    async with house:
+        await house.until(until + 3 * 3600.0)
+        assert types(house.told()) == OVERDUE
+
+
+async def test_nobody_is_overdue_because_of_a_wild_date(tmp_path: Path) -> None:
+    """What an edge node or a proxy makes of `Date` is a figure, not a reason to wake somebody."""
+    wild = {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}
+    house = house_of(tmp_path, STUCK, max_runtime="30d")
+
+    def dated(path: str) -> Answer | None:
+        world, account = house.world, house.world.scenario.accounts[0]
+        answer = world.answer("GET", path, {"includeLogs": "true"}, account.key, house.t)
+        return msgspec.structs.replace(answer, headers={**answer.headers, **wild})
+
+    house.instead = dated
+    async with house:
+        await house.until(1200.0)
+        assert house.lines("fault") == []
+        assert house.told() == []
 
 
 async def test_a_definition_that_is_not_there_is_asked_for_at_most_hourly(tmp_path: Path) -> None:
