@@ -38,8 +38,11 @@ def forget_events(engine: Engine, before: datetime, receivers: Collection[str], 
 
 
 def forget_alerts(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
-    """Alerts that closed before, with their deliveries; how many. Those that a receiver still waits for stay."""
-    old = alerts.c.closed_at < before
+    """Alerts that closed before, with their deliveries; how many. Those that a receiver still waits for stay.
+
+    So do those whose incident does: told again, they would begin it once more.
+    """
+    old = and_(alerts.c.closed_at < before, ~exists().where(incidents.c.id == alerts.c.incident))
     return _forget_cases(engine, alerts, select(alerts.c.id).where(old), receivers, limit)
 
 
@@ -86,6 +89,7 @@ def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, li
         select(*key, targets.c.revision)
         .outerjoin_from(targets, sightings, and_(*(mine == other for mine, other in zip(key, seen, strict=True))))
         .where(targets.c.ended_at.is_(None), or_(never, sightings.c.last_seen_at < before))
+        .where(~exists().where(*(alerts.c[column.name] == column for column in key)))  # they name its next episode
     )
     if after is not None:
         statement = statement.where(tuple_(*key) > tuple(after))

@@ -169,8 +169,8 @@ class Store:
         waits for; of targets that are not `watched` (called on the loop), those that ended before `targets_before`, and
         those last seen before `events_before`. What says that a kind of drift was told stays for ever.
         """
-        alerts = await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
-        alerts += await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch)
+        alerts = await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch)
+        alerts += await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
         return Pruned(
             events=await self._repeat(batch, pruning.forget_events, events_before, tuple(receivers), batch),
             targets=await self._forget_targets(targets_before, events_before, watched, batch),

@@ -133,10 +133,24 @@ async def test_an_alert_is_forgotten_with_its_incident_when_it_is_over(store: St
     await writer.commit(alerting(event("s1", EventType.SUSPENDED), event("n1", EventType.NOT_FOUND)))
     await writer.commit(alerting(event("resumed", EventType.RESUMED, closes=["s1"])))
     await _deliver(writer, *range(1, 20), receiver="am")
-    assert (await _prune(store, receivers=["am", "pager"])).alerts == 1, "the pager still waits for the incident"
+    assert (await _prune(store, receivers=["am", "pager"])).alerts == 0, "the pager still waits for the incident"
     await _deliver(writer, *range(1, 20), receiver="pager")
-    assert (await _prune(store, receivers=["am", "pager"])).alerts == 1
+    assert (await _prune(store, receivers=["am", "pager"])).alerts == 2
     assert [found.alert.id for found in await store.open_alerts(NOON, 1e6)] == ["n1"]
+
+
+async def test_what_is_believed_of_a_target_stays_as_long_as_its_alerts(store: Store, writer: Writer) -> None:
+    """Or its next episode would have the name of one that was told."""
+    gone = event("n1", EventType.NOT_FOUND, workflow="never")
+    told = Change(target=belief("never", status=Status.NOT_FOUND), outgoing=alerting(gone).outgoing)
+    await writer.commit(told)
+    await writer.commit(Change(closings=(Closing("n1", AlertEnd.UNWATCHED, at(2)),)))
+    assert (await _prune(store, before=1)).targets == 0
+    assert await store.load_target(key("never")) is not None
+    await _deliver(writer, *range(1, 20), receiver="am")
+    await _deliver(writer, *range(1, 20), receiver="pager")
+    pruned = [await _prune(store, before=3, receivers=["am", "pager"]) for _ in range(2)]
+    assert sum(each.targets for each in pruned) == 1
 
 
 async def test_an_event_stays_while_its_alert_is_open(store: Store, writer: Writer) -> None:
