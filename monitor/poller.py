@@ -122,15 +122,27 @@ class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Announcer:
     """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
 
-    def __init__(self, config: PollerConfig, ledger: Ledger, offer: Callable[[Sequence[Delivery]], None]) -> None:
+    def __init__(
+        self,
+        config: PollerConfig,
+        ledger: Ledger,
+        offer: Callable[[Sequence[Delivery]], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`fault`: takes the errors of ours that show in what the store made of a change, with the loop's name."""
         self.config = config
         self._ledger = ledger
         self._offer = offer
+        self._fault = fault
 
     async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
         """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
         outgoing = tuple(self._outgoing(event, events) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
+        if not committed.stale and (change.target is not None or change.account is not None):
+            for event in events:
+                if event.id not in committed.told and event.type is not EventType.SCHEMA_DRIFT:
+                    self._fault("commit", _swallowed(event))
         return committed, tuple(event for event in events if event.id in committed.told)
 
     async def close(self, closings: Sequence[Closing]) -> frozenset[str]:
@@ -163,6 +175,17 @@ class Announcer:
             grouped=tuple([name for name in grouped if name not in spared]),
             spared=tuple([name for name in grouped if name in spared]),
         )
+
+
+def _swallowed(event: Event) -> Exception:
+    """A belief is changed once, so an event that comes with a change was never told before: its name is wrong.
+
+    Except of drift, which many targets show at once.
+    """
+    return RuntimeError(
+        f"{event.type.value} of {event.account}/{event.subject} has the id {event.id}, which was told before: "
+        "it is believed, and told to nobody"
+    )
 
 
 class Poller:

@@ -90,7 +90,7 @@ class Daemon:
             report=self.members.requested,
         )
         self.deliverer = self.alerting.deliverer
-        self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer)
+        self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault)
         self.alerting.attach(self.announcer)
         self.deadlines = Deadlines(
             self.client, self.store, self.telemetry, around, slack=lambda: self.settings.alerts.step_slack

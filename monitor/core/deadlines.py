@@ -13,7 +13,7 @@ What must be known here: a belief, the limits, and the time. What must not: whet
 """
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -27,6 +27,8 @@ SET_BACK: Final = timedelta(seconds=60)
 """An open condition whose deadline lies less ahead than this is not seen as ended."""
 _BEYOND: Final = datetime.max.replace(tzinfo=UTC)
 """A deadline that the calendar does not hold."""
+_GONE_KEPT: Final = 50
+"""Executions that are gone from the log and may come back: their episodes go on being counted."""
 _UNDER_WAY = (StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 _FINISHED = (StepStatus.COMPLETE, StepStatus.FAILED, StepStatus.CANCELLED)
 
@@ -71,6 +73,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started_at: datetime | None = None
     limit: Limit | None = None
     """None: there is none any more."""
+    execution: str | None = None
+    """The id of the execution; None of the instance."""
     step: StepExecution | None = None
     """None of the instance, and of an execution of which nothing is left."""
 
@@ -186,19 +190,29 @@ def _of_step(
 
 def _step_finding(type: EventType, late: Lateness, step: StepExecution | None, limit: Limit | None) -> Finding:
     started_at = step.started_at if step is not None else None
-    return Finding(type=type, what=f"{late.execution}#{late.ordinal}", started_at=started_at, limit=limit, step=step)
+    what = f"{late.execution}#{late.ordinal}"
+    return Finding(type=type, what=what, started_at=started_at, limit=limit, execution=late.execution, step=step)
 
 
 def _lateness(state: TargetState, findings: Sequence[Finding]) -> tuple[Lateness, ...]:
-    """What was told of the executions in the log, in the order of telling."""
-    ids = {step.id for step in state.steps}
-    news = {finding.step.id: finding.type for finding in findings if finding.step is not None}
+    """What was told of the executions, in the order of telling; a log that flickers does not restart their counts."""
     late = {one.execution: one for one in state.late}
-    for execution, told in news.items():
-        ordinal = late[execution].ordinal if execution in late else 0
-        opens = told is EventType.STEP_OVERDUE
-        late[execution] = Lateness(execution, ordinal + 1 if opens else ordinal, open=opens)
-    return tuple([one for one in late.values() if one.execution in ids])
+    for finding in findings:
+        if finding.execution is None:
+            continue
+        before = late.pop(finding.execution, None)
+        ordinal, opens = before.ordinal if before is not None else 0, finding.type is EventType.STEP_OVERDUE
+        late[finding.execution] = Lateness(finding.execution, ordinal + 1 if opens else ordinal, open=opens)
+    return _bounded(tuple(late.values()), {step.id for step in state.steps})
+
+
+def _bounded(late: tuple[Lateness, ...], log: Collection[str]) -> tuple[Lateness, ...]:
+    """Without the oldest of those that are gone from the log; the very object where none is too much."""
+    gone = [one.execution for one in late if one.execution not in log]
+    if len(gone) <= _GONE_KEPT:
+        return late
+    forgotten = set(gone[:-_GONE_KEPT])
+    return tuple([one for one in late if one.execution not in forgotten])
 
 
 # --- moments ----------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""The episodes of a condition: how they open and close, and what they are called in the ids of their events."""
+"""The episodes of a condition: how they open and close, and what they are called in the ids of their events.
+
+The ordinal counts all episodes of a condition and never starts again: an anchor may come back (steps that began at the
+same moment change places in the log), and a name that was given before would be taken for a twin of the old fact.
+"""
 
 from monitor.core.model import Condition, Episode
 
@@ -6,8 +10,7 @@ from monitor.core.model import Condition, Episode
 def opened(condition: Condition, anchor: str) -> Condition:
     """The next episode of the condition, at `anchor`."""
     last = condition.last
-    ordinal = last.ordinal + 1 if last is not None and last.anchor == anchor else 1
-    return Condition(open=True, last=Episode(anchor, ordinal))
+    return Condition(open=True, last=Episode(anchor, last.ordinal + 1 if last is not None else 1))
 
 
 def closed(condition: Condition) -> Condition:

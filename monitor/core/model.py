@@ -264,8 +264,8 @@ Observation = Seen | Failed
 class Episode(msgspec.Struct, frozen=True, gc=False):
     """One stretch of a condition, named by what happened, so that its id is the same wherever it is seen.
 
-    `anchor` is the newest step execution known when the condition began (or ""), `ordinal` counts the
-    episodes of that condition at that anchor from 1.
+    `anchor` is a fact that was known when the condition began: of a target its newest step execution (or ""), of an
+    account the moment of its last answer. `ordinal` counts the episodes of that condition from 1, whatever the anchor.
     """
 
     anchor: str
@@ -313,7 +313,7 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     not_found: Condition = Condition()
     overdue: Condition = Condition()
     late: tuple[Lateness, ...] = ()
-    """Executions in the step log that were told as overdue, in the order of telling."""
+    """Executions that were told as overdue, in the order of telling; of those that are gone from the log the newest."""
     revision: int = 0
     """Counts commits; compare-and-set. 0: never committed."""
 

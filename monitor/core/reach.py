@@ -15,8 +15,10 @@ from typing import Final
 
 import msgspec
 
+from monitor.core.episodes import closed, named, opened
 from monitor.core.identity import event_id
-from monitor.core.model import AccountState, Condition, Episode, Event, EventType, Outcome
+from monitor.core.model import AccountState, Condition, Event, EventType, Outcome
+from monitor.core.moments import format_moment
 from monitor.core.text import summary
 
 UNWATCHED: Final = "unwatched"
@@ -116,7 +118,7 @@ def judge(
     if not asks or reach.unanswered_since is None or not (shut or reach.streak > _ALONE):
         return ReachVerdict(_refreshed(state, reach))
     due = reach.unanswered_since + blind_after
-    return _blind(state, reach, now) if clock >= due else ReachVerdict(_refreshed(state, reach), check_at=due)
+    return _blind(state, reach, clock, now) if clock >= due else ReachVerdict(_refreshed(state, reach), check_at=due)
 
 
 def _refreshed(state: AccountState, reach: Reach) -> AccountState:
@@ -126,44 +128,47 @@ def _refreshed(state: AccountState, reach: Reach) -> AccountState:
     return msgspec.structs.replace(state, last_answer_at=last)
 
 
-def _blind(state: AccountState, reach: Reach, now: datetime) -> ReachVerdict:
-    episode = Episode("", 1 + (state.blind.last.ordinal if state.blind.last is not None else 0))
+def _blind(state: AccountState, reach: Reach, clock: float, now: datetime) -> ReachVerdict:
+    condition = opened(state.blind, _anchor(reach, clock, now))
     event = _event(
         EventType.BLIND,
         state.account,
-        episode,
+        condition,
         now,
         last_seen_at=reach.last_answer_at,
         reason=reach.reason.value if reach.reason is not None else None,
     )
-    after = msgspec.structs.replace(
-        state, last_answer_at=reach.last_answer_at, blind=Condition(open=True, last=episode)
-    )
-    return ReachVerdict(after, (event,))
+    return ReachVerdict(msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=condition), (event,))
+
+
+def _anchor(reach: Reach, clock: float, now: datetime) -> str:
+    """When the last answer came, or else when the first request was sent that got none, to the second.
+
+    So an outage has a name of its own also with a database that knows nothing of those before.
+    """
+    silent = timedelta(seconds=clock - reach.unanswered_since) if reach.unanswered_since is not None else timedelta()
+    return format_moment((reach.last_answer_at or now - silent).replace(microsecond=0))
 
 
 def _sighted(state: AccountState, reach: Reach, now: datetime, reason: str | None) -> ReachVerdict:
-    episode = state.blind.last or Episode("", 1)
-    closes = (_id(EventType.BLIND, state.account, episode),)
+    closes = (_id(EventType.BLIND, state.account, state.blind),)
     event = _event(
         EventType.SIGHTED,
         state.account,
-        episode,
+        state.blind,
         now,
         last_seen_at=state.last_answer_at,
         reason=reason,
         closes=closes,
     )
-    after = msgspec.structs.replace(
-        state, last_answer_at=reach.last_answer_at, blind=Condition(open=False, last=state.blind.last)
-    )
+    after = msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=closed(state.blind))
     return ReachVerdict(after, (event,))
 
 
 def _event(
     type: EventType,
     account: str,
-    episode: Episode,
+    condition: Condition,
     now: datetime,
     *,
     last_seen_at: datetime | None,
@@ -171,7 +176,7 @@ def _event(
     closes: tuple[str, ...] = (),
 ) -> Event:
     event = Event(
-        id=_id(type, account, episode),
+        id=_id(type, account, condition),
         type=type,
         severity=type.severity,
         summary="",
@@ -184,5 +189,5 @@ def _event(
     return msgspec.structs.replace(event, summary=summary(event))
 
 
-def _id(type: EventType, account: str, episode: Episode) -> str:
-    return event_id(type, account, what=f"{episode.anchor}#{episode.ordinal}")
+def _id(type: EventType, account: str, condition: Condition) -> str:
+    return event_id(type, account, what=named(condition))

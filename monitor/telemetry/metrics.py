@@ -81,7 +81,7 @@ class Metrics:
         self._pending = PendingDeliveries(pending)
         for collector in (self._census, self._named, self._pending, Loops(idle)):
             registry.register(collector)
-        for loop in ("deadlines", "definitions"):
+        for loop in ("commit", "deadlines", "definitions"):
             self._families.faults.labels(loop)
         ProcessCollector(registry=registry)
         self._families.store_available.set(1)

@@ -192,12 +192,20 @@ def test_an_execution_that_is_gone_from_the_log_is_not_late_any_more() -> None:
     judgement = judge(after, MINUTELY, 9999, before=belief(RUN, *LOG, late=(Lateness("a"),)))
     (finding,) = judgement.findings
     assert (finding.type, finding.what, finding.step) == (STEP_CLEARED, "a#1", LOG[0])
-    assert judgement.state.late == ()
+    assert judgement.state.late == (Lateness("a", open=False),)
 
 
-def test_what_ended_and_is_gone_from_the_log_is_forgotten_in_silence() -> None:
-    judgement = judge(belief(RUN, late=(Lateness("a", 2, open=False),)), MINUTELY, 9999)
-    assert (judgement.findings, judgement.state.late) == ((), ())
+def test_what_is_gone_from_the_log_goes_on_being_counted() -> None:
+    gone = belief(RUN, late=(Lateness("a", 2, open=False),))
+    assert judge(gone, MINUTELY, 9999).state is gone
+    (finding,) = judge(msgspec.structs.replace(gone, steps=(LOG[0],)), MINUTELY, 9999).findings
+    assert (finding.type, finding.what) == (STEP_OVERDUE, "a#3")
+
+
+def test_of_what_is_gone_from_the_log_the_newest_fifty_are_kept() -> None:
+    late = tuple(Lateness(f"gone{number}", open=False) for number in range(60))
+    kept = judge(belief(RUN, *LOG, late=(Lateness("a"), *late)), MINUTELY, 9999).state.late
+    assert kept == (Lateness("a"), *late[10:])
 
 
 @pytest.mark.parametrize("status", [RUN, HELD, GONE, STRANGE])

@@ -251,14 +251,6 @@ def test_each_suspension_is_its_own_episode() -> None:
     assert len(set(ids)) == 3
 
 
-def test_episodes_are_counted_at_each_step_so_that_one_that_was_missed_changes_no_later_id() -> None:
-    first, second = step("a", StepStatus.COMPLETE, 1, 2), step("b", StepStatus.RUNNING, 3)
-    held, run = Status.SUSPENDED, Status.RUNNABLE
-    _, saw_both = believe(seen(held, first), seen(run, first), seen(held, first, second))
-    _, saw_one = believe(seen(run, first), seen(held, first, second))
-    assert saw_both[-1].id == saw_one[-1].id
-
-
 def test_a_suspension_after_a_log_went_missing_does_not_reuse_an_episode() -> None:
     first = step("a", StepStatus.COMPLETE, 1, 2)
     held, run = Status.SUSPENDED, Status.RUNNABLE

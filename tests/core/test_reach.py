@@ -66,6 +66,18 @@ def test_a_slow_request_that_others_overtook_does_not_count_from_before_their_an
 # --- blind ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["it answered before", "it never answered"])
+def test_outages_have_names_of_their_own_also_where_nothing_is_known_of_those_before(answered: bool) -> None:
+    ids = set()
+    for begin_ in (0, 90_000):
+        reach = listen((begin_, begin_ + 1, Outcome.OK)) if answered else Reach()
+        reach = listen(*[(begin_ + sent, begin_ + sent + 1, Outcome.TIMEOUT) for sent in (10, 40)], reach=reach)
+        (event,) = look(ACME, reach, begin_ + 130).events
+        assert look(ACME, reach, begin_ + 140).events[0].id == event.id
+        ids.add(event.id)
+    assert len(ids) == 2
+
+
 def test_an_account_is_blind_when_no_answer_came_for_so_long() -> None:
     reach = listen((0, 1, Outcome.OK), (10, 20, Outcome.TIMEOUT), (40, 50, Outcome.UNAUTHORIZED))
     early = look(ACME, reach, 129.9)
@@ -74,7 +86,7 @@ def test_an_account_is_blind_when_no_answer_came_for_so_long() -> None:
     (event,) = verdict.events
     assert (event.type, event.severity, event.reason) == (EventType.BLIND, Severity.CRITICAL, "unauthorized")
     assert (event.subject, event.occurred_at, event.last_seen_at) == ("acme", None, at(1))
-    assert verdict.state.blind == Condition(open=True, last=Episode("", 1))
+    assert verdict.state.blind == Condition(open=True, last=Episode("2026-01-05T10:00:01.000000Z", 1))
 
 
 def test_an_account_that_never_answered_goes_blind_too() -> None:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.core.commits import Change
 from monitor.core.lane import LaneLimits
-from monitor.core.model import AccountState, Event, Outcome
+from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.lookout import Lookout, leave
 from monitor.poller import Announcer, PollerConfig
 from monitor.store import Store, StoreUnavailable, Writer
@@ -49,7 +50,7 @@ class Tower:
             closed_for=state.closed_for,
         )
         config = PollerConfig(base_url="http://127.0.0.1:8", external_url="http://127.0.0.1:9")
-        self.announcer = Announcer(config, writer, lambda _: None)
+        self.announcer = Announcer(config, writer, lambda _: None, self.failed)
         self.lookout = Lookout(
             state,
             self.gate,
@@ -60,8 +61,11 @@ class Tower:
             report=lambda record: self.told.extend((time(), event) for event in record.events),
             forgive=lambda _: None,
             asks=lambda: self.watches,
-            fault=lambda loop, error: self.faults.append((time(), loop, type(error).__name__)),
+            fault=self.failed,
         )
+
+    def failed(self, loop: str, error: Exception) -> None:
+        self.faults.append((time(), loop, type(error).__name__))
 
     def beckon(self) -> None:
         """The lane changed; it may be while it is made."""
@@ -284,6 +288,19 @@ async def test_an_error_of_ours_is_told_and_tried_again_further_and_further_apar
         await tower.ask(Outcome.TIMEOUT)
         await until(400.0)
     assert tower.types == [BLIND]
+
+
+async def test_a_belief_that_is_stored_with_an_event_that_was_told_before_makes_noise(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.ask(Outcome.TIMEOUT)
+        await tower.ask(Outcome.TIMEOUT)
+        await until(200.0)
+        (told,) = [event for _, event in tower.told]
+        await tower.rest()
+        forgotten = msgspec.structs.replace(tower.lookout.state, blind=Condition())
+        again = await tower.announcer.commit(Change(account=forgotten), [told])
+        assert again[1] == ()
+    assert [fault[1:] for fault in tower.faults] == [("commit", "RuntimeError")]
 
 
 async def test_an_account_leaves_though_the_store_cannot_be_read(tmp_path: Path) -> None:
