@@ -16,6 +16,7 @@ _BLIND: Final[Mapping[str | None, str]] = {
     Outcome.TIMEOUT: "Check the network between here and the API, and whether the API is slow.",
     Outcome.CONNECTION: "Check the network, the name and the certificate of the API as seen from here.",
     Outcome.SERVER_ERROR: "The API itself fails: see what its operator says.",
+    Outcome.BAD_REQUEST: "Check base_url, whether a proxy answers in the API's place, and the ids in the watchlist.",
     Outcome.MALFORMED: "Check base_url, and whether a proxy answers in the API's place.",
 }
 _WAITING: Final[Mapping[StepStatus, str]] = {

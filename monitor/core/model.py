@@ -55,8 +55,12 @@ class Outcome(enum.StrEnum):
 
     @property
     def answered(self) -> bool:
-        """Whether the API spoke about the target that was asked for: the account is not blind."""
-        return self in (Outcome.OK, Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
+        """Whether the API said something of the target that was asked for: the account is not blind.
+
+        A 400 says nothing of it, whoever sends it: a proxy that refuses everything, an API that does not know the
+        question any more, or one that finds the id malformed.
+        """
+        return self in (Outcome.OK, Outcome.NOT_FOUND)
 
 
 class Endpoint(enum.StrEnum):

@@ -1,10 +1,10 @@
 """Whether an account's API can be reached, and when to say so: once when it went blind, once when it is sighted again.
 
 An account is blind when no request got an answer for `blind_after`, counted from the first that got none, and it was
-not one request alone that got none: with long intervals the next is far away. An answer is whatever speaks about the
-target that was asked for, a 404 too (`Outcome.answered`); a refused key, a 429, a 5xx or silence is none. While a 429
-keeps the lane shut nothing is asked, and nothing is answered: that counts as one long request. Who asks nothing is not
-blind: where every target has ended or was removed, nothing is told, and what was told is closed.
+not one request alone that got none: with long intervals the next is far away. An answer is whatever says something of
+the target that was asked for, a 404 too (`Outcome.answered`); a 400, a refused key, a 429, a 5xx or silence is none.
+While a 429 keeps the lane shut nothing is asked, and nothing is answered: that counts as one long request. Who asks
+nothing is not blind: where every target has ended or was removed, nothing is told, and what was told is closed.
 
 A silence is measured by the loop's clock (`clock`, in seconds), since people set the other one; `now` and
 `last_answer_at` are for telling. After a restart the measuring starts anew. Blindness itself survives in the state.

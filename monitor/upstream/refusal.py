@@ -18,6 +18,9 @@ _OUTCOMES = {
     404: Outcome.NOT_FOUND,
     429: Outcome.THROTTLED,
 }
+_UNKNOWN_ID = 1300
+"""The code of a 404 that speaks of the instance. Any other 404 is of whoever stands before the API, a gateway without
+its backend for one, and says nothing of it."""
 _ASK_TO_WAIT = (429, 503)
 _HIDDEN = "[hidden]"
 
@@ -36,11 +39,14 @@ def read_refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
 ) -> Failed:
     """`headers` finds names in any case. `now` stands in for a missing `Date`. `secret` never gets into the detail."""
-    detail = _redirect(status, headers) if 300 <= status < 400 else _said(status, body)  # noqa: PLR2004 - HTTP's
+    outcome, error = _outcome(status), _documented(body)
+    if outcome is Outcome.NOT_FOUND and (error is None or error.code != _UNKNOWN_ID):
+        outcome = Outcome.MALFORMED
+    detail = _redirect(status, headers) if 300 <= status < 400 else _said(status, error)  # noqa: PLR2004 - HTTP's
     if secret:
         detail = detail.replace(secret, _HIDDEN)
     retry_after = _retry_after(headers, now) if status in _ASK_TO_WAIT else None
-    return Failed(_outcome(status), clean(detail, _LONGEST), retry_after)
+    return Failed(outcome, clean(detail, _LONGEST), retry_after)
 
 
 def _outcome(status: int) -> Outcome:
@@ -49,12 +55,17 @@ def _outcome(status: int) -> Outcome:
     return _OUTCOMES.get(status, Outcome.MALFORMED)
 
 
-def _said(status: int, body: bytes) -> str:
+def _documented(body: bytes) -> _ErrorBody | None:
+    try:
+        return _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _said(status: int, error: _ErrorBody | None) -> str:
     if status not in _OUTCOMES and _outcome(status) is Outcome.MALFORMED:
         return f"{status}, expected 200"
-    try:
-        error = _BODY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    if error is None:
         return str(status)
     code = "" if error.code is None else f" {error.code}"
     return f"{status}{code} {error.message}"

@@ -11,7 +11,7 @@ from tests.core.beliefs import at
 
 BLIND_AFTER = 120.0
 ACME = AccountState(account="acme")
-ANSWERS = [Outcome.OK, Outcome.NOT_FOUND, Outcome.BAD_REQUEST]
+ANSWERS = [Outcome.OK, Outcome.NOT_FOUND]
 SILENCE = [outcome for outcome in Outcome if outcome not in ANSWERS]
 
 

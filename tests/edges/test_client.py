@@ -132,6 +132,7 @@ async def test_a_client_is_not_made_for_an_address_that_the_key_must_not_go_to(u
 
 # --- what becomes of it ---
 
+UNKNOWN_ID = b'{"code": 1300, "message": "Definition d not found."}'
 STATUSES = {
     400: Outcome.BAD_REQUEST,
     401: Outcome.UNAUTHORIZED,
@@ -147,7 +148,8 @@ STATUSES = {
 
 @pytest.mark.parametrize(("status", "outcome"), STATUSES.items())
 async def test_a_refusal_is_a_value_and_its_permit_ends_once(status: int, outcome: Outcome) -> None:
-    async with serving(answering(http(status))) as server, house(server.url) as here:
+    body = UNKNOWN_ID if outcome is Outcome.NOT_FOUND else b""
+    async with serving(answering(http(status, body))) as server, house(server.url) as here:
         result = await here.status()
     assert isinstance(result, Failed)
     assert result.outcome is outcome
@@ -264,7 +266,7 @@ async def test_errors_are_asked_for_once_more_and_no_more() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_errors_are_not_asked_for_again_where_the_answer_would_be_the_same(status: int) -> None:
-    async with serving(answering(http(status))) as server, house(server.url) as here:
+    async with serving(answering(http(status, UNKNOWN_ID))) as server, house(server.url) as here:
         assert isinstance(await here.client.errors(KEY), Failed)
         assert len(here.outcomes) == 1
 

@@ -101,7 +101,7 @@ def test_a_definition_that_nobody_knows_has_no_versions() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
-        (404, b"", Outcome.NOT_FOUND),
+        (404, b'{"code": 1300, "message": "m"}', Outcome.NOT_FOUND),
         (429, b"", Outcome.THROTTLED),
         (200, b"{}", Outcome.MALFORMED),
         (200, b"<html>", Outcome.MALFORMED),

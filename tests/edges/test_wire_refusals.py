@@ -21,7 +21,7 @@ OUTCOMES = {
     401: Outcome.UNAUTHORIZED,
     402: Outcome.MALFORMED,
     403: Outcome.UNAUTHORIZED,
-    404: Outcome.NOT_FOUND,
+    404: Outcome.MALFORMED,
     410: Outcome.MALFORMED,
     418: Outcome.MALFORMED,
     429: Outcome.THROTTLED,
@@ -42,6 +42,21 @@ def test_a_status_has_its_outcome_and_the_detail_names_it(status: int, outcome: 
     assert failed.outcome is outcome
     assert failed.detail.startswith(str(status))
     assert "repair" not in failed.detail
+
+
+MISSES = {
+    "documented": (b'{"code": 1300, "message": "m", "errorId": "x", "timestamp": "y"}', Outcome.NOT_FOUND),
+    "another code": (b'{"code": 1301, "message": "m"}', Outcome.MALFORMED),
+    "no code": (b'{"message": "m"}', Outcome.MALFORMED),
+    "a code in words": (b'{"code": "1300", "message": "m"}', Outcome.MALFORMED),
+    "a gateway": (b"<html>default backend - 404</html>", Outcome.MALFORMED),
+    "nothing": (b"", Outcome.MALFORMED),
+}
+
+
+@pytest.mark.parametrize(("body", "outcome"), MISSES.values(), ids=MISSES.keys())
+def test_only_the_api_itself_can_say_that_an_instance_is_not_there(body: bytes, outcome: Outcome) -> None:
+    assert read_refusal(404, {}, body).outcome is outcome
 
 
 DETAILS = {
