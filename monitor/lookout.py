@@ -74,6 +74,11 @@ class Lookout:
             if recovered(before, self._reach, clock):
                 self._forgive(self.state.account)
 
+    @property
+    def answered_at(self) -> float | None:
+        """When the account last answered, by the loop's clock; None: not since the start."""
+        return self._reach.answered
+
     def look(self) -> None:
         """Something about the lane changed."""
         self._wake.set()

@@ -36,6 +36,7 @@ from monitor.core.model import (
 )
 from monitor.core.records import PollRecord, PollTrace
 from monitor.core.routing import Gets, Route, receivers_for
+from monitor.core.unanswered import NO_SILENCE, heard
 from monitor.upstream.gate import Permit
 
 _TRACES = 5
@@ -44,7 +45,7 @@ _TRACES = 5
 class Watched:
     """One target of the running daemon: what is asked, what is believed, what the last polls did."""
 
-    __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "state", "target", "traces")
+    __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "silence", "state", "target", "traces")
 
     def __init__(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
         self.target = target
@@ -57,6 +58,8 @@ class Watched:
         """When we learned that it had ended."""
         self.failures = 0
         """Consecutive polls that did not say what was asked."""
+        self.silence = NO_SILENCE
+        """For how long it alone has had no usable answer."""
         self.followed: TargetState | None = None
         """The belief that its next deadline was taken from."""
         self.judging: asyncio.Event | None = None
@@ -65,7 +68,7 @@ class Watched:
     def succeed(self, other: "Watched") -> None:
         """The target left and came back while `other` was being polled: what was learned by that holds."""
         self.state, self.last_seen_at, self.ended_at = other.state, other.last_seen_at, other.ended_at
-        self.traces, self.failures = other.traces, other.failures
+        self.traces, self.failures, self.silence = other.traces, other.failures, other.silence
 
 
 class Source(Protocol):
@@ -202,8 +205,10 @@ class Poller:
         heard: Callable[[str, Outcome, datetime, datetime], None],
         report: Callable[[PollRecord], None],
         skew: Callable[[str], float],
+        answered_at: Callable[[str], float | None],
         allowances: Allowances | None = None,
     ) -> None:
+        """`answered_at`: when an account last answered about any target, by the loop's clock."""
         self._announcer = announcer
         self._allowances: Allowances = allowances or Unlimited()
         self._source = source
@@ -213,6 +218,8 @@ class Poller:
         self._heard = heard
         self._report = report
         self._skew = skew
+        self._answered_at = answered_at
+        self._time = asyncio.get_running_loop().time
         self.drifts: dict[str, frozenset[str]] = {}
         """Per account, the kinds of drift that were told."""
 
@@ -224,6 +231,9 @@ class Poller:
         failed = observation if isinstance(observation, Failed) else None
         outcome = failed.outcome if failed else Outcome.OK
         self._heard(key.account, outcome, sent_at, observed_at)
+        watched.silence = heard(
+            watched.silence, outcome, watched.target.interval, self._time(), self._answered_at(key.account)
+        )
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
             observation = await self._explained(key, observation)
         while watched.judging is not None:
@@ -308,6 +318,7 @@ class Poller:
             known_drifts=self.drifts.get(watched.target.key.account, frozenset()),
             limits=self._allowances.of(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
+            silence=watched.silence.lasted,
         )
 
     async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:

@@ -104,6 +104,7 @@ class Daemon:
             heard=self.members.heard,
             report=self.telemetry.poll,
             skew=self.members.skew,
+            answered_at=self.members.answered_at,
             allowances=self.deadlines.allowances,
         )
         self.scheduler = Scheduler(

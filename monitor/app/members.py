@@ -149,6 +149,10 @@ class Members:
     def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
         self._members[account].lookout.heard(outcome, sent_at, now)
 
+    def answered_at(self, account: str) -> float | None:
+        """When its API last answered about any target, by the loop's clock."""
+        return self._members[account].lookout.answered_at
+
     def requested(self, record: RequestRecord) -> None:
         if record.skew is not None:
             self._skews[record.account] = record.skew

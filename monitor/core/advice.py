@@ -30,6 +30,7 @@ _OTHERS: Final[Mapping[EventType, str]] = {
     EventType.OVERDUE: "See which step it is at, and whether that one still moves.",
     EventType.STEP_OVERDUE: "See whether this step still moves.",
     EventType.NOT_FOUND: "Check whether it was deleted; if it was on purpose, take it off the watchlist.",
+    EventType.UNANSWERED: "Ask for this one by hand (workflow-monitor status); look at it in the API's own console.",
     EventType.SCHEMA_DRIFT: "Look for a newer version of the monitor; until then changes like this one may go untold.",
 }
 

@@ -9,7 +9,8 @@ to, it gives none.
 
 The law:
 
-1.  A request that failed changes nothing, except that a 404 counts: `not_found_after` in a row are believed.
+1.  A request that failed changes nothing, except that a 404 counts: `not_found_after` in a row are believed; and that
+    a target which alone has no usable answer for long is told as unanswered, until it has one (`core/unanswered.py`).
 2.  First sight is told like a change, without `from_status`; except Runnable, which is no news.
 3.  Every failed or cancelled execution in the step log is told once, under its own id, whenever it is first seen.
 4.  What has ended has ended: nothing that is seen afterwards changes it.
@@ -20,8 +21,8 @@ The law:
     about it. What is overdue, and until when, is said in `core/deadlines.py`; its end is told by an event of its own
     also where the instance has ended.
 7.  A word that is not known is believed as Unknown, and told once per kind for the account; it is never the end.
-8.  In one observation: found, then the steps in log order, then the status, then what is overdue (the instance, then
-    its steps), then drift.
+8.  In one observation: answered, found, then the steps in log order, then the status, then what is overdue (the
+    instance, then its steps), then drift.
 9.  A field or a log that is missing from an answer is not news: what was known of it stays.
 10. What is overdue is judged whenever the belief changes, and whenever somebody asks (`overdue`): a deadline needs no
     poll to pass. A poll that sees what is believed judges nothing.
@@ -50,7 +51,17 @@ from monitor.core.model import (
     Target,
     TargetState,
 )
-from monitor.core.telling import Occasion, cause, drift_event, overdue_event, status_event, step_event
+from monitor.core.telling import (
+    Occasion,
+    answered_event,
+    cause,
+    drift_event,
+    overdue_event,
+    status_event,
+    step_event,
+    unanswered_event,
+)
+from monitor.core.unanswered import patience
 
 _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
 _DONE, _DEAD, _GONE = Status.COMPLETE, Status.TERMINATED, Status.NOT_FOUND
@@ -128,12 +139,13 @@ def detect(
     known_drifts: frozenset[str],
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
+    silence: float = 0.0,
 ) -> Verdict:
     """Apply the law to one observation of `target`.
 
     `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
     kinds that were told for the account already. `limits`: of the version of the definition that is believed. `skew`:
-    seconds that the API's clock is ahead of `now`.
+    seconds that the API's clock is ahead of `now`. `silence`: seconds that this target alone has had no usable answer.
     """
     if isinstance(observation, Seen):
         seen = observation.snapshot
@@ -146,6 +158,7 @@ def detect(
             and seen.completed_at == state.completed_at
             and seen.started_at == state.started_at
             and state.first_seen_at is not None
+            and not state.unanswered.open
             and (state.suspended.open or seen.status is not _HELD)
         ):
             return Verdict(state, (), False, "as believed")
@@ -154,11 +167,20 @@ def detect(
     occasion = Occasion(
         target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
     )
+    if isinstance(observation, Failed) and observation.outcome is not Outcome.NOT_FOUND:
+        return _unanswered(occasion, observation, silence, known_drifts)
+    if state.unanswered.open:
+        state = msgspec.structs.replace(state, unanswered=closed(state.unanswered))
+        told = answered_event(occasion)
+        occasion = msgspec.structs.replace(occasion, before=state, after=state)
+        verdict = _answered(occasion, observation, policy, known_drifts)
+        return Verdict(verdict.state, (told, *verdict.events), True, verdict.reason)
+    return _answered(occasion, observation, policy, known_drifts)
+
+
+def _answered(occasion: Occasion, observation: Observation, policy: Policy, known_drifts: frozenset[str]) -> Verdict:
+    """The API said something of the target."""
     if isinstance(observation, Failed):
-        if observation.outcome is not Outcome.NOT_FOUND:
-            kind = observation.drift
-            drifts = (drift_event(kind, target, now),) if kind is not None and kind not in known_drifts else ()
-            return Verdict(state, drifts, False, f"no answer about it: {observation.outcome.value}")
         return _missed(occasion, policy)
     return _seen(occasion, observation, known_drifts)
 
@@ -188,6 +210,23 @@ def _judged(occasion: Occasion) -> tuple[TargetState, tuple[Event, ...]]:
     judgement = judged(occasion.before, occasion.after, occasion.target, occasion.limits, moment)
     told = msgspec.structs.replace(occasion, after=judgement.state)
     return judgement.state, tuple([overdue_event(finding, told) for finding in judgement.findings])
+
+
+# --- no answer --------------------------------------------------------------------------------------------
+
+
+def _unanswered(occasion: Occasion, failed: Failed, silence: float, known_drifts: frozenset[str]) -> Verdict:
+    state, kind = occasion.before, failed.drift
+    reason = f"no answer about it: {failed.outcome.value}"
+    drifts = (
+        (drift_event(kind, occasion.target, occasion.now),) if kind is not None and kind not in known_drifts else ()
+    )
+    if state.unanswered.open or silence < patience(occasion.target.interval):
+        return Verdict(state, drifts, False, reason)
+    after = msgspec.structs.replace(state, unanswered=opened(state.unanswered, steps.newest(state.steps)))
+    occasion = msgspec.structs.replace(occasion, after=after)
+    after, late = _judged(occasion)
+    return Verdict(after, (unanswered_event(occasion, failed.outcome), *late, *drifts), True, reason)
 
 
 # --- 404 --------------------------------------------------------------------------------------------------

@@ -116,6 +116,8 @@ class EventType(enum.StrEnum):
     STEP_OVERDUE_CLEARED = "workflow.step_overdue_cleared"
     NOT_FOUND = "workflow.not_found"
     FOUND = "workflow.found"
+    UNANSWERED = "workflow.unanswered"
+    ANSWERED = "workflow.answered"
     UNWATCHED = "workflow.unwatched"
     BLIND = "monitor.blind"
     SIGHTED = "monitor.sighted"
@@ -139,6 +141,7 @@ _KINDS: Mapping[EventType, Kind] = {
     EventType.OVERDUE: Kind.CONDITION,
     EventType.STEP_OVERDUE: Kind.CONDITION,
     EventType.NOT_FOUND: Kind.CONDITION,
+    EventType.UNANSWERED: Kind.CONDITION,
     EventType.BLIND: Kind.CONDITION,
 }
 
@@ -155,6 +158,8 @@ _SEVERITIES: Mapping[EventType, Severity] = {
     EventType.STEP_OVERDUE_CLEARED: Severity.INFO,
     EventType.NOT_FOUND: Severity.WARNING,
     EventType.FOUND: Severity.INFO,
+    EventType.UNANSWERED: Severity.WARNING,
+    EventType.ANSWERED: Severity.INFO,
     EventType.UNWATCHED: Severity.INFO,
     EventType.BLIND: Severity.CRITICAL,
     EventType.SIGHTED: Severity.INFO,
@@ -315,6 +320,8 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive 404s."""
     suspended: Condition = Condition()
     not_found: Condition = Condition()
+    unanswered: Condition = Condition()
+    """It alone has had no usable answer for long, while its account answers."""
     overdue: Condition = Condition()
     late: tuple[Lateness, ...] = ()
     """Executions that were told as overdue, in the order of telling; of those that are gone from the log the newest."""
@@ -370,8 +377,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started_at: datetime | None = None
     """When what is overdue began: the instance, or the execution of the step."""
     reason: str | None = None
-    """Of `monitor.blind`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what is overdue: who says so,
-    a `LimitSource`."""
+    """Of `monitor.blind` and `workflow.unanswered`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what
+    is overdue: who says so, a `LimitSource`."""
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""

@@ -134,6 +134,7 @@ _MANY: Final[Mapping[EventType, str]] = {
     EventType.OVERDUE: "{count} workflows of {of} are overdue",
     EventType.STEP_OVERDUE: "{count} runs of step {step} of {of} are overdue",
     EventType.NOT_FOUND: "{count} workflows of {of} are not found",
+    EventType.UNANSWERED: "{count} workflows of {of} have no usable answer",
 }
 
 

@@ -15,6 +15,7 @@ from monitor.core.model import (
     Condition,
     Event,
     EventType,
+    Outcome,
     Severity,
     Status,
     StepExecution,
@@ -135,6 +136,18 @@ def _opening_id(type: EventType, key: TargetKey, condition: Condition) -> tuple[
 def _from_status(before: TargetState) -> Status | None:
     """The belief; absent where nothing was believed yet."""
     return None if before.status is Status.UNKNOWN and before.first_seen_at is None else before.status
+
+
+# --- no answer --------------------------------------------------------------------------------------------
+
+
+def unanswered_event(occasion: Occasion, outcome: Outcome) -> Event:
+    """It alone has had no usable answer for long; `outcome`: how the last poll ended."""
+    return _event(EventType.UNANSWERED, occasion, what=named(occasion.after.unanswered), reason=outcome.value)
+
+
+def answered_event(occasion: Occasion) -> Event:
+    return _closes(EventType.ANSWERED, occasion, EventType.UNANSWERED, occasion.before.unanswered)
 
 
 # --- steps ------------------------------------------------------------------------------------------------

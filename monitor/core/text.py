@@ -98,6 +98,11 @@ def _found(event: Event) -> str:
     return f" is found again: {event.to_status.value}" if event.to_status is not None else " is found again"
 
 
+def _unanswered(event: Event) -> str:
+    since = f" since {event.last_seen_at:%Y-%m-%d %H:%M:%S} UTC" if event.last_seen_at is not None else ""
+    return f" has had no usable answer{since} ({event.reason}), while its account answers: it is not being watched"
+
+
 def _overdue(event: Event) -> str:
     return f" is overdue: it has been running{_lasted(event)}{_limit(event)}"
 
@@ -152,6 +157,8 @@ _OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = 
     EventType.STEP_OVERDUE_CLEARED: lambda event, _error: _step_overdue_cleared(event),
     EventType.NOT_FOUND: lambda event, _error: _not_found(event),
     EventType.FOUND: lambda event, _error: _found(event),
+    EventType.UNANSWERED: lambda event, _error: _unanswered(event),
+    EventType.ANSWERED: lambda _event, _error: " has an answer again",
     EventType.UNWATCHED: lambda _event, _error: " is not watched any more; its alerts are closed",
 }
 

@@ -16,7 +16,7 @@ def unwatched(state: TargetState) -> TargetState:
 
     The very object that was given, where none was open.
     """
-    conditions = (state.suspended, state.not_found, state.overdue)
+    conditions = (state.suspended, state.not_found, state.unanswered, state.overdue)
     if not any(condition.open for condition in conditions) and not any(late.open for late in state.late):
         return state
     return msgspec.structs.replace(
@@ -25,6 +25,7 @@ def unwatched(state: TargetState) -> TargetState:
         misses=0 if state.not_found.open else state.misses,
         suspended=closed(state.suspended),
         not_found=closed(state.not_found),
+        unanswered=closed(state.unanswered),
         overdue=closed(state.overdue),
         late=tuple([Lateness(late.execution, late.ordinal, open=False) for late in state.late]),
     )

@@ -57,8 +57,8 @@ def _event() -> dict[str, Any]:
         "cause": _one_of(Cause),
         "reason": {
             **_TEXT,
-            "description": "Of monitor.blind, why; of monitor.schema_drift, the kind of drift; of what is overdue, who "
-            "says so: configured, declared or learned.",
+            "description": "Of monitor.blind and workflow.unanswered, why; of monitor.schema_drift, the kind of drift; "
+            "of what is overdue, who says so: configured, declared or learned.",
         },
         "step": {
             "type": "object",

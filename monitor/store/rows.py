@@ -75,7 +75,7 @@ def _share(state: TargetState) -> None:
     force_setattr(state, "key", TargetKey(intern(account), intern(definition), workflow))
     if not state.told:
         force_setattr(state, "told", _NOTHING_TOLD)
-    for field in ("suspended", "not_found", "overdue"):
+    for field in ("suspended", "not_found", "unanswered", "overdue"):
         if getattr(state, field) == _NEVER:
             force_setattr(state, field, _NEVER)
     for execution in state.steps:

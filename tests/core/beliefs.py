@@ -74,6 +74,7 @@ def poll(
     target: Target = TARGET,
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
+    silence: float = 0.0,
 ) -> Verdict:
     return detect(
         state,
@@ -85,6 +86,7 @@ def poll(
         known_drifts=known,
         limits=limits,
         skew=skew,
+        silence=silence,
     )
 
 

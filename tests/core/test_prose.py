@@ -81,6 +81,8 @@ EVENTS: Mapping[str, Event] = {
     "step overdue cleared": told(EventType.STEP_OVERDUE_CLEARED, step=FAILED),
     "not found": told(EventType.NOT_FOUND, last_seen_at=None),
     "found": told(EventType.FOUND, from_status=Status.NOT_FOUND, to_status=Status.RUNNABLE),
+    "unanswered": told(EventType.UNANSWERED, reason="server_error"),
+    "answered": told(EventType.ANSWERED),
     "unwatched": told(EventType.UNWATCHED),
     "blind": told(EventType.BLIND, reason="unauthorized"),
     "sighted": told(EventType.SIGHTED),
@@ -246,6 +248,24 @@ http://m:8808/targets/acme/d1/w1
     "found": """\
 Workflow w1 of d1, version 3, account acme.
 It went from NotFound to Runnable.
+
+Seen: 2026-01-05 10:00:21 UTC
+Last look before: 2026-01-05 09:59:51 UTC
+
+http://m:8808/targets/acme/d1/w1
+""",
+    "unanswered": """\
+Workflow w1 of d1, version 3, account acme.
+
+Seen: 2026-01-05 10:00:21 UTC
+Last look before: 2026-01-05 09:59:51 UTC
+
+Next: Ask for this one by hand (workflow-monitor status); look at it in the API's own console.
+
+http://m:8808/targets/acme/d1/w1
+""",
+    "answered": """\
+Workflow w1 of d1, version 3, account acme.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC

@@ -181,6 +181,13 @@ TERMINATED = EventType.TERMINATED
             id="not watched",
         ),
         pytest.param(
+            event(EventType.UNANSWERED, reason="timeout"),
+            "onboarding-reply has had no usable answer since 2026-01-05 10:00:00 UTC (timeout), "
+            "while its account answers: it is not being watched",
+            id="no answer",
+        ),
+        pytest.param(event(EventType.ANSWERED), "onboarding-reply has an answer again", id="an answer again"),
+        pytest.param(
             event(EventType.FOUND, after=Status.SUSPENDED), "onboarding-reply is found again: Suspended", id="found"
         ),
         pytest.param(

@@ -13,6 +13,7 @@ from tests.stories.house import House
 pytestmark = pytest.mark.looptime
 
 BLIND, SIGHTED = "monitor.blind", "monitor.sighted"
+UNANSWERED, ANSWERED = "workflow.unanswered", "workflow.answered"
 HTML = b"<html><h1>The plain HTTP request was sent to an HTTPS port</h1></html>"
 REFUSED = b'{"code": 1000, "message": "Invalid definition id.", "errorId": "x", "timestamp": "y"}'
 
@@ -41,3 +42,34 @@ async def test_a_gateway_without_its_backend_makes_no_workflow_vanish(tmp_path: 
         house.instead = lambda _path: Answer(404, {}, b"default backend - 404")
         await house.until(1000.0)
         assert [(event["type"], event["data"]["reason"]) for event in house.told()] == [(BLIND, "malformed")]
+
+
+async def test_one_workflow_that_alone_gets_no_answer_is_told_until_it_has_one(tmp_path: Path) -> None:
+    async with House(tmp_path, night()) as house:
+        await house.until(300.0)
+        workflow = next(one.workflow for one in house.targets if one.name == "o3")
+        house.instead = lambda path: Answer(500, {}, b"") if workflow in path else None
+        await house.until(880.0)
+        assert house.told() == []
+        await house.until(1500.0)
+        (told,) = house.told()
+        assert (told["type"], told["data"]["name"], told["data"]["reason"]) == (UNANSWERED, "o3", "server_error")
+        assert await house.alerts() == [UNANSWERED]
+        await house.stop()
+        await house.start()
+        await house.until(9000.0)
+        assert house.types() == [UNANSWERED], "once, across a restart"
+        house.instead = lambda _path: None
+        await house.until(9500.0)
+        assert house.types() == [UNANSWERED, ANSWERED]
+        assert await house.alerts() == []
+
+
+async def test_in_an_outage_of_all_no_target_is_told_alone(tmp_path: Path) -> None:
+    async with House(tmp_path, night(), polling={"blind_after": "20m"}) as house:
+        await house.until(300.0)
+        house.instead = lambda _path: Answer(503, {}, b"")
+        await house.until(4 * 3600.0)
+        house.instead = lambda _path: None
+        await house.until(5 * 3600.0)
+        assert house.types() == [BLIND, SIGHTED]
