@@ -9,6 +9,7 @@ from monitor.core.alerts import Alert, Closing
 from monitor.core.commits import Change
 from monitor.core.model import Severity, TargetKey, TargetState
 from monitor.core.records import AccountRecord
+from monitor.core.routing import Route
 from monitor.core.unwatching import unwatched, unwatched_event
 from monitor.poller import Announcer
 from monitor.store import StoreUnavailable
@@ -24,7 +25,7 @@ _AT_ONCE = 500
 class Cases(Protocol):
     """Where alerts are kept."""
 
-    async def due(self, now: datetime, hold: float, limit: int) -> list[Closing]: ...
+    async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]: ...
     async def open_counts(self) -> Mapping[Severity, int]: ...
     async def targets_with_alerts(self) -> Sequence[TargetKey]: ...
     async def alerts_about(self, key: TargetKey) -> Sequence[Alert]: ...
@@ -39,19 +40,22 @@ class Closer:
         *,
         now: Callable[[], datetime],
         hold: Callable[[], float],
+        routes: Sequence[Route],
         is_watched: Callable[[TargetKey], bool],
         report: Callable[[AccountRecord], None],
         count: Callable[[Mapping[Severity, int]], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`hold`: seconds that an event alert stays open. `is_watched`: whether the watchlist asks for a target.
+        """`hold`: seconds that an event alert stays open once it was told. `routes`: of the receivers that run.
 
+        `is_watched`: whether the watchlist asks for a target.
         `count` is told how many alerts are open, `fault` hears of our own errors, with the loop's name.
         """
         self._cases = cases
         self._announcer = announcer
         self._now = now
         self._hold = hold
+        self._routes = routes
         self._is_watched = is_watched
         self._report = report
         self._count = count
@@ -90,7 +94,7 @@ class Closer:
 
     async def _close_due(self) -> int:
         """How many have ended."""
-        due = await self._cases.due(self._now(), self._hold(), _AT_ONCE)
+        due = await self._cases.due(self._now(), self._hold(), _AT_ONCE, self._routes)
         # One commit for each: they share a transaction, unless one of them cannot be closed.
         closed = await asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
         for error in closed:

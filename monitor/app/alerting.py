@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from monitor.app import receiving
+from monitor.app import parts, receiving
 from monitor.app.receiving import Ties
 from monitor.app.surroundings import StartError, Surroundings
 from monitor.app.tolls import Tolls
@@ -56,6 +56,7 @@ class Alerting:
             tolls=Tolls(lambda: watched().values()),
             fault=telemetry.fault,
         )
+        self._routes = parts.routes(settings)
         receivers = settings.receivers
         self.notifiers = {receiver.name: self._notifier(receiver, ties) for receiver in receivers}
         self.deliverer = Deliverer(
@@ -75,6 +76,7 @@ class Alerting:
             announcer,
             now=self._around.now,
             hold=lambda: self._settings().alerts.hold,
+            routes=self._routes,
             is_watched=lambda key: key in self._settings().watchlist.targets,
             report=self._telemetry.account,
             count=self._telemetry.alerts_open,

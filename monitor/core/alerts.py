@@ -13,7 +13,7 @@ class AlertEnd(enum.StrEnum):
     """Why an alert is not open any more."""
 
     RESOLVED = "resolved"
-    """Its condition has ended."""
+    """What it is about has ended: its condition, or the failed step has completed after all."""
     EXPIRED = "expired"
     """Its hold is over; whether anybody saw to it is not known."""
     CLOSED = "closed"
@@ -43,7 +43,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     single: bool
     """Whether it is told by itself to receivers of alerts, not only by its incident (a storm)."""
     opened_at: datetime
-    """When the event was observed; the hold of an event alert counts from here."""
+    """When the event was observed; the hold of an event alert counts from when it was told."""
     receivers: tuple[str, ...] = ()
     """Those that were told of it by itself, or are to be."""
     end: AlertEnd | None = None
@@ -112,6 +112,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the last of its alerts ended."""
     ended_at: datetime | None = None
     """None: some alert of it is open."""
+
+    @property
+    def outcome(self) -> AlertEnd | None:
+        """How it ended: expired, where time ended any of its alerts. None: it goes on."""
+        if self.ended_at is None:
+            return None
+        return AlertEnd.EXPIRED if self.expired else self.end or AlertEnd.RESOLVED
 
     @property
     def severity(self) -> Severity:

@@ -47,10 +47,10 @@ def ended(end: AlertEnd, *, hold: float) -> str:
 
 def ended_after(incident: Incident) -> str:
     """How an incident ended, and after how long; empty while it goes on."""
-    if incident.end is None or incident.ended_at is None:
+    if incident.outcome is None or incident.ended_at is None:
         return ""
     lasted = max(0.0, (incident.ended_at - incident.first_at).total_seconds())
-    return f"{ended(incident.end, hold=lasted)} It lasted {about(lasted)}."
+    return f"{ended(incident.outcome, hold=lasted)} It lasted {about(lasted)}."
 
 
 def incident_title(incident: Incident) -> str:

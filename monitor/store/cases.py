@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, Select, and_, exists, func, or_, select
@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, Selec
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import About
 from monitor.core.model import EventType, Severity, TargetKey
+from monitor.core.routing import Route
 from monitor.store import rows
 from monitor.store.errors import translated
+from monitor.store.holds import hold_is_over
 from monitor.store.schema import alerts, deliveries, incidents
 from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling
 
@@ -62,18 +64,14 @@ def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Inci
     return [storm for row in found if receiver in (storm := rows.incident(row)).storm_receivers]
 
 
-def due(engine: Engine, now: datetime, hold: float, limit: int) -> list[Closing]:
+def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]:
     """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
-    held_until = now - timedelta(seconds=hold)
-    expired = and_(alerts.c.kind == rows.EVENT, alerts.c.opened_at <= held_until)
-    over = or_(expired, alerts.c.ends_at <= now)
-    statement = select(alerts.c.id, alerts.c.ends_at, alerts.c.opened_at).where(_is_open, over)
+    over = or_(hold_is_over(now, hold, routes), alerts.c.ends_at <= now)
+    statement = select(alerts.c.id, alerts.c.ends_at).where(_is_open, over)
     return [
-        Closing(
-            row.id,
-            AlertEnd.EXPIRED if row.ends_at is None else AlertEnd.RESOLVED,
-            row.ends_at or row.opened_at + timedelta(seconds=hold),
-        )
+        Closing(row.id, AlertEnd.EXPIRED, now)
+        if row.ends_at is None
+        else Closing(row.id, AlertEnd.RESOLVED, row.ends_at)
         for row in _all(engine, statement.order_by(alerts.c.opened_at).limit(limit))
     ]
 
@@ -101,8 +99,7 @@ def alerts_about(engine: Engine, key: TargetKey) -> list[Alert]:
 
 def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
     """What is open, newest first. A condition that has ended is not, also where its alert has not settled yet."""
-    lasting = or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold))
-    statement = select(alerts).where(_holds, lasting).order_by(alerts.c.opened_at.desc(), alerts.c.id)
+    statement = select(alerts).where(_holds, ~hold_is_over(now, hold)).order_by(alerts.c.opened_at.desc(), alerts.c.id)
     with translated(engine.url), engine.connect() as connection:
         found = [rows.alert(row) for row in connection.execute(statement)]
         groups = sorted({alert.incident for alert in found})

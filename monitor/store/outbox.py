@@ -1,10 +1,10 @@
 """What is put into the outbox beside the commits: for receivers that are new, and what is to be tried again."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, select, update
 
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import About, Delivery
@@ -12,6 +12,7 @@ from monitor.core.model import Event
 from monitor.core.routing import Gets, Route
 from monitor.store import rows, statements
 from monitor.store.errors import translated
+from monitor.store.holds import hold_is_over
 from monitor.store.reading import PENDING
 from monitor.store.schema import alerts, deliveries, events, incidents
 
@@ -27,7 +28,7 @@ def introduce(engine: Engine, routes: Sequence[Route], now: datetime, hold: floa
     current = and_(
         alerts.c.closed_at.is_(None),
         alerts.c.ends_at.is_(None),
-        or_(alerts.c.kind == rows.CONDITION, alerts.c.opened_at > now - timedelta(seconds=hold)),
+        ~hold_is_over(now, hold, routes),
     )
     with translated(engine.url), engine.begin() as connection:
         connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # from here on nobody else opens or closes alerts

@@ -117,16 +117,16 @@ class Store:
         return await self._read(cases.storms_of, receiver, ended_after)
 
     async def open_alerts(self, now: datetime, hold: float) -> list[OpenAlert]:
-        """What is open, newest first: conditions that hold, and event alerts observed within `hold` seconds."""
+        """What is open, newest first: conditions that hold, and event alerts whose `hold` in seconds is not over."""
         return await self._read(cases.open_alerts, now, hold)
 
     async def open_counts(self) -> dict[Severity, int]:
         """How many alerts are open; severities without any are absent."""
         return await self._read(cases.open_counts)
 
-    async def due(self, now: datetime, hold: float, limit: int) -> list[Closing]:
-        """Alerts that are to be closed now, oldest first."""
-        return await self._read(cases.due, now, hold, limit)
+    async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route] = ()) -> list[Closing]:
+        """Alerts that are to be closed now, oldest first. `routes`: of the receivers that run."""
+        return await self._read(cases.due, now, hold, limit, routes)
 
     async def targets_with_alerts(self) -> list[TargetKey]:
         """Every target with an open alert."""

@@ -15,7 +15,7 @@ from monitor.core.incidents import grown
 from monitor.core.labels import fingerprint
 from monitor.core.moments import format_moment
 from monitor.notify.alertmanager.known import Known
-from monitor.notify.alertmanager.payload import Posting, encode, of_alert, of_storm, watchdog
+from monitor.notify.alertmanager.payload import Posting, encode, of_alert, of_storm, untold, watchdog
 from tests.edges.alertmanager_kit import LINK, ended, with_labels, workflow_alert
 from tests.edges.notifier_kit import ALERT, EVENT, INCIDENT, NOW
 
@@ -204,14 +204,26 @@ def test_old_news(heard: list[Alert], told: Alert, is_news: bool) -> None:
     assert known.is_news(news(told)) is is_news
 
 
+def test_what_expired_untold_is_news_though_its_end_was_heard_and_nothing_ends_it() -> None:
+    known, expired = Known(900), ended(FIRST, LATER)
+    known.hear(news(expired), NOW)
+    known.hear(untold(news(expired)), NOW)
+    known.hear(news(expired), NOW)
+
+    assert known.is_news(untold(news(expired)))
+    assert not known.is_news(news(expired))
+    assert not known.is_news(news(FIRST))
+
+
 def test_nothing_is_held_for_ever() -> None:
     known = Known(900)
+    known.hear(untold(news(ended(SECOND, NOW))), NOW)
     known.hear(news(FIRST), NOW)
     known.hear(news(ended(OTHER, NOW)), NOW)
     known.hear(news(workflow_alert("w3")), NOW + timedelta(seconds=600))
 
     known.forget(NOW + timedelta(seconds=900))
-    assert len(known) == 3
+    assert len(known) == 4
     known.forget(NOW + timedelta(seconds=901))
     assert len(known) == 1
 

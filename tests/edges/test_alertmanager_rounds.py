@@ -229,6 +229,22 @@ async def test_what_ended_is_told_again_for_a_quarter_of_an_hour() -> None:
         assert _workflows(instance) == []
 
 
+async def test_what_expired_before_it_was_told_fires_until_it_lapses() -> None:
+    async with Story() as story:
+        (instance,) = story.instances
+        alert = workflow_alert("w1", at=now())
+        story.cases.alerts[alert.id] = ended(alert, now(), AlertEnd.EXPIRED)
+        await until(90.0)
+        assert instance.look() == [], "the end of what it never saw is nothing to show"
+        assert await story.notifier.send(delivery_of(alert)) == Delivered("HTTP 200")
+        assert await story.tell(ended(alert, now(), AlertEnd.EXPIRED)) == Delivered(
+            "nothing to tell any more", sent=False
+        )
+        await until(900.0)
+
+    wants(instance, (90.0, 90.5, "+w1"), (90 + 4 * RESEND, 91 + 4 * RESEND, "-w1"))
+
+
 async def test_while_all_are_sick_all_are_tried() -> None:
     async with Story(2) as story:
         first, second = story.instances

@@ -1,7 +1,7 @@
 """What becomes of alerts and incidents in the store, and whom it makes deliveries for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -156,10 +156,73 @@ async def test_an_unwatched_target_closes_its_alerts_at_once(store: Store, write
     assert ends == [AlertEnd.UNWATCHED] * 2
 
 
-async def test_an_event_alert_is_due_when_its_hold_is_over(store: Store, writer: Writer) -> None:
+async def test_an_event_alert_that_belongs_to_no_receiver_is_due_when_it_was_open_for_its_hold(
+    store: Store, writer: Writer
+) -> None:
     await writer.commit(_failed(1))
     assert await store.due(at(99), 100, 10) == []
     assert await store.due(at(100), 100, 10) == [Closing("e1", AlertEnd.EXPIRED, at(100))]
+
+
+RUNNING = (Route("am", gets=Gets.ALERTS), Route("pager", gets=Gets.INCIDENTS))
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "refused", "running", "due_at"),
+    [
+        pytest.param({}, {}, RUNNING, None, id="nobody was told yet"),
+        pytest.param({}, {}, (), 2000, id="nobody runs who could be told"),
+        pytest.param({}, {"am": 10, "pager": 20}, RUNNING, 2000, id="nobody takes it"),
+        pytest.param({"am": 5000, "pager": 10}, {}, RUNNING, 5900, id="who shows alerts has shown it for a while"),
+        pytest.param({"pager": 10}, {}, RUNNING, None, id="who shows alerts is away"),
+        pytest.param({"pager": 10}, {}, RUNNING[1:], 2010, id="who shows alerts is not there any more"),
+        pytest.param({"am": 40}, {}, RUNNING, 2040, id="who is away shows no end"),
+        pytest.param({"am": 5000}, {}, RUNNING, 7000, id="the first one was told late"),
+        pytest.param({"am": 40, "pager": 3000}, {}, RUNNING, 2040, id="who shows no end was told later"),
+        pytest.param({"am": 40}, {"pager": 5}, RUNNING, 2040, id="one refused"),
+    ],
+)
+async def test_a_hold_counts_from_the_first_acknowledgement(
+    store: Store,
+    writer: Writer,
+    *,
+    acknowledged: Mapping[str, float],
+    refused: Mapping[str, float],
+    running: Sequence[Route],
+    due_at: float | None,
+) -> None:
+    marks = [(name, DeliveryOutcome.DELIVERED, seconds) for name, seconds in acknowledged.items()]
+    marks += [(name, DeliveryOutcome.DEAD, seconds) for name, seconds in refused.items()]
+    sent = {one.receiver: one.seq for one in (await writer.commit(_failed(1))).deliveries}
+    for name, outcome, seconds in marks:
+        await writer.mark(DeliveryMark(seq=sent[name], receiver=name, outcome=outcome, attempts=1, at=at(seconds)))
+    if due_at is None:
+        assert await store.due(at(1e6), 2000, 10, running) == []
+        return
+    assert await store.due(at(due_at - 0.1), 2000, 10, running) == []
+    assert [one.end for one in await store.due(at(due_at), 2000, 10, running)] == [AlertEnd.EXPIRED]
+
+
+async def test_what_is_told_by_its_incident_only_is_held_from_the_acknowledgement_of_that(
+    store: Store, writer: Writer
+) -> None:
+    (storm,) = [
+        one
+        for number in range(1, 5)
+        for one in (await writer.commit(_failed(number))).deliveries
+        if (one.receiver, one.about) == ("am", About.INCIDENT_OPENED)
+    ]
+    (last,) = [found.alert for found in await store.open_alerts(NOON, 100) if not found.alert.single]
+    assert last.id not in [one.alert for one in await store.due(at(1000), 100, 10, RUNNING[:1])]
+    told = DeliveryMark(seq=storm.seq, receiver="am", outcome=DeliveryOutcome.DELIVERED, attempts=1, at=at(950))
+    await writer.mark(told)
+    assert last.id not in [one.alert for one in await store.due(at(1049), 100, 10, RUNNING[:1])]
+    assert last.id in [one.alert for one in await store.due(at(1050), 100, 10, RUNNING[:1])]
+
+
+async def test_what_nobody_was_told_of_is_shown_as_open_however_long_that_takes(store: Store, writer: Writer) -> None:
+    await writer.commit(_failed(1))
+    assert [one.alert.id for one in await store.open_alerts(at(1e6), 100)] == ["e1"]
 
 
 async def test_another_open_alert_with_the_same_labels_keeps_it_open(store: Store, writer: Writer) -> None:
@@ -267,7 +330,7 @@ async def test_who_comes_later_hears_nothing_of_what_is_as_good_as_over(store: S
     await _grow(writer, 5)
     await _suspend(writer, 1, 0)
     await _resume(writer, 1, 10)
-    assert await store.introduce(NEW, at(100), 100) == 0
+    assert await store.introduce(NEW, at(100), 100) == 0, "of the receivers that were told none runs any more"
 
 
 async def test_an_event_that_is_told_again_after_years_is_known_as_long_as_its_alert(

@@ -79,6 +79,40 @@ async def test_an_event_alert_expires_after_its_hold_and_nobody_is_told_that_it_
         assert ended.end is AlertEnd.EXPIRED
 
 
+@pytest.mark.parametrize("crash", [False, True], ids=["Alertmanager is away", "and the monitor"])
+async def test_an_alert_stays_until_alertmanager_was_told_of_it_and_could_tell_people(
+    tmp_path: Path, crash: bool
+) -> None:
+    async with night(tmp_path, one_fault(), alerts={"hold": "1h"}) as house:
+        am = house.phones["am"]
+        am.answer = lambda _: Again("cannot connect", whole=True)
+        await house.until(160.0)
+        if crash:
+            await house.crash()
+        await house.until(5 * HOUR)
+        am.calls.clear()
+        am.answer = lambda _: Delivered()
+        if crash:
+            await house.start()
+        await house.until(5.2 * HOUR)
+        assert [one.about for at, one in am.calls if at >= 5 * HOUR][-2:] == [OPENED, OPENED]
+        assert sorted(await house.alerts()) == ["workflow.step_failed", "workflow.terminated"]
+        await house.until(5.6 * HOUR)
+        assert rang(am)[-2:] == [CLOSED, CLOSED]
+
+
+async def test_a_hold_counts_from_when_the_first_receiver_was_told(tmp_path: Path) -> None:
+    async with House(tmp_path, one_fault(), receivers=["pager"], kinds=KINDS, alerts={"hold": "1h"}) as house:
+        pager = house.phones["pager"]
+        pager.answer = lambda _: Again("cannot connect", whole=True)
+        await house.until(5 * HOUR)
+        pager.answer = lambda _: Delivered()
+        await house.until(5.9 * HOUR)
+        assert "workflow.terminated" in await house.alerts()
+        await house.until(6.5 * HOUR)
+        assert await house.alerts() == []
+
+
 async def test_a_person_closes_an_alert(tmp_path: Path) -> None:
     async with night(tmp_path, one_fault()) as house:
         await house.until(200.0)

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 from yarl import URL
 
-from monitor.core.alerts import Alert, Incident
+from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import About, Delivery
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify.alertmanager import payload
@@ -128,10 +128,10 @@ class Alertmanager:
         match delivery.about:
             case About.ALERT_OPENED | About.ALERT_CLOSED:
                 alert = await self._casebook.alert(delivery.event_id)
-                return self._of_alert(alert) if alert is not None else None
+                return _telling(delivery, self._of_alert(alert), alert.end) if alert is not None else None
             case About.INCIDENT_OPENED | About.INCIDENT_GREW | About.INCIDENT_CLOSED:
-                incident = await self._casebook.incident(delivery.event_id)
-                return self._of_storm(incident) if incident is not None else None
+                storm = await self._casebook.incident(delivery.event_id)
+                return _telling(delivery, self._of_storm(storm), storm.outcome) if storm is not None else None
             case About.EVENT:
                 raise ValueError("a receiver of alerts was given a delivery about an event")
             case _:
@@ -204,6 +204,12 @@ class Alertmanager:
 
     def _of_storm(self, incident: Incident) -> Posting:
         return payload.of_storm(incident, external_url=self._external_url, hold=self._hold())
+
+
+def _telling(delivery: Delivery, posting: Posting, end: AlertEnd | None) -> Posting:
+    """What has expired although nobody here was told is told all the same: a person has to see it."""
+    opens = delivery.about in (About.ALERT_OPENED, About.INCIDENT_OPENED)
+    return payload.untold(posting) if opens and posting.ended_at is not None and end is AlertEnd.EXPIRED else posting
 
 
 async def _post_one(peer: Peer, posting: Posting) -> Verdict:

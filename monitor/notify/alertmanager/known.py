@@ -9,7 +9,7 @@ class Known:
     """What was last heard of each alert; nothing that was not heard of for `memory` seconds.
 
     Alerts may share all labels, as two executions of one step do; for Alertmanager they are one, open while one of them
-    is. An id that ended never opens again.
+    is. An id that ended never opens again, unless its hold was over before it was told: that is left to lapse.
     """
 
     def __init__(self, memory: float) -> None:
@@ -18,12 +18,16 @@ class Known:
         self._open: dict[str, dict[str, datetime]] = {}
         """When each id was last heard of, by key."""
         self._ended: dict[str, datetime] = {}
+        self._lapsing: dict[str, datetime] = {}
 
     def __len__(self) -> int:
-        return len(self._ended) + sum(map(len, self._open.values()))
+        return len(self._ended) + len(self._lapsing) + sum(map(len, self._open.values()))
 
     def hear(self, posting: Posting, now: datetime) -> None:
         """Of what was read from the casebook, in any order."""
+        if posting.lapses:
+            self._lapsing[posting.id] = now
+            return
         ids = self._open.setdefault(posting.key, {})
         if posting.ended_at is not None:
             self._ended[posting.id] = now
@@ -36,6 +40,8 @@ class Known:
 
     def is_news(self, posting: Posting) -> bool:
         """Whether it still holds, for Alertmanager."""
+        if posting.lapses or posting.id in self._lapsing:
+            return posting.lapses
         if posting.ended_at is None:
             return posting.id not in self._ended
         return posting.key not in self._open
@@ -43,6 +49,7 @@ class Known:
     def forget(self, now: datetime) -> None:
         """What was not heard of for long."""
         self._ended = self._fresh(self._ended, now)
+        self._lapsing = self._fresh(self._lapsing, now)
         fresh = {key: self._fresh(ids, now) for key, ids in self._open.items()}
         self._open = {key: ids for key, ids in fresh.items() if ids}
 

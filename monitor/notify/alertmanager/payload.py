@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from monitor.core import prose
-from monitor.core.alerts import Alert, AlertEnd, Incident
+from monitor.core.alerts import Alert, Incident
 from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.links import link_of, link_to
 from monitor.core.model import Event
@@ -33,6 +33,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     """When it was observed; of two with the same labels the later one is shown."""
     ended_at: datetime | None = None
+    lapses: bool = False
+    """It is told as open once, and nothing ends it before Alertmanager does."""
     link: str
 
 
@@ -63,7 +65,6 @@ def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
     event = incident.event
     shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
     labels = shared | {"storm": "true"}
-    end = AlertEnd.EXPIRED if incident.expired else AlertEnd.RESOLVED
     return Posting(
         id=incident.id,
         key=fingerprint(labels),
@@ -76,13 +77,18 @@ def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
             first_at=format_moment(incident.first_at),
             last_at=format_moment(incident.last_at),
             samples="\n".join(link_to(one.key, external_url) for one in incident.samples if one.key is not None),
-            ended=prose.ended(end, hold=hold) if incident.ended_at is not None else "",
+            ended=prose.ended(incident.outcome, hold=hold) if incident.outcome is not None else "",
         ),
         starts_at=incident.first_at,
         opened_at=incident.opened_at,
         ended_at=incident.ended_at,
         link=link_of(event, external_url),
     )
+
+
+def untold(posting: Posting) -> Posting:
+    """Of one whose hold is over and that was never told: an end alone would ring nobody."""
+    return msgspec.structs.replace(posting, ended_at=None, lapses=True)
 
 
 def watchdog(*, external_url: str, started_at: datetime) -> Posting:
