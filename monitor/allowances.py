@@ -13,6 +13,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from monitor.aio import beating
 from monitor.core.deadlines import Limits
 from monitor.core.learning import Counts, counted, finished, learned
 from monitor.core.model import Edition, Failed, Outcome, Target, TargetKey, TargetState
@@ -214,7 +215,7 @@ class Allowances:
                 self.slacken()
                 if loop.time() >= write_at:
                     write_at = loop.time() + _WRITE_EVERY
-                    await self.write()
+                    await beating(self.write(), beat)
 
     async def write(self) -> None:
         """Write the counts that changed; where the store cannot be used, they wait for the next time."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from monitor.aio import beating
 from monitor.core.alerts import Alert, Closing
 from monitor.core.commits import Change
 from monitor.core.model import Severity, TargetKey, TargetState
@@ -81,22 +82,23 @@ class Closer:
             await self._pause()
 
     async def _turn(self, beat: Callable[[], None]) -> None:
-        while await self._close_due() == _AT_ONCE:
+        while await self._close_due(beat) == _AT_ONCE:
             beat()
         clock = asyncio.get_running_loop().time()
         if clock >= self._look_at:
             self._look_at = clock + _LOOK_AROUND
             for key in await self._cases.targets_with_alerts():
                 if not self._is_watched(key):
-                    await self._leave(key)
+                    await beating(self._leave(key), beat)
                     beat()
         self._count(await self._cases.open_counts())
 
-    async def _close_due(self) -> int:
+    async def _close_due(self, beat: Callable[[], None]) -> int:
         """How many have ended."""
         due = await self._cases.due(self._now(), self._hold(), _AT_ONCE, self._routes)
         # One commit for each: they share a transaction, unless one of them cannot be closed.
-        closed = await asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
+        closing = asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
+        closed = await beating(closing, beat)
         for error in closed:
             if isinstance(error, Exception):
                 self._fault("close", error)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
+from monitor.aio import beating
 from monitor.scheduler import Scheduler
 from monitor.settings import Settings
 from monitor.store import Store, StoreUnavailable, Writer
@@ -47,7 +48,7 @@ class Housekeeper:
             if loop.time() >= prune_at and self._writer.available:
                 # A store that fails is the writer's to tell; this waits until it is back.
                 with contextlib.suppress(StoreUnavailable):
-                    await self._prune()
+                    await beating(self._prune(), beat)
                     prune_at = loop.time() + _PRUNE_EVERY
             await asyncio.sleep(_TURN)
 

@@ -55,6 +55,21 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
     assert house.about("lopez")[0]["data"]["observed_at"] < "2026-01-05T02:05", "when it was seen, not when it was kept"
 
 
+async def test_every_loop_turns_while_ends_of_alerts_wait_for_the_disk(tmp_path: Path) -> None:
+    held = plots.suspended(LONG, 201.0)
+    cast = scene("night", role("onboarding-reply", "lopez", FAULT), role("order-reminder", "order", held))
+    async with House(tmp_path, cast, alerts={"hold": "5m"}) as house:
+        await house.until(400.0)
+        assert sorted(await house.alerts()) == sorted([*TOLD, "workflow.suspended"])
+        with house.disk_fails():
+            house.targets = [one for one in house.targets if one.name != "order"]
+            assert await house.reload() == ()
+            await house.until(800.0)
+            assert [name for name, loop in house.daemon.loops().items() if not loop.turns] == []
+        await house.until(900.0)
+        assert await house.alerts() == []
+
+
 async def test_a_crash_while_nothing_can_be_written_loses_nothing(tmp_path: Path) -> None:
     async with House(tmp_path, night()) as house:
         await house.until(190.0)
