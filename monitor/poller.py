@@ -142,7 +142,8 @@ class Announcer:
         """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
         outgoing = tuple(self._outgoing(event, events) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
-        if not committed.stale and (change.target is not None or change.account is not None):
+        belief = change.target or change.account
+        if not committed.stale and belief is not None and belief.revision > 0:
             for event in events:
                 if event.id not in committed.told and event.type is not EventType.SCHEMA_DRIFT:
                     self._fault("commit", _swallowed(event))
@@ -183,7 +184,7 @@ class Announcer:
 def _swallowed(event: Event) -> Exception:
     """A belief is changed once, so an event that comes with a change was never told before: its name is wrong.
 
-    Except of drift, which many targets show at once.
+    Except of drift, which many targets show at once; and of a first sight, which may be one of what was forgotten.
     """
     return RuntimeError(
         f"{event.type.value} of {event.account}/{event.subject} has the id {event.id}, which was told before: "
@@ -226,14 +227,15 @@ class Poller:
     async def turn(self, watched: Watched, permit: Permit, delay: float) -> None:
         """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
         key, before, sent_at = watched.target.key, watched.state, self._now()
-        observation = await self._source.status(key, permit)
+        try:
+            observation = await self._source.status(key, permit)
+        except Exception:
+            self._hear(watched, Outcome.CONNECTION, sent_at, self._now())  # whatever it was, it was no answer
+            raise
         observed_at = self._now()
         failed = observation if isinstance(observation, Failed) else None
         outcome = failed.outcome if failed else Outcome.OK
-        self._heard(key.account, outcome, sent_at, observed_at)
-        watched.silence = heard(
-            watched.silence, outcome, watched.target.interval, self._time(), self._answered_at(key.account)
-        )
+        self._hear(watched, outcome, sent_at, observed_at)
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
             observation = await self._explained(key, observation)
         while watched.judging is not None:
@@ -270,6 +272,12 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
+    def _hear(self, watched: Watched, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+        target = watched.target
+        account = target.key.account
+        self._heard(account, outcome, sent_at, now)
+        watched.silence = heard(watched.silence, outcome, target.interval, self._time(), self._answered_at(account))
+
     async def judge(self, watched: Watched) -> tuple[Event, ...]:
         """Without a poll: what is overdue by what is believed, and what is so no more; the events that were stored.
 
@@ -300,7 +308,10 @@ class Poller:
         """When something becomes overdue by what is believed, on our clock; it may have passed."""
         key, state = watched.target.key, watched.state
         moment = next_deadline(state, watched.target, self._allowances.of(key, state.version))
-        return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
+        try:
+            return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
+        except OverflowError:  # at the edge of the calendar its skew makes no difference
+            return moment
 
     async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
         """With the cause, where the API tells it in time."""

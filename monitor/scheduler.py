@@ -25,6 +25,8 @@ _CHUNK = 500
 """Targets that are taken in before the loop gets its breath."""
 _FIRST_LOOK = 5.0
 """Seconds within which a new target is looked at, where the budget allows."""
+_AFTER_A_FAULT = 1.0
+"""Seconds that a worker rests after a fault of ours, lest it does nothing else."""
 _T = TypeVar("_T")
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
@@ -223,14 +225,22 @@ class Scheduler:
         return all((r.schedule.wait(asyncio.get_running_loop().time()) or 0) > 0 for r in waiting)
 
     async def _work(self, round_: Round) -> None:
-        while (ticket := round_.ready(self._ledger) or await round_.next(self._ledger)) is not None:
-            permit, turn = ticket
-            watched = self.watched[turn.key]
+        while not round_.stopping:
             try:
-                await self._poller.turn(watched, permit, turn.delay)
+                if (ticket := round_.ready(self._ledger) or await round_.next(self._ledger)) is not None:
+                    await self._take_turn(round_, *ticket)
             except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
-                watched.failures += 1
                 self._observer.fault(f"poll {round_.account}", error)
+                await asyncio.sleep(_AFTER_A_FAULT)
+
+    async def _take_turn(self, round_: Round, permit: Permit, turn: Turn) -> None:
+        watched = self.watched[turn.key]
+        try:
+            await self._poller.turn(watched, permit, turn.delay)
+        except Exception:
+            watched.failures += 1
+            raise
+        finally:
             self._finish(round_, watched)
 
     def _finish(self, round_: Round, watched: Watched) -> None:

@@ -34,6 +34,8 @@ _CHUNK = 500
 """Targets that are looked at before the loop gets its breath."""
 _AT_ONCE = 100
 """Judgements that are committed together."""
+_AFTER_A_FAULT: Final = 1.0
+"""Seconds that the loop rests after a fault of ours that is about no single target."""
 _AGAIN: Final = 30.0
 """Seconds after which a judgement that failed by a fault of ours is tried again."""
 
@@ -188,11 +190,21 @@ class Timekeeper:
         while True:
             beat()
             self._wake.clear()
-            await self._take_in_limits()
-            await self._ring()
-            self._lose_patience()
-            await self._judge(beat)
-            await self._rest()
+            try:
+                await self._take_in_limits()
+                await self._ring()
+                self._lose_patience()
+                await self._judge(beat)
+                await self._rest()
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
+                self._fault("deadlines", error)
+                await asyncio.sleep(_AFTER_A_FAULT)
+
+    def _survive(self, key: TargetKey, error: Exception) -> None:
+        """A fault of ours about one target: it waits for a while, the others do not."""
+        self._fault("deadlines", error)
+        if (entry := self._agenda.entries.get(key)) is not None:
+            self._agenda.put(entry, self._now().timestamp() + _AGAIN)
 
     async def _take_in_limits(self) -> None:
         changed, self._changed = self._changed, {}
@@ -200,8 +212,11 @@ class Timekeeper:
             keys = list(self._editions.get(edition, ()))
             for start in range(0, len(keys), _CHUNK):
                 for key in keys[start : start + _CHUNK]:
-                    if (watched := self._scheduler.watched.get(key)) is not None:
-                        self.watch(watched)
+                    try:
+                        if (watched := self._scheduler.watched.get(key)) is not None:
+                            self.watch(watched)
+                    except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
+                        self._survive(key, error)
                 await asyncio.sleep(0)
 
     async def _ring(self) -> None:
@@ -209,11 +224,14 @@ class Timekeeper:
         count = 0
         while (head := self._agenda.head()) is not None and head.due <= self._now().timestamp():
             self._agenda.begin(head)
-            watched = self._scheduler.watched.get(head.key)
-            if watched is None:
-                self.forget(head.key)
-            elif not self._early(watched, head):
-                self._ask(watched)
+            try:
+                watched = self._scheduler.watched.get(head.key)
+                if watched is None:
+                    self.forget(head.key)
+                elif not self._early(watched, head):
+                    self._ask(watched)
+            except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
+                self._survive(head.key, error)
             count += 1
             if count % _CHUNK == 0:
                 await asyncio.sleep(0)
@@ -285,9 +303,7 @@ class Timekeeper:
             if not watched.state.status.ended and (events := await self._poller.judge(watched)):
                 self._report(OverdueRecord(watched.target, events))
         except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
-            self._fault("deadlines", error)
-            if (entry := self._agenda.entries.get(key)) is not None:
-                self._agenda.put(entry, self._now().timestamp() + _AGAIN)
+            self._survive(key, error)
             return
         again = self._scheduler.watched.get(key)
         if again is None:

@@ -27,7 +27,7 @@ _MEANINGS = {
 async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
     """The instance as the API shows it now, with its errors where it is Terminated."""
     account = next(account for account in settings.accounts if account.id == key.account)
-    gate = Gate(key.account, parts.limits(account), now=utc_now, jitter=random.random, report=lambda _: None)
+    gate = Gate(key.account, parts.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1)
     credentials = {key.account: parts.credential(account.secret)}
     transport = parts.transport(settings.api)
     client = Client(

@@ -7,6 +7,8 @@ import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 _LONGEST = 2000
+_LONGEST_LABEL = 63
+"""Characters between two dots of a host's name (RFC 1035); no resolver can be asked for more, or for none."""
 
 
 def web_url(text: str) -> str:
@@ -14,6 +16,8 @@ def web_url(text: str) -> str:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected a URL that begins with https:// and a host")
+    if not _can_be_resolved(parts.hostname):
+        raise ValueError("expected a host whose name has 1 to 63 characters between its dots")
     if "@" in parts.netloc:
         raise ValueError("a URL here holds no user and password: a secret is never written into the file")
     if parts.fragment:
@@ -46,6 +50,11 @@ def _split(text: str) -> SplitResult:
     except ValueError:
         raise ValueError("expected a URL with a valid host and port") from None
     return parts
+
+
+def _can_be_resolved(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or all(0 < len(label) <= _LONGEST_LABEL for label in labels)
 
 
 def _is_this_machine(host: str) -> bool:

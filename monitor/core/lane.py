@@ -69,10 +69,10 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
     """Why it is as it is: the last thing that changed it."""
 
     @classmethod
-    def started(cls, limits: LaneLimits, now: float) -> Self:
-        """A new lane holds one permit, not a burst: another process may have sent until a moment ago."""
+    def started(cls, limits: LaneLimits, now: float, permits: int = 0) -> Self:
+        """A new lane holds nothing: another process may have spent all until a moment ago."""
         rate = float(limits.requests_per_second)
-        return cls(limits, Bucket.holding(1, rate, limits.burst, now), rate)
+        return cls(limits, Bucket.holding(permits, rate, limits.burst, now), rate)
 
     @property
     def at_ceiling(self) -> bool:

@@ -80,7 +80,8 @@ class Sender:
                     ssl=self._contexts.current() if self._contexts is not None else True,
                     server_hostname=self._server_name,
                 )
-        except (aiohttp.ClientError, OSError) as error:  # OSError: TimeoutError, and what aiohttp leaves as it is
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            # OSError: TimeoutError, and what aiohttp leaves as it is; UnicodeError: no name that can be resolved
             return Answer(self._trouble(error))
         async with response:
             text = answers.withhold(await _text(response, min(self._timeout, _MAX_READING)), [*self._secrets, *secrets])
@@ -106,7 +107,7 @@ class Sender:
         match error:
             case TimeoutError():
                 return Again(f"no answer within {format_duration(self._timeout)}", whole=True)
-            case aiohttp.ClientConnectorDNSError():
+            case aiohttp.ClientConnectorDNSError() | UnicodeError():
                 return Again(f"the name {self._url.host} cannot be resolved", whole=True)
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
                 return Again(f"no trusted TLS with {self._authority}", whole=True)

@@ -50,11 +50,12 @@ class Gate:
         report: Callable[[LaneRecord], None],
         closed_until: datetime | None = None,
         closed_for: float | None = None,
+        permits: int = 0,
     ) -> None:
         """`jitter` gives numbers in [0, 1). A `closed_until` still to come closes the lane as a 429 would have.
 
         But for no longer than `closed_for`, the seconds that were asked for when it was set: the clock may have been
-        set back since.
+        set back since. `permits`: what the lane holds at its start; nothing is what no restart can spend twice.
 
         Must be made inside the running loop, whose clock it goes by.
         """
@@ -73,7 +74,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
         time = self._time()
-        self._lane = Lane.started(limits, time)
+        self._lane = Lane.started(limits, time, permits)
         self._told_rate = self._lane.rate
         self._told_until: datetime | None = None
         if closed_until is not None and (remaining := (closed_until - now()).total_seconds()) > 0:

@@ -102,7 +102,7 @@ class AiohttpTransport:
             return Response(answer.status, answer.headers, body)
         except TimeoutError as error:
             raise TransportTimeout(f"no whole answer within {self._timeout:g}s") from error
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise TransportBroken(_reason(error)) from error
 
     async def close(self) -> None:
@@ -140,6 +140,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientPayloadError, "the answer broke off, or could not be unpacked"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (HttpProcessingError, "the answer is not HTTP"),
+    (UnicodeError, "the host's name is none that can be resolved"),
 )
 """The first that fits. Texts of our own: aiohttp's quote addresses and bytes of the answer."""
 

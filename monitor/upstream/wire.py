@@ -162,7 +162,7 @@ def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
 
 
 def _error(fault: _Fault) -> WorkflowError:
-    moment = parse_moment(fault.error_time) if fault.error_time is not None else None
+    moment = _set(parse_moment(fault.error_time)) if fault.error_time is not None else None
     return WorkflowError(bounded(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
 
 
@@ -172,7 +172,12 @@ def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
     moment = parse_moment(text)
     if moment is None:
         drifts.append(f"timestamp:{field}")
-    return moment
+    return _set(moment)
+
+
+def _set(moment: datetime | None) -> datetime | None:
+    """None also for the first of all moments, which is how .NET writes one that was never set."""
+    return moment if moment is not None and moment.year > 1 else None
 
 
 def bounded(text: str) -> str:

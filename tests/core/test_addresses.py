@@ -16,6 +16,8 @@ FINE = [
     "http://[::1]:8080",
     "http://localhost:8080",
     "http://LOCALHOST",
+    "https://automation.8x8.com.",
+    f"https://{'a' * 63}.example",
 ]
 IN_THE_CLEAR = {
     "plain http": "http://automation.8x8.com",
@@ -41,6 +43,10 @@ REFUSED = {
     "newline": ("https://h\n.example", "without spaces"),
     "blank": ("https://h .example", "without spaces"),
     "backslash": ("https://h\\@evil.example", "without spaces and backslashes"),
+    "two dots": ("https://automation..8x8.com", "1 to 63 characters between its dots"),
+    "a dot first": ("https://.8x8.com", "1 to 63 characters between its dots"),
+    "only a dot": ("https://./", "1 to 63 characters between its dots"),
+    "a long label": (f"https://{'a' * 64}.example", "1 to 63 characters between its dots"),
     "not ascii": ("https://h\u00f6st", "printable ASCII"),
     "long": ("https://h/" + "x" * 2000, "printable ASCII"),
 }

@@ -39,6 +39,7 @@ def gate(
     told: list[LaneRecord] | None = None,
     closed_until: datetime | None = None,
     closed_for: float | None = None,
+    permits: int = 1,
 ) -> Gate:
     report: Callable[[LaneRecord], None] = (lambda _: None) if told is None else told.append
     limits = LaneLimits(rate, burst)
@@ -50,6 +51,7 @@ def gate(
         report=report,
         closed_until=closed_until,
         closed_for=closed_for,
+        permits=permits,
     )
 
 
@@ -83,15 +85,16 @@ async def test_a_poll_waits_as_long_as_the_gate_says() -> None:
     assert taken(gate_).taken_at == clock()
 
 
-async def test_gates_in_a_row_give_no_burst_each() -> None:
+async def test_gates_in_a_row_give_nothing_that_their_lives_did_not_earn() -> None:
     """A daemon that crashes and restarts again and again stays within its budget."""
     permits = 0
     for _ in range(20):
-        gate_ = gate(rate=2, burst=10)
-        while gate_.take() is not None:
-            permits += 1
-        await asyncio.sleep(1)
-    assert permits == 20
+        gate_ = gate(rate=0.5, burst=10, permits=0)
+        for _ in range(5):
+            while gate_.take() is not None:
+                permits += 1
+            await asyncio.sleep(1)
+    assert permits == 20 * 2
 
 
 # --- urgent requests ---
@@ -333,6 +336,13 @@ async def test_a_gate_says_for_how_long_it_was_closed() -> None:
     assert (gate_.open, gate_.shut) == (False, False), "its probe may go, and nobody sends one"
     gate_.answered(taken(gate_), Outcome.OK, None)
     assert (gate_.closed_for, gate_.closed_until) == (None, None)
+
+
+async def test_a_closing_that_ends_soon_after_a_restart_holds_until_then() -> None:
+    gate_ = gate(closed_until=now() + timedelta(seconds=0.4))
+    assert (gate_.open, gate_.shut, gate_.take()) == (False, True, None)
+    await asyncio.sleep(0.401)
+    assert taken(gate_).probe
 
 
 async def test_a_closing_that_has_passed_closes_nothing() -> None:

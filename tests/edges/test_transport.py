@@ -364,6 +364,7 @@ FAULTS: dict[str, tuple[Exception, type[TransportError], str]] = {
     "reading takes too long": (aiohttp.SocketTimeoutError(f"{SECRET}"), TransportTimeout, "within 5s"),
     "payload": (aiohttp.ClientPayloadError(f"<{SECRET}>"), TransportBroken, "broke off"),
     "a bad address": (aiohttp.InvalidURL(f"https://{SECRET}"), TransportBroken, "broke"),
+    "no name": (UnicodeError(f"label empty or too long: {SECRET}"), TransportBroken, "none that can be resolved"),
     "something new": (aiohttp.ClientError(f"{SECRET}"), TransportBroken, "broke"),
 }
 

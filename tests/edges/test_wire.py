@@ -151,6 +151,8 @@ NORMAL = {
     "no completedAt": without("completedAt"),
     "null completedAt": with_field("completedAt", value=None),
     "a step not started": without("logs", 0, "startedAt"),
+    "a completedAt that was never set": with_field("completedAt", value="0001-01-01T00:00:00"),
+    "a step's startedAt that was never set": with_field("logs", 0, "startedAt", value="0001-01-01T00:00:00Z"),
     "a step not ended": with_field("logs", 0, "completedAt", value=None),
     "no data": without("data"),
     "no definitionId": without("definitionId"),

@@ -48,6 +48,7 @@ class Tower:
             report=lambda _: self.beckon(),
             closed_until=state.closed_until,
             closed_for=state.closed_for,
+            permits=1,
         )
         config = PollerConfig(base_url="http://127.0.0.1:8", external_url="http://127.0.0.1:9")
         self.announcer = Announcer(config, writer, lambda _: None, self.failed)

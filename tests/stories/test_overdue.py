@@ -174,9 +174,12 @@ async def test_nobody_is_overdue_because_of_a_wild_date(tmp_path: Path) -> None:
         assert house.told() == []
 
 
+UNKNOWN = b'{"code": 1300, "message": "Definition d not found."}'
+
+
 async def test_a_definition_that_is_not_there_is_asked_for_at_most_hourly(tmp_path: Path) -> None:
     house = house_of(tmp_path, plots.looping("order-reminder", 600.0))
-    house.instead = lambda path: None if "/workflows/" in path else Answer(404, {}, b"")
+    house.instead = lambda path: None if "/workflows/" in path else Answer(404, {}, UNKNOWN)
     async with house:
         await house.until(3 * 3600.0)
         tries = asked(house, "definition")

@@ -38,7 +38,9 @@ async def test_an_error_of_our_own_in_one_poll_ends_no_other_and_is_logged_now_a
 
         house.instead = answer
         await house.until(600.0)
-        assert {event["data"]["name"] for event in house.told()} == {"w1", "w2", "w3"}
+        *told, last = house.told()
+        assert {event["data"]["name"] for event in told} == {"w1", "w2", "w3"}
+        assert last["type"] == "monitor.blind", "nobody else is left to ask about"
         assert all(health.turns for health in house.daemon.loops().values())
         assert house.metric("workflow_monitor_faults_total", loop="poll acme")
         assert house.metric("workflow_monitor_lane_open", account=ACME.id) == 1
@@ -99,3 +101,14 @@ async def test_files_that_change_are_read_again_and_bad_ones_are_survived(tmp_pa
     assert len([at for at in asked["order-1"] if 105.0 < at < 250.0]) in (4, 5), "the old list holds"
     assert 100.0 < min(asked["order-2"]) < 115.0
     assert 250.0 < min(asked["order-3"]) < 265.0
+
+
+async def test_restarts_in_a_row_spend_no_more_than_the_budget(tmp_path: Path) -> None:
+    lane = {"requests_per_second": 0.05, "burst": 1}
+    async with House(tmp_path, faults(20), lane=lane) as house:
+        for number in range(1, 13):
+            await house.until(number * 5.0)
+            await house.crash()
+            await house.start()
+        await house.until(200.0)
+        assert len(house.sent) >= 5, "left alone, it polls"

@@ -73,3 +73,19 @@ async def test_in_an_outage_of_all_no_target_is_told_alone(tmp_path: Path) -> No
         house.instead = lambda _path: None
         await house.until(5 * 3600.0)
         assert house.types() == [BLIND, SIGHTED]
+
+
+async def test_polls_that_end_in_an_error_of_ours_are_no_answers(tmp_path: Path) -> None:
+    async with House(tmp_path, night()) as house:
+        await house.until(300.0)
+
+        def broken(_path: str) -> None:
+            raise ZeroDivisionError
+
+        house.instead = broken
+        await house.until(1000.0)
+        assert [(event["type"], event["data"]["reason"]) for event in house.told()] == [(BLIND, "connection")]
+        house.instead = lambda _path: None
+        await house.until(2000.0)
+        assert house.types() == [BLIND, SIGHTED]
+        house.faults = 2  # the first and the tenth are logged

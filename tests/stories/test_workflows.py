@@ -244,12 +244,14 @@ async def test_what_is_found_at_first_sight_is_told_without_where_it_came_from(t
         assert "last_seen_at" not in event["data"]
 
 
-async def test_a_workflow_that_cannot_be_read_for_good_is_told_as_drift_once(tmp_path: Path) -> None:
+async def test_a_workflow_that_cannot_be_read_for_good_is_told_once_as_drift_and_once_as_unanswered(
+    tmp_path: Path,
+) -> None:
     roles = [role("order-reminder", f"order-{n}", plots.complete("order-reminder", 1e6)) for n in range(3)]
     async with House(tmp_path, scene("night", *roles)) as house:
         broken = next(target.workflow for target in house.targets if target.name == "order-1")
         await house.until(100.0)
         house.instead = lambda path: Answer(200, {}, b'{"status": 5}') if broken in path else None
         await house.until(3600.0)
-        assert [event["type"] for event in house.told()] == ["monitor.schema_drift"]
+        assert [event["type"] for event in house.told()] == ["monitor.schema_drift", "workflow.unanswered"]
         assert house.told()[0]["data"]["reason"] == "type:status"
