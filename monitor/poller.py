@@ -40,6 +40,7 @@ from monitor.core.unanswered import NO_SILENCE, heard
 from monitor.upstream.gate import Permit
 
 _TRACES = 5
+_NO_DRIFTS: frozenset[str] = frozenset()
 
 
 class Watched:
@@ -326,7 +327,7 @@ class Poller:
             last_seen_at=watched.last_seen_at,
             now=now,
             policy=self._announcer.config.policy,
-            known_drifts=self.drifts.get(watched.target.key.account, frozenset()),
+            known_drifts=self.drifts.get(watched.target.key.account, _NO_DRIFTS),
             limits=self._allowances.of(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
             silence=watched.silence.lasted,
@@ -335,25 +336,32 @@ class Poller:
     async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:
         """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
         change = Change(target=verdict.state if verdict.changed else None)
-        committed, told = await self._announcer.commit(change, verdict.events)
+        account = watched.target.key.account
+        drifts = _drifts(verdict.events)
+        # Known before they are durable: polls that end meanwhile show the same, and would tell it, too.
+        self.drifts[account] = self.drifts.get(account, _NO_DRIFTS) | drifts
+        try:
+            committed, told = await self._announcer.commit(change, verdict.events)
+        except Exception:
+            self.drifts[account] -= drifts
+            raise
         if committed.stale:
+            self.drifts[account] -= drifts
             await self._catch_up(watched)
             return None
         if verdict.changed:
             revision = verdict.state.revision + 1
             watched.state = msgspec.structs.replace(verdict.state, revision=revision)
-        self._learn_drifts(verdict.events)
         return told
 
     async def _catch_up(self, watched: Watched) -> None:
         found = await self._shelf.load_target(watched.target.key)
         watched.state = found[0] if found else TargetState(key=watched.target.key)
 
-    def _learn_drifts(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.type is EventType.SCHEMA_DRIFT and event.reason:
-                known = self.drifts.get(event.account, frozenset())
-                self.drifts[event.account] = known | {event.reason}
+
+def _drifts(events: Sequence[Event]) -> frozenset[str]:
+    """The kinds of drift that they tell."""
+    return frozenset([event.reason for event in events if event.type is EventType.SCHEMA_DRIFT and event.reason])
 
 
 def _version(state: TargetState, observation: Observation) -> int | None:

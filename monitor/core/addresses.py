@@ -16,8 +16,6 @@ def web_url(text: str) -> str:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected a URL that begins with https:// and a host")
-    if not _can_be_resolved(parts.hostname):
-        raise ValueError("expected a host whose name has 1 to 63 characters between its dots")
     if "@" in parts.netloc:
         raise ValueError("a URL here holds no user and password: a secret is never written into the file")
     if parts.fragment:
@@ -34,8 +32,10 @@ def site_url(text: str) -> str:
 
 
 def guarded(url: str, allow_http: bool) -> str:
-    """The URL, refused where it would send a secret in the clear; raises ValueError."""
+    """The URL, refused where it leads nowhere, or would send a secret in the clear; raises ValueError."""
     parts = _split(url)
+    if not _can_be_resolved(parts.hostname or ""):
+        raise ValueError("expected a host whose name has 1 to 63 characters between its dots")
     if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname or ""):
         raise ValueError("plain http is refused except to this machine; use https, or allow_http: true beside it")
     return url

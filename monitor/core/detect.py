@@ -20,7 +20,8 @@ The law:
     answer (200) contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing
     about it. What is overdue, and until when, is said in `core/deadlines.py`; its end is told by an event of its own
     also where the instance has ended.
-7.  A word that is not known is believed as Unknown, and told once per kind for the account; it is never the end.
+7.  A word that is not known is believed as Unknown, and told once per kind for the account (`core/drifts.py`); it is
+    never the end.
 8.  In one observation: answered, found, then the steps in log order, then the status, then what is overdue (the
     instance, then its steps), then drift.
 9.  A field or a log that is missing from an answer is not news: what was known of it stays.
@@ -30,7 +31,7 @@ The law:
     and the condition is still believed, it opens again, as the next episode; what was not found is missed afresh.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -38,6 +39,7 @@ import msgspec
 
 from monitor.core import steps
 from monitor.core.deadlines import NO_LIMITS, Limits, judged
+from monitor.core.drifts import news
 from monitor.core.episodes import closed, opened
 from monitor.core.model import (
     Event,
@@ -216,11 +218,9 @@ def _judged(occasion: Occasion) -> tuple[TargetState, tuple[Event, ...]]:
 
 
 def _unanswered(occasion: Occasion, failed: Failed, silence: float, known_drifts: frozenset[str]) -> Verdict:
-    state, kind = occasion.before, failed.drift
+    state = occasion.before
     reason = f"no answer about it: {failed.outcome.value}"
-    drifts = (
-        (drift_event(kind, occasion.target, occasion.now),) if kind is not None and kind not in known_drifts else ()
-    )
+    drifts = _drifts((failed.drift,) if failed.drift is not None else (), known_drifts, occasion)
     if state.unanswered.open or silence < patience(occasion.target.interval):
         return Verdict(state, drifts, False, reason)
     after = msgspec.structs.replace(state, unanswered=opened(state.unanswered, steps.newest(state.steps)))
@@ -275,11 +275,15 @@ def _seen(occasion: Occasion, seen: Seen, known_drifts: frozenset[str]) -> Verdi
         *(step_event(step, occasion) for step in steps.untold(after.steps, state.told)),
         *told[len(found) :],
         *late,
-        *(drift_event(kind, occasion.target, occasion.now) for kind in snapshot.drifts if kind not in known_drifts),
+        *_drifts(snapshot.drifts, known_drifts, occasion),
     )
     if after == state:
         return Verdict(state, events, False, "as believed")
     return Verdict(after, events, True, _why(state, after))
+
+
+def _drifts(kinds: Sequence[str], known: frozenset[str], occasion: Occasion) -> tuple[Event, ...]:
+    return tuple([drift_event(kind, occasion.target, occasion.now) for kind in news(kinds, known)]) if kinds else ()
 
 
 def _older(state: TargetState, snapshot: Snapshot) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from monitor.core.drifts import AND_MORE, MOST_KINDS
 from monitor.core.model import Cause, Event, EventType, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
@@ -177,6 +178,10 @@ def _sighted(event: Event, _where: str) -> str:
 
 def _schema_drift(event: Event, where: str) -> str:
     seen = f", seen at {where}" if where else ""
+    if event.reason == AND_MORE:
+        return (
+            f"Answers about account {event.account} are in over {MOST_KINDS} ways not as this version knows them{seen}"
+        )
     return f"An answer about account {event.account} is not as this version knows it: {event.reason}{seen}"
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from monitor.core.faults import fold
 from monitor.core.model import Failed, Outcome, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.moments import parse_moment
 from monitor.core.text import clean
@@ -118,7 +119,7 @@ def _snapshot(instance: _Instance) -> Snapshot:
     status = _STATUSES.get(instance.status)
     if status is None:
         status = Status.UNKNOWN
-        drifts.append(f"status:{clean(instance.status, _LONGEST_WORD)}")
+        drifts.append(f"status:{_word(instance.status)}")
     return Snapshot(
         status=status,
         version=instance.version,
@@ -156,9 +157,16 @@ def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
 def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
     status = _STEP_STATUSES.get(word) if word is not None else None
     if status is None:
-        drifts.append("missing:logs.status" if word is None else f"step_status:{clean(word, _LONGEST_WORD)}")
+        drifts.append("missing:logs.status" if word is None else f"step_status:{_word(word)}")
         return StepStatus.UNKNOWN
     return status
+
+
+def _word(text: str) -> str:
+    """A word that is not known, as it stands; one that holds what differs from case to case, without that."""
+    word = clean(text, _LONGEST_WORD)
+    folded = fold(word)
+    return word if folded == word.casefold() else folded
 
 
 def _error(fault: _Fault) -> WorkflowError:

@@ -43,10 +43,6 @@ REFUSED = {
     "newline": ("https://h\n.example", "without spaces"),
     "blank": ("https://h .example", "without spaces"),
     "backslash": ("https://h\\@evil.example", "without spaces and backslashes"),
-    "two dots": ("https://automation..8x8.com", "1 to 63 characters between its dots"),
-    "a dot first": ("https://.8x8.com", "1 to 63 characters between its dots"),
-    "only a dot": ("https://./", "1 to 63 characters between its dots"),
-    "a long label": (f"https://{'a' * 64}.example", "1 to 63 characters between its dots"),
     "not ascii": ("https://h\u00f6st", "printable ASCII"),
     "long": ("https://h/" + "x" * 2000, "printable ASCII"),
 }
@@ -62,6 +58,12 @@ def test_plain_http_to_others_is_only_for_those_who_ask_for_it(url: str) -> None
     with pytest.raises(ValueError, match="plain http is refused except to this machine"):
         guarded(url, allow_http=False)
     assert guarded(url, allow_http=True) == url
+
+
+@pytest.mark.parametrize("host", ["automation..8x8.com", ".8x8.com", ".", f"{'a' * 64}.example"])
+def test_a_name_that_nobody_can_resolve_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="1 to 63 characters between its dots"):
+        guarded(site_url(f"https://{host}"), allow_http=True)
 
 
 @pytest.mark.parametrize("judge", [web_url, site_url])

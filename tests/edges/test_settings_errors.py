@@ -370,7 +370,16 @@ def test_plain_http_to_this_machine_is_fine(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://automation.example", "https://u:p@x", "https://x/?q", "https://", "x", "https://x:99999", "http://[::1"],
+    [
+        "http://automation.example",
+        "https://u:p@x",
+        "https://x/?q",
+        "https://",
+        "x",
+        "https://x:99999",
+        "http://[::1",
+        "https://a..8x8.com",
+    ],
 )
 def test_the_key_goes_to_no_other_kind_of_address(url: str) -> None:
     (line,) = _of_file(f"{_ACME}api: {{base_url: '{url}'}}")
