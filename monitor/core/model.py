@@ -128,6 +128,11 @@ class EventType(enum.StrEnum):
         return _KINDS.get(self, Kind.NOTICE)
 
     @property
+    def of_account(self) -> bool:
+        """Whether it is about a whole account: no single target decides how severe it is."""
+        return self.value.startswith("monitor.")
+
+    @property
     def severity(self) -> Severity:
         """The default; a deliberate termination is a `warning`, whatever this says."""
         return _SEVERITIES[self]

@@ -37,7 +37,7 @@ def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int 
     `headline`: the error that explains best, where it is not the first of the event's. `hidden`: how many errors there
     are beyond the event's. `where`: the target whose answer showed a drift.
     """
-    if event.type in _OF_ACCOUNTS:
+    if event.type.of_account:
         line = _OF_ACCOUNTS[event.type](event, where)
     else:
         shown = headline or next(iter(event.errors), None)

@@ -22,7 +22,7 @@ from monitor.settings.yamlfile import Tree, YamlError, parse, read_text
 
 _T = TypeVar("_T", bound=Hashable)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_JUDGED = [kind.value for kind in EventType if kind not in (EventType.BLIND, EventType.SIGHTED)]
+_JUDGED = [kind.value for kind in EventType if not kind.of_account]
 """Types of events whose severity a target may decide; the others are about a whole account."""
 
 

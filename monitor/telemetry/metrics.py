@@ -38,8 +38,8 @@ _MOST_STEPS = 200
 """Steps per definition that get a series; their names come from outside, and must not fill the memory."""
 _OTHER_STEPS = "(other)"
 
-_OF_ACCOUNTS = (EventType.BLIND, EventType.SIGHTED, EventType.SCHEMA_DRIFT)
-_OF_WORKFLOWS = tuple(type_ for type_ in EventType if type_ not in _OF_ACCOUNTS)
+_OF_ACCOUNTS = tuple(type_ for type_ in EventType if type_.of_account)
+_OF_WORKFLOWS = tuple(type_ for type_ in EventType if not type_.of_account)
 _TRANSITIONS = tuple(
     (before, after) for before in Status if not before.ended for after in Status if before is not after
 )
@@ -199,7 +199,7 @@ class Metrics:
             self._families.run_duration.labels(account, definition, state.status.value).observe(max(seconds, 0.0))
 
     def _event(self, event: Event) -> None:
-        definition = "" if event.type in _OF_ACCOUNTS else event.definition_label
+        definition = "" if event.type.of_account else event.definition_label
         self._families.events.labels(event.account, definition, event.type.value, event.severity.value).inc()
         if event.type is EventType.STEP_FAILED and event.step is not None:
             self._step_failures(event.account, definition, event.step.step).inc()

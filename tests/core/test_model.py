@@ -20,6 +20,8 @@ TABLE = {
     EventType.UNWATCHED: (Severity.INFO, Kind.NOTICE),
     EventType.NOT_FOUND: (Severity.WARNING, Kind.CONDITION),
     EventType.FOUND: (Severity.INFO, Kind.NOTICE),
+    EventType.UNANSWERED: (Severity.WARNING, Kind.CONDITION),
+    EventType.ANSWERED: (Severity.INFO, Kind.NOTICE),
     EventType.BLIND: (Severity.CRITICAL, Kind.CONDITION),
     EventType.SIGHTED: (Severity.INFO, Kind.NOTICE),
     EventType.SCHEMA_DRIFT: (Severity.WARNING, Kind.EVENT),
@@ -38,3 +40,11 @@ def test_only_what_needs_a_person_opens_an_alert(type: EventType, severity: Seve
     now = datetime(2026, 1, 5, 10, tzinfo=UTC)
     event = Event(id="1", type=type, severity=severity, summary="", account="acme", observed_at=now)
     assert event.opens_alert == (TABLE[type][1] is not Kind.NOTICE and severity is not Severity.INFO)
+
+
+def test_what_is_about_an_account_is_told_apart_by_its_name() -> None:
+    assert {type_ for type_ in EventType if type_.of_account} == {
+        EventType.BLIND,
+        EventType.SIGHTED,
+        EventType.SCHEMA_DRIFT,
+    }

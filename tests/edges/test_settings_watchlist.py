@@ -204,6 +204,10 @@ def test_a_wrong_watchlist_is_told(text: str, line: str) -> None:
             ".severities.monitor.blind: an event of a whole account, whose severity no single target decides",
         ),
         (
+            "{definition: d, workflow: w, severities: {monitor.schema_drift: critical}}",
+            ".severities.monitor.schema_drift: an event of a whole account, whose severity no single target decides",
+        ),
+        (
             "{definition: d, workflow: w, severities: {workflow.suspended: high}}",
             ".severities.workflow.suspended: expected info, warning or critical, got 'high'",
         ),
