@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in error.errors:
             sys.stderr.write(line + "\n")
         return USAGE
-    except UsageError as error:
+    except (UsageError, app.AlreadyRunningError) as error:
         complain(str(error))
         return USAGE
     except (CommandError, app.StartError) as error:

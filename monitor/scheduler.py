@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -171,7 +172,10 @@ class Scheduler:
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         retention: float,
+        executor: Executor | None = None,
     ) -> None:
+        """`executor`: where watchlists are compared, which takes a while for a hundred thousand targets."""
+        self._executor = executor
         self._poller = poller
         self._ledger = ledger
         self._beliefs = beliefs
@@ -286,7 +290,7 @@ class Scheduler:
 
     async def plan(self, targets: Mapping[TargetKey, Target]) -> Plan:
         """All of `replace` that can fail, because the store cannot be read; changes nothing."""
-        change = await asyncio.get_running_loop().run_in_executor(None, difference, self._targets, targets)
+        change = await asyncio.get_running_loop().run_in_executor(self._executor, difference, self._targets, targets)
         return Plan(targets, change, await self._beliefs([target.key for target in change.added]))
 
     async def carry_out(self, plan: Plan) -> Difference:

@@ -8,9 +8,10 @@ sends a test alert.
 from monitor.app.daemon import Daemon
 from monitor.app.drill import Drilled, drill, drill_text, unusable
 from monitor.app.look import as_json, as_text, look
-from monitor.app.surroundings import StartError, Surroundings, utc_now
+from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings, utc_now
 
 __all__ = [
+    "AlreadyRunningError",
     "Daemon",
     "Drilled",
     "StartError",

@@ -95,7 +95,7 @@ class Alerting:
             now=self._around.now,
             report=self._telemetry.heartbeat,
             fault=self._telemetry.fault,
-            reasons=lambda: why_silent(self._loops(), self._writer.available, self.acknowledges()),
+            reasons=lambda: why_silent(self._loops(), self._keeps(), self.acknowledges()),
         )
         return heart, ping
 
@@ -125,7 +125,11 @@ class Alerting:
 
     def _alive(self) -> bool:
         """Whether every loop turns and the store commits."""
-        return self._writer.available and all(loop.turns for loop in self._loops().values())
+        return self._keeps() and all(loop.turns for loop in self._loops().values())
+
+    def _keeps(self) -> bool:
+        """Whether what is committed is there after the next start."""
+        return self._writer.available and self._store.lost is None
 
     def _loops(self) -> Mapping[str, LoopHealth]:
         return self._pulses.loops(asyncio.get_running_loop().time())

@@ -13,26 +13,29 @@ from monitor.app import parts
 from monitor.app.alerting import Alerting
 from monitor.app.deadlines import Deadlines
 from monitor.app.housekeeping import Housekeeper
+from monitor.app.loop_errors import LoopErrors
 from monitor.app.members import Members
 from monitor.app.reloading import Reloader
-from monitor.app.surroundings import StartError, Surroundings
+from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings
 from monitor.app.view import DaemonView
 from monitor.core.model import TargetKey
 from monitor.core.pulse import LoopHealth, Pulses
-from monitor.core.records import ReloadRecord
+from monitor.core.records import ReloadRecord, StoreRecord
 from monitor.poller import Announcer, Poller
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, Settings
-from monitor.store import Loaded, Store, StoreNewer, StoreUnavailable, Writer
+from monitor.store import Loaded, Store, StoreInUse, StoreLock, StoreNewer, StoreUnavailable, Writer
 from monitor.telemetry import Telemetry, configure
 from monitor.upstream.client import Client
 from monitor.upstream.credentials import Credential, CredentialError
-from monitor.web import build
+from monitor.web import BoundedRunner, build
 
 _AT_ONCE = 500
 """Beliefs that are read in one go."""
 _PATIENCE = 60.0
 """Seconds without a turn after which a loop counts as stuck, beside what one poll may take."""
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
+"""Seconds between two tries to open a store that is locked or full, doubled each time."""
 _LAST_WRITES = 2.0
 """Seconds that the last commits get, even where the shutdown's time is used up."""
 
@@ -55,6 +58,9 @@ class Daemon:
         self._around = around = surroundings or Surroundings()
         self.now = around.now
         self._stopping = False
+        self._waits_for: str | None = None
+        """Why the store cannot be opened yet."""
+        self._background = around.background()
         self._loops: list[asyncio.Task[None]] = []
         self._beliefs: dict[TargetKey, Loaded] = {}
         log = settings.log
@@ -69,6 +75,7 @@ class Daemon:
         )
         self.members = Members(around, self.telemetry, self.pulses)
         self.store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
+        self._lock = StoreLock(settings.store.url)
         self.writer = Writer(self.store, report=self.telemetry.store, jitter=around.jitter)
         self.alerting = Alerting(
             settings,
@@ -115,6 +122,7 @@ class Daemon:
             now=around.now,
             jitter=around.jitter,
             retention=settings.polling.retention,
+            executor=self._background,
         )
         self.timekeeper = self.deadlines.keep(self.poller, self.scheduler)
         self.members.attach(self.scheduler, self.announcer, self.store.load_account)
@@ -127,6 +135,7 @@ class Daemon:
             log=self.logs.log,
             now=around.now,
             report=self.telemetry.reload,
+            executor=self._background,
         )
 
         self.view = DaemonView(
@@ -135,6 +144,7 @@ class Daemon:
             self.telemetry,
             now=self._around.now,
             loops=self.loops,
+            loaded=self.started.is_set,
             ready=self.ready,
             reload=self.reload,
             hold=lambda: self.settings.alerts.hold,
@@ -157,38 +167,75 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set and what was begun is finished. Raises StartError, or what ended a loop."""
+        asyncio.get_running_loop().set_exception_handler(LoopErrors(self.logs.log, self._time))
         async with contextlib.AsyncExitStack() as closing:
             closing.callback(self.logs.close)
+            closing.callback(self._background.shutdown, wait=False, cancel_futures=True)
+            closing.callback(self._lock.release)
             closing.push_async_callback(self.store.close)
             closing.push_async_callback(self.transport.close)
             for notifier in self.alerting.notifiers.values():
                 closing.push_async_callback(notifier.close)
-            await self._open()
+            self._take_lock()
+            if self._around.serve:
+                await self._serve(closing)
+            parts.share()
+            parts.settle()
+            if not await self._opened(stop):
+                return
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 await self._start(closing)
                 await stop.wait()
                 await self._wind_down()
 
-    async def _open(self) -> None:
-        """Load what is believed."""
-        parts.share()
-        parts.settle()
+    def _take_lock(self) -> None:
+        """One daemon per database: a second one would poll, and page, as well."""
         try:
-            await self.store.open()
-            async for chunk in self.store.load_targets():
-                self._beliefs.update((loaded[0].key, loaded) for loaded in chunk)
-            self.members.states.update((state.account, state) for state in await self.store.load_accounts())
-            self.poller.drifts.update(await self.store.known_drifts())
-            await self.deadlines.load()
-            await self.store.introduce(parts.routes(self.settings), self.now(), self.settings.alerts.hold)
-        except (StoreUnavailable, StoreNewer) as error:
+            self._lock.acquire(self.now())
+        except StoreInUse as error:
+            raise AlreadyRunningError(f"store.url: {error}") from error
+        except StoreUnavailable as error:
             raise StartError(f"store.url: {error}") from error
 
+    async def _opened(self, stop: asyncio.Event) -> bool:
+        """Load what is believed; a store that is locked or full is waited for. False: asked to stop meanwhile."""
+        pause = _FIRST_WAIT
+        while True:
+            try:
+                await self._load_beliefs()
+            except StoreNewer as error:
+                raise StartError(f"store.url: {error}") from error
+            except StoreUnavailable as error:
+                if not error.passing:
+                    raise StartError(f"store.url: {error}") from error
+                self._wait_for(str(error))
+            else:
+                self._wait_for(None)
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+                    return False
+            pause = min(pause * 2, _LONGEST_WAIT)
+
+    def _wait_for(self, reason: str | None) -> None:
+        if (reason is None) is not (self._waits_for is None):
+            self.telemetry.store(StoreRecord(available=reason is None, detail=reason or "opened"))
+        self._waits_for = reason
+
+    async def _load_beliefs(self) -> None:
+        """Raises StoreUnavailable, StoreNewer. What was loaded by a try that failed is loaded again."""
+        await self.store.open()
+        async for chunk in self.store.load_targets():
+            self._beliefs.update((loaded[0].key, loaded) for loaded in chunk)
+        self.members.states.update((state.account, state) for state in await self.store.load_accounts())
+        self.poller.drifts.update(await self.store.known_drifts())
+        await self.deadlines.load()
+        await self.store.introduce(parts.routes(self.settings), self.now(), self.settings.alerts.hold)
+
     async def _start(self, closing: contextlib.AsyncExitStack) -> None:
-        """The pages come first, so that a port in use is told before anything is sent."""
-        if self._around.serve:
-            await self._serve(closing)
+        """From here on loops turn."""
         self._writing = self._loop("commit", self.writer.run(self._beat_of_writer))
         self._delivering = self._loop("deliver", self.deliverer.run(self._beat_of))
         for name, resender in self.alerting.resenders():
@@ -225,6 +272,7 @@ class Daemon:
         self.started.set()
 
     async def _serve(self, closing: contextlib.AsyncExitStack) -> None:
+        """The pages come first: a port in use is told before anything is sent, and a start that waits says why."""
         server = self.settings.server
         token = server.admin_token
         application = build(
@@ -232,8 +280,9 @@ class Daemon:
             self.registry,
             external_url=server.external_url,
             admin_token=token.read if token is not None else lambda: None,
+            executor=self._background,
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        runner = BoundedRunner(application)
         await runner.setup()
         closing.push_async_callback(runner.cleanup)
         try:
@@ -313,9 +362,11 @@ class Daemon:
         if self._stopping:
             return "shutting down"
         if not self.started.is_set():
-            return "loading what is believed"
+            return self._waits_for or "loading what is believed"
         if not self.writer.available:
             return "the store does not take commits; the log says why"
+        if self.store.lost is not None:
+            return self.store.lost
         if not self.scheduler.dispatched():
             return "the first polls were not sent yet"
         return None

@@ -78,6 +78,7 @@ class Members:
         """Make an account's lane and round; its targets may be replaced from now on."""
         name, around = account.id, self._around
         state = self.states.pop(name, None) or AccountState(account=name)
+        self._telemetry.watch(name, requests_per_second=account.requests_per_second)
         gate = Gate(
             name,
             parts.limits(account),
@@ -101,7 +102,6 @@ class Members:
             fault=self._telemetry.fault,
         )
         self._members[name] = Member(gate, lookout)
-        self._telemetry.watch(name, requests_per_second=gate.requests_per_second)
         self._scheduler.enlist(name, parts.round_of(account, settings), gate, self._beat(f"poll {name}"))
 
     def begin(self, name: str, spawn: Spawn) -> None:

@@ -6,6 +6,7 @@ concurrency) needs a restart; the reload says so.
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import datetime
 
 import msgspec
@@ -40,8 +41,9 @@ class Reloader:
         log: FilteringBoundLogger,
         now: Callable[[], datetime],
         report: Callable[[ReloadRecord], None],
+        executor: Executor | None = None,
     ) -> None:
-        """`load` reads the configuration again; it blocks, and raises ConfigurationError."""
+        """`load` reads the configuration again, in `executor`: it blocks, and raises ConfigurationError."""
         self.settings = settings
         """Those in force."""
         self._started_with = settings
@@ -52,6 +54,7 @@ class Reloader:
         self._log = log
         self._now = now
         self._report = report
+        self._executor = executor
         self._spawn: Spawn
         self._lock = asyncio.Lock()
         self._opened = asyncio.Event()
@@ -89,7 +92,7 @@ class Reloader:
             beat()
             await asyncio.sleep(_LOOK_AT_FILES)
             current = await self._fingerprint()
-            if current == seen:
+            if current in (seen, None):
                 continue
             reloading = asyncio.create_task(self.reload("file"))
             while not reloading.done():
@@ -97,12 +100,12 @@ class Reloader:
                 await asyncio.wait([reloading], timeout=_TURN)
             seen = current if reloading.result() else self.settings.fingerprint
 
-    async def _fingerprint(self) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(None, fingerprint, self.settings.files)
+    async def _fingerprint(self) -> bytes | None:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, fingerprint, self.settings.files)
 
     async def _once(self, trigger: str) -> tuple[str, ...]:
         try:
-            new = await asyncio.get_running_loop().run_in_executor(None, self._load)
+            new = await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
             record = await self._apply(new, trigger)
         except ConfigurationError as error:
             record = self._failed(trigger, error.errors)

@@ -20,6 +20,10 @@ class StartError(Exception):
     """The monitor cannot start; the message says why, and what to do."""
 
 
+class AlreadyRunningError(StartError):
+    """Another monitor uses the same database; trying again does not help while it does."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -34,6 +38,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     notifier: Callable[[Receiver, Ties], Notifier] = receiving.notifier
     writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
     reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "store-read")
+    background: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "background")
+    """For scrapes and for reading the configuration. The loop's own executor resolves names, and may be stuck in it."""
     stdout: TextIO = sys.stdout
     serve: bool = True
     """Whether the pages are served."""

@@ -27,6 +27,7 @@ class DaemonView:
         *,
         now: Callable[[], datetime],
         loops: Callable[[], Mapping[str, LoopHealth]],
+        loaded: Callable[[], bool],
         ready: Callable[[], str | None],
         reload: Callable[[str], Awaitable[tuple[str, ...]]],
         hold: Callable[[], float],
@@ -39,6 +40,7 @@ class DaemonView:
         self._telemetry = telemetry
         self._now = now
         self.loops = loops
+        self.loaded = loaded
         self.ready = ready
         self._reload = reload
         self._hold = hold

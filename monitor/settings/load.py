@@ -40,7 +40,7 @@ class Settings:
     watchlist_paths: tuple[str, ...]
     """Paths and globs, as far as their folder is concerned already relative to the working directory."""
     watchlist: Watchlist = field(repr=False)
-    fingerprint: bytes = field(default=b"", repr=False, compare=False)
+    fingerprint: bytes | None = field(default=b"", repr=False, compare=False)
     """Of the files as they were when they were read; see `fingerprint`."""
 
     @property
@@ -96,7 +96,7 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
     twins = (*_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"))
     problems += [*_keyless(merged), *twins, *_unacknowledged(merged), *missing]
     interval = document.polling.interval if document else 1.0
-    seen = fingerprint((path, *map(Path, document.watchlist))) if document else b""
+    seen = fingerprint((path, *map(Path, document.watchlist))) if document else None
     watchlist, wrong = load_watchlist(files, _ids(merged), interval)
     found = [*(f"{file}: {flaw}" for flaw in flaws), *_told(file, problems, tree, environment), *wrong]
     if document is None or found:

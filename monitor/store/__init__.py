@@ -8,7 +8,8 @@ Read `schema.py`, then `transaction.py` (what one commit does) with `docket.py` 
 `writer.py` (who commits when), `reading.py` and `cases.py`, `outbox.py`, `pruning.py`; `store.py` is the face of all.
 """
 
-from monitor.store.errors import StoreNewer, StoreUnavailable
+from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable
+from monitor.store.lock import StoreLock
 from monitor.store.reading import Loaded
 from monitor.store.store import Store
 from monitor.store.values import (
@@ -29,6 +30,8 @@ __all__ = [
     "OpenAlert",
     "Pruned",
     "Store",
+    "StoreInUse",
+    "StoreLock",
     "StoreNewer",
     "StoreUnavailable",
     "StoredDelivery",

@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.errors import StoreNewer, name_of
+from monitor.store.database_file import DatabaseFile
+from monitor.store.errors import StoreNewer, StoreUnavailable, name_of
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",  # before journal_mode, which takes a lock
@@ -24,21 +25,33 @@ _ONE_MIGRATION_AT_A_TIME = threading.Lock()
 """Alembic keeps the connection of a migration in a global of its own."""
 
 
-def connect(url: str, *, writing: bool) -> Engine:
+def database_file(url: str, *, writing: bool) -> DatabaseFile | None:
+    """The file of a SQLite store; None for a server. Raises ValueError for a database in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("expected the path of a file, as in sqlite:///monitor.db: memory forgets at every restart")
+    return DatabaseFile(str(parsed.database), creates=writing)
+
+
+def connect(url: str, *, writing: bool, file: DatabaseFile | None) -> Engine:
     """An engine that reads, or the one that writes, with its single connection. Connects on first use."""
     parsed = make_url(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database in (None, "", ":memory:"):
-        raise ValueError("expected the path of a file, as in sqlite:///monitor.db: memory forgets at every restart")
     limits = {"pool_size": 1, "max_overflow": 0} if writing else {"pool_pre_ping": True}
     engine = create_engine(parsed, hide_parameters=True, **limits)
-    if sqlite:
-        _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writing else "BEGIN")
+    if file is not None:
+        _prepare_sqlite(engine, file, writing=writing)
     return engine
 
 
-def _prepare_sqlite(engine: Engine, begin: str) -> None:
+def _prepare_sqlite(engine: Engine, file: DatabaseFile, *, writing: bool) -> None:
     """Transactions begin where we say so: DDL is part of them, and a writer waits for its lock at the start."""
+    begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: Any) -> None:
+        file.connecting()
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
@@ -48,6 +61,7 @@ def _prepare_sqlite(engine: Engine, begin: str) -> None:
 
     @event.listens_for(engine, "begin")
     def began(connection: Connection) -> None:
+        file.look()
         connection.exec_driver_sql(begin)
 
 
@@ -79,11 +93,16 @@ def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
         command.upgrade(config, "head")
 
 
+def is_migrated(engine: Engine) -> bool:
+    """Whether the schema is the newest; takes no lock if `engine` reads. False if that cannot be told."""
+    return _is_newest(engine, ScriptDirectory.from_config(_alembic()))
+
+
 def _is_newest(engine: Engine, script: ScriptDirectory) -> bool:
     try:
         with engine.begin() as connection:
             return _version(connection) == script.get_current_head()
-    except DBAPIError:
+    except (DBAPIError, StoreUnavailable):
         return False
 
 

@@ -2,6 +2,7 @@
 
 Exception
 ├── StoreUnavailable    it cannot be read or written now; trying again may help
+├── StoreInUse          another daemon has it
 └── StoreNewer          a newer version of this program wrote it; trying again does not help
 """
 
@@ -33,8 +34,21 @@ _ADVICE = {
 """By the beginning of SQLite's name of the error, or of PostgreSQL's SQLSTATE."""
 
 
+_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "53", "57", "08")
+"""What may be over in a moment, without anybody changing the configuration."""
+
+
 class StoreUnavailable(Exception):  # noqa: N818 - a state of the store, not a mistake
     """The store cannot be read or written now. The message names it, the reason, and what to do."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        """`passing`: it may be over by itself (a lock, a full disk), so that waiting is of use."""
+        super().__init__(message)
+        self.passing = passing
+
+
+class StoreInUse(Exception):  # noqa: N818 - a fact about another process, not a mistake
+    """Another daemon uses the database. The message names it, and says what to do."""
 
 
 class StoreNewer(Exception):  # noqa: N818 - a fact about a file, not a mistake
@@ -49,9 +63,10 @@ def translated(url: URL) -> Iterator[None]:
     except _FAULTS_OF_A_STATEMENT:
         raise
     except DBAPIError as error:
-        raise StoreUnavailable(f"{name_of(url)}: {_reason(error)}") from error
+        passing = _code(error).startswith(_PASSING)
+        raise StoreUnavailable(f"{name_of(url)}: {_reason(error)}", passing=passing) from error
     except PoolTimeout as error:
-        raise StoreUnavailable(f"{name_of(url)}: every connection is busy") from error
+        raise StoreUnavailable(f"{name_of(url)}: every connection is busy", passing=True) from error
 
 
 def name_of(url: URL) -> str:
@@ -60,10 +75,14 @@ def name_of(url: URL) -> str:
 
 
 def _reason(error: DBAPIError) -> str:
-    original = error.orig
-    code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None) or ""
-    said = " ".join(str(original).split())[:_LIMIT]
+    code = _code(error)
+    said = " ".join(str(error.orig).split())[:_LIMIT]
     for beginning, advice in _ADVICE.items():
         if code.startswith(beginning):
             return f"{advice} ({said})"
     return said
+
+
+def _code(error: DBAPIError) -> str:
+    """SQLite's name of the error, or PostgreSQL's SQLSTATE; empty if there is none."""
+    return getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""

@@ -42,8 +42,7 @@ class LimitShelf:
         self._store = store
 
     async def load(self) -> Known:
-        """For the start: it is read by the thread that writes."""
-        return await self._store.write(_load)
+        return await self._store.read(_load)
 
     async def declare(self, declared: Mapping[Edition, Declared]) -> None:
         """Keep what versions of definitions say of their steps; durable when it returns."""

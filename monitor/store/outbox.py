@@ -1,5 +1,6 @@
 """What is put into the outbox beside the commits: for receivers that are new, and what is to be tried again."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -25,14 +26,9 @@ def introduce(engine: Engine, routes: Sequence[Route], now: datetime, hold: floa
 
     Not of what is open only because nobody has closed it yet: a hold of `hold` seconds is over, a condition has ended.
     """
-    current = and_(
-        alerts.c.closed_at.is_(None),
-        alerts.c.ends_at.is_(None),
-        ~hold_is_over(now, hold, routes),
-    )
     with translated(engine.url), engine.begin() as connection:
         connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # from here on nobody else opens or closes alerts
-        made = [delivery for route in routes for delivery in _introductions(connection, route, current)]
+        made = _made(connection, routes, now, hold)
         unnumbered = [delivery for delivery in made if not delivery.seq]
         last = connection.execute(statements.TAKE_NUMBERS, {"count": len(unnumbered)}).scalar_one()
         numbered = [
@@ -43,6 +39,21 @@ def introduce(engine: Engine, routes: Sequence[Route], now: datetime, hold: floa
         if new:
             connection.execute(deliveries.insert(), new)
     return len(new)
+
+
+def introductions(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
+    """How much `introduce` would make pending. It takes no lock if that is nothing, and changes nothing in any case."""
+    with translated(engine.url), engine.connect() as connection, contextlib.closing(connection.begin()):
+        return len(_made(connection, routes, now, hold))
+
+
+def _made(connection: Connection, routes: Sequence[Route], now: datetime, hold: float) -> list[Delivery]:
+    current = and_(
+        alerts.c.closed_at.is_(None),
+        alerts.c.ends_at.is_(None),
+        ~hold_is_over(now, hold, routes),
+    )
+    return [delivery for route in routes for delivery in _introductions(connection, route, current)]
 
 
 def _introductions(connection: Connection, route: Route, current: Current) -> list[Delivery]:

@@ -17,7 +17,7 @@ from monitor.core.commits import Delivery
 from monitor.core.model import AccountState, Severity, TargetKey
 from monitor.core.routing import Route
 from monitor.store import cases, outbox, pruning, reading
-from monitor.store.engine import connect, migrate
+from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
 from monitor.store.reading import Loaded
 from monitor.store.values import DeliveryStatus, OpenAlert, Pruned, StoredDelivery, StoredEvent
@@ -36,15 +36,25 @@ class Store:
         """
         self._writer = writer
         self._reader = reader
-        self._writing = connect(url, writing=True)
-        self._reading = connect(url, writing=False)
+        self._file = database_file(url, writing=True)
+        self._writing = connect(url, writing=True, file=self._file)
+        self._reading = connect(url, writing=False, file=database_file(url, writing=False))
+
+    @property
+    def lost(self) -> str | None:
+        """What became of the database's file while it was open, and what to do; None: it is in its place."""
+        return None if self._file is None else self._file.lost
 
     async def open(self) -> None:
-        """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer where this version is too old."""
-        await self.write(_open)
+        """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer where this version is too old.
+
+        A schema that is the newest is only read, so that a lock of somebody else keeps nobody from starting.
+        """
+        if not await self.read(is_migrated):
+            await self.write(_open)
 
     async def close(self) -> None:
-        await self._read(Engine.dispose)
+        await self.read(Engine.dispose)
         await self.write(Engine.dispose)
 
     def write(
@@ -54,87 +64,88 @@ class Store:
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._writer, lambda: call(self._writing, *args, **kwargs))
 
-    def _read(
+    def read(
         self, call: Callable[Concatenate[Engine, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:
+        """Queue a call for a reading thread; it takes no lock that another process could hold."""
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._reader, lambda: call(self._reading, *args, **kwargs))
 
     async def load_targets(self, chunk: int = 500) -> AsyncIterator[list[Loaded]]:
         """Every belief with its last sighting, in chunks, so that nothing else waits for long."""
         after: TargetKey | None = None
-        while found := await self._read(reading.load_targets, after, chunk):
+        while found := await self.read(reading.load_targets, after, chunk):
             after = found[-1][0].key
             yield found
 
     async def load_target(self, key: TargetKey) -> Loaded | None:
-        return await self._read(reading.load_target, key)
+        return await self.read(reading.load_target, key)
 
     async def load_some(self, keys: Sequence[TargetKey]) -> list[Loaded]:
         """Those of these targets that are known; of a few hundred keys at most."""
-        return await self._read(reading.load_some, keys)
+        return await self.read(reading.load_some, keys)
 
     async def load_accounts(self) -> list[AccountState]:
-        return await self._read(reading.load_accounts)
+        return await self.read(reading.load_accounts)
 
     async def load_account(self, account: str) -> AccountState | None:
-        return await self._read(reading.load_account, account)
+        return await self.read(reading.load_account, account)
 
     async def known_drifts(self) -> dict[str, frozenset[str]]:
         """Per account the kinds of drift that were told, ever."""
-        return await self._read(reading.known_drifts)
+        return await self.read(reading.known_drifts)
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
         """Deliveries that `receiver` has not had, in the order of `seq`."""
-        return await self._read(reading.pending, receiver, after_seq, limit)
+        return await self.read(reading.pending, receiver, after_seq, limit)
 
     async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
         """Per receiver that has any: how many are pending, and when the oldest was observed."""
-        return await self._read(reading.pending_counts)
+        return await self.read(reading.pending_counts)
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         """Events after the cursor, oldest first, and the cursor to go on with."""
-        return await self._read(reading.events_after, after, type, limit)
+        return await self.read(reading.events_after, after, type, limit)
 
     async def target_events(self, key: TargetKey, limit: int) -> list[StoredEvent]:
         """The newest `limit` events of one target, oldest first."""
-        return await self._read(reading.target_events, key, limit)
+        return await self.read(reading.target_events, key, limit)
 
     # --- alerts ---
 
     async def alert(self, id: str) -> Alert | None:
-        return await self._read(cases.alert, id)
+        return await self.read(cases.alert, id)
 
     async def incident(self, id: str) -> Incident | None:
-        return await self._read(cases.incident, id)
+        return await self.read(cases.incident, id)
 
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
         """See `notify.Casebook`."""
-        return await self._read(cases.alerts_of, receiver, after, limit, ended_after)
+        return await self.read(cases.alerts_of, receiver, after, limit, ended_after)
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
         """See `notify.Casebook`."""
-        return await self._read(cases.storms_of, receiver, ended_after)
+        return await self.read(cases.storms_of, receiver, ended_after)
 
     async def open_alerts(self, now: datetime, hold: float) -> list[OpenAlert]:
         """What is open, newest first: conditions that hold, and event alerts whose `hold` in seconds is not over."""
-        return await self._read(cases.open_alerts, now, hold)
+        return await self.read(cases.open_alerts, now, hold)
 
     async def open_counts(self) -> dict[Severity, int]:
         """How many alerts are open; severities without any are absent."""
-        return await self._read(cases.open_counts)
+        return await self.read(cases.open_counts)
 
     async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route] = ()) -> list[Closing]:
         """Alerts that are to be closed now, oldest first. `routes`: of the receivers that run."""
-        return await self._read(cases.due, now, hold, limit, routes)
+        return await self.read(cases.due, now, hold, limit, routes)
 
     async def targets_with_alerts(self) -> list[TargetKey]:
         """Every target with an open alert."""
-        return await self._read(cases.targets_with_alerts)
+        return await self.read(cases.targets_with_alerts)
 
     async def alerts_about(self, key: TargetKey) -> list[Alert]:
         """The open alerts of one target, oldest first."""
-        return await self._read(cases.alerts_about, key)
+        return await self.read(cases.alerts_about, key)
 
     # --- deliveries, beside the poll path ---
 
@@ -142,10 +153,12 @@ class Store:
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> list[StoredDelivery]:
         """Deliveries after that number, in the order of numbers; about `limit`."""
-        return await self._read(cases.deliveries_after, status, receiver, after, limit)
+        return await self.read(cases.deliveries_after, status, receiver, after, limit)
 
     async def introduce(self, routes: Sequence[Route], now: datetime, hold: float) -> int:
         """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""
+        if not await self.read(outbox.introductions, routes, now, hold):
+            return 0  # nothing is written at a start that has nothing to say
         return await self.write(outbox.introduce, routes, now, hold)
 
     async def retry(self, receiver: str | None, limit: int = 10_000) -> list[Delivery]:
@@ -192,11 +205,11 @@ class Store:
         self, ended_before: datetime, seen_before: datetime, watched: Callable[[TargetKey], bool], batch: int
     ) -> int:
         total, after = 0, None
-        while found := await self._read(pruning.ended_targets, ended_before, after, batch):
+        while found := await self.read(pruning.ended_targets, ended_before, after, batch):
             after = found[-1][0], found[-1][1][0]
             total += await self._forget([ended for _, ended in found if not watched(ended[0])])
         last: TargetKey | None = None
-        while unseen := await self._read(pruning.unseen_targets, seen_before, last, batch):
+        while unseen := await self.read(pruning.unseen_targets, seen_before, last, batch):
             last = unseen[-1][0]
             total += await self._forget([target for target in unseen if not watched(target[0])])
         return total

@@ -69,6 +69,7 @@ class Writer:
         self._usable = asyncio.Event()
         self._usable.set()
         self._failing_since: float | None = None
+        self._lost: str | None = None
         self._ended = False
         self._beat: Callable[[], None] = lambda: None
 
@@ -221,12 +222,15 @@ class Writer:
             self._failing_since = None
             self._usable.set()
             self._report(StoreRecord(available=True, detail=f"after {format_duration(lasted)}"))
+        if self._store.lost != self._lost:
+            self._lost = self._store.lost
+            self._report(
+                StoreRecord(available=self._lost is None, detail=self._lost or "the file is in its place again")
+            )
 
     def _end(self) -> None:
         """Nobody waits for what will not come."""
         self._ended = True
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
         for waiting in (*self._group, *self._queue):
             if not waiting.answer.done():
                 _fail(waiting.answer, StoreUnavailable("the store was closed before this was written"))

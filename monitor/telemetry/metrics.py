@@ -58,7 +58,7 @@ class _Account:
             endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
         }
         self.schedule_delay = families.schedule_delay.labels(account)
-        self.detection_delay = families.detection_delay.labels(account)
+        families.detection_delay.labels(account)
         self.succeeded_at = 0.0
         self.skew = 0.0
         # Read by a scrape, which is rare, rather than set by each request.
@@ -93,7 +93,9 @@ class Metrics:
     # --- what is there with 0 before anything happens ---
 
     def watch(self, account: str, requests_per_second: float | None) -> None:
-        self._account(account)
+        """From now on the account has gauges; nothing else gives it any."""
+        if account not in self._accounts:
+            self._accounts[account] = _Account(self._families, account)
         for loop in (f"poll {account}", f"look {account}"):
             self._families.faults.labels(loop)
         if requests_per_second is not None:
@@ -112,12 +114,6 @@ class Metrics:
         self._families.delivery_delay.labels(receiver)
         self._families.faults.labels(f"deliver {receiver}")
         self._pending.watch(receiver)
-
-    def _account(self, account: str) -> _Account:
-        known = self._accounts.get(account)
-        if known is None:
-            known = self._accounts[account] = _Account(self._families, account)
-        return known
 
     def _definition(self, account: str, definition: str) -> None:
         if (account, definition) in self._definitions:
@@ -162,8 +158,12 @@ class Metrics:
     # --- what happens ---
 
     def request(self, record: RequestRecord) -> None:
-        account = self._accounts.get(record.account) or self._account(record.account)
-        outcome = record.outcome
+        account, outcome = self._accounts.get(record.account), record.outcome
+        if account is None:  # it left while this was under way: its counters go on, its gauges stay away
+            families, endpoint = self._families, record.endpoint.value
+            families.requests.labels(record.account, endpoint, outcome.value).inc()
+            families.request_duration.labels(record.account, endpoint).observe(record.duration)
+            return
         account.requests[record.endpoint][outcome].inc()
         account.durations[record.endpoint].observe(record.duration)
         if outcome is Outcome.OK:
@@ -173,8 +173,9 @@ class Metrics:
 
     def poll(self, record: PollRecord) -> None:
         name = record.target.key.account
-        account = self._accounts.get(name) or self._account(name)
-        account.schedule_delay.observe(record.delay)
+        account = self._accounts.get(name)
+        schedule_delay = self._families.schedule_delay.labels(name) if account is None else account.schedule_delay
+        schedule_delay.observe(record.delay)
         if record.changed:
             self._steps_of(record.target, record.state)
         if record.before is not record.state.status:
@@ -183,7 +184,7 @@ class Metrics:
             self._event(event)
             if event.occurred_at is not None and event.last_seen_at is not None:
                 delay = detection_delay(event.occurred_at, event.observed_at, record.skew)
-                account.detection_delay.observe(delay)
+                self._families.detection_delay.labels(name).observe(delay)
 
     def _transition(self, record: PollRecord) -> None:
         key, definition, state = record.target.key, record.target.definition_label, record.state
@@ -219,8 +220,9 @@ class Metrics:
         self.events(record.events)
 
     def lane(self, record: LaneRecord) -> None:
-        self._account(record.account).lane_open.set(record.open)
-        self._families.lane_rate.labels(record.account).set(record.requests_per_second)
+        if (account := self._accounts.get(record.account)) is not None:
+            account.lane_open.set(record.open)
+            self._families.lane_rate.labels(record.account).set(record.requests_per_second)
 
     def delivery(self, record: DeliveryRecord) -> None:
         self._families.deliveries.labels(record.receiver, record.outcome.value).inc()

@@ -6,11 +6,13 @@ Nothing holds the loop for longer than milliseconds, however many targets there 
 construction (`html.py`), no page loads or runs anything, and a question that is not understood is answered with what
 was expected.
 
-Read `application.py` (every path), `view.py` (what it needs), `probes.py`, `api.py` with `query.py`, `listing.py` and
-`shapes.py`, `alerts.py` with `alert_shapes.py`, then `page.py`, `front.py` and `target.py`.
+Read `application.py` (every path), `connections.py` (how many, and how long), `view.py` (what it needs), `probes.py`,
+`api.py` with `query.py`, `listing.py` and `shapes.py`, `alerts.py` with `alert_shapes.py`, then `page.py`, `front.py`
+and `target.py`.
 """
 
 from monitor.web.application import build
+from monitor.web.connections import BoundedRunner
 from monitor.web.view import View
 
-__all__ = ["View", "build"]
+__all__ = ["BoundedRunner", "View", "build"]

@@ -1,10 +1,10 @@
 """Every path, and what all answers have in common."""
 
-from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.registry import Collector
 
 from monitor.store import StoreUnavailable
@@ -29,6 +29,8 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "workflow-monitor",
 }
+_FOR_MACHINES: Final = ("/metrics", "/-/healthy", "/-/ready")
+"""Answered from the first moment on."""
 _MOST_OF_A_BODY = 4096
 """Bytes; no path reads one."""
 
@@ -47,7 +49,7 @@ def build(
     (None: the loop's), so that a large one does not hold the loop.
     """
     site = external_url.rstrip("/")
-    application = web.Application(middlewares=[_in_our_words], client_max_size=_MOST_OF_A_BODY)
+    application = web.Application(middlewares=[_in_our_words, _once_loaded(view)], client_max_size=_MOST_OF_A_BODY)
     application.on_response_prepare.append(_guard)
     for part in (
         Probes(view, registry, admin_token=admin_token, executor=executor),
@@ -64,10 +66,20 @@ async def _guard(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
 
 
+def _once_loaded(view: View) -> Middleware:
+    """Before the last known states are loaded there is nothing to show, which is not the same as no targets."""
+
+    @web.middleware
+    async def once_loaded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _FOR_MACHINES or view.loaded():
+            return await handler(request)
+        return refusal(503, f"the monitor is starting: {view.ready()}")
+
+    return once_loaded
+
+
 @web.middleware
-async def _in_our_words(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _in_our_words(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What went wrong, as JSON."""
     try:
         return await handler(request)

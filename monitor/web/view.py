@@ -17,6 +17,10 @@ class View(Protocol):
         """Whether each loop turns."""
         ...
 
+    def loaded(self) -> bool:
+        """Whether there is anything to show yet: False while the daemon starts."""
+        ...
+
     def ready(self) -> str | None:
         """Why it is not ready, for people; None: it is."""
         ...

@@ -188,13 +188,14 @@ class Station:
         (self.folder / "watchlist.yaml").write_text(watchlist(*targets))
 
     @contextlib.asynccontextmanager
-    async def run(self) -> AsyncIterator["Daemon"]:
-        """The daemon, as soon as it is ready."""
+    async def run(self, *, until_ready: bool = True) -> AsyncIterator["Daemon"]:
+        """The daemon, as soon as it is ready; or as soon as it answers."""
         async with process("run", "--config", str(self.config)) as running, aiohttp.ClientSession() as session:
             await eventually(lambda: running.lines("serving") or not running.lives, "the start")
             assert running.lives, running.stderr
             daemon = Daemon(running, session, running.lines("serving")[0]["address"])
-            await eventually(daemon.ready, "readiness")
+            if until_ready:
+                await eventually(daemon.ready, "readiness")
             yield daemon
 
 

@@ -14,7 +14,7 @@ import pytest
 from monitor.sim import plots
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.stage import role, scene
-from tests.crash.running import Daemon, Station, command, eventually, station, throughout, watchlist
+from tests.crash.running import Daemon, Station, command, eventually, process, station, throughout, watchlist
 
 FAULT_AT = 100.0
 _RETRY_AFTER = 5.0
@@ -271,15 +271,79 @@ async def test_sigterm_ends_it_while_the_disk_is_full_and_the_next_start_tells_w
         await eventually(lambda: _types(here.heard) == ["workflow.step_failed", "workflow.terminated"], "the delivery")
 
 
-async def test_a_start_on_a_full_disk_is_told_in_one_line(here: Station, small_disk: Path) -> None:
+async def test_a_start_on_a_full_disk_waits_says_why_and_goes_on_by_itself(here: Station, small_disk: Path) -> None:
+    disk = SmallDisk(small_disk)
+    disk.fill()
+    here.settings["store"] = {"url": f"sqlite:///{small_disk}/monitor.db"}
+    here.write()
+    async with here.run(until_ready=False) as daemon:
+        await eventually(lambda: daemon.running.lines("store.unavailable"), "the word about the disk")
+        status, said = await daemon.get("/-/ready")
+        assert (status, "full" in said) == (503, True)
+        assert await daemon.healthy()
+        assert (await daemon.get("/api/v1/targets"))[0] == 503, "nothing known is not the same as no targets"
+        disk.free()
+        await eventually(daemon.ready, "readiness")
+        await eventually(lambda: here.asked > 0, "polling")
+
+
+async def test_a_stop_ends_a_start_that_waits(here: Station, small_disk: Path) -> None:
     SmallDisk(small_disk).fill()
     here.settings["store"] = {"url": f"sqlite:///{small_disk}/monitor.db"}
     here.write()
-    ended = await command("run", "--config", str(here.config))
-    assert ended.code == 1
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("workflow-monitor: store.url: ")
-    assert "full" in line
+    async with here.run(until_ready=False) as daemon:
+        await eventually(lambda: daemon.running.lines("store.unavailable"), "the word about the disk")
+        daemon.running.signal(signal.SIGTERM)
+        assert (await daemon.running.ended()).code == 0
+
+
+# --- one daemon per database --------------------------------------------------------------------------------
+
+
+async def test_a_second_daemon_on_one_database_ends_at_once_and_names_the_first(here: Station) -> None:
+    here.write()
+    async with here.run() as daemon:
+        asked = here.asked
+        second = await command("run", "--config", str(here.config))
+        assert second.code == 2
+        (line,) = second.stderr.splitlines()
+        assert f"pid {daemon.running.pid} on " in line
+        assert "store.url" in line
+        assert await daemon.ready()
+        await eventually(lambda: here.asked > asked, "the first one's polls")
+
+
+async def test_a_crash_leaves_the_database_to_the_next_daemon_at_once(here: Station) -> None:
+    here.write()
+    async with here.run() as daemon:
+        daemon.running.signal(signal.SIGKILL)
+        await daemon.running.ended()
+    async with here.run() as daemon:
+        assert await daemon.ready()
+
+
+async def test_the_database_is_readable_to_its_user_alone(here: Station) -> None:
+    here.write()
+    async with here.run():
+        found = {file.name: file.stat().st_mode & 0o777 for file in here.folder.glob("monitor.db*")}
+    assert set(found) >= {"monitor.db", "monitor.db-wal", "monitor.db-shm", "monitor.db.lock"}
+    assert set(found.values()) == {0o600}
+
+
+# --- SIGHUP before anything is ready ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [1, 2], ids=["while it imports", "while it starts"])
+async def test_a_hangup_during_the_start_ends_nothing(here: Station, line: int) -> None:
+    here.write()
+    async with process("run", "--config", str(here.config), environ={"PYTHONVERBOSE": "1"}) as running:
+        # The interpreter says each import: the first one after the entry point, and the last one before the daemon.
+        named = {1: "import 'argparse'", 2: "import 'monitor.app.daemon'"}[line]
+        await eventually(lambda: named in running.stderr, "the import")
+        running.signal(signal.SIGHUP)
+        await eventually(lambda: running.lines("serving"), "the start")
+        running.signal(signal.SIGTERM)
+        assert (await running.ended()).code == 0
 
 
 @pytest.fixture

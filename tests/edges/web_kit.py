@@ -113,6 +113,7 @@ class Daemon:
         self.outbox: list[StoredDelivery] = []
         self.health: dict[str, LoopHealth] = {"poll acme": LoopHealth(turns=True, idle=0.5)}
         self.reason: str | None = None
+        self.starting: str | None = None
         self.errors: tuple[str, ...] = ()
         self.reloads: list[str] = []
         self.disk_fails = False
@@ -123,8 +124,11 @@ class Daemon:
     def loops(self) -> Mapping[str, LoopHealth]:
         return self.health
 
+    def loaded(self) -> bool:
+        return self.starting is None
+
     def ready(self) -> str | None:
-        return self.reason
+        return self.starting or self.reason
 
     def admin_token(self) -> str | None:
         if self.token_fails is not None:

@@ -24,7 +24,7 @@ def _store(url: str) -> Store:
 
 
 def test_the_migrations_arrive_at_the_tables_that_the_store_speaks_of(database_url: str) -> None:
-    writing = engine.connect(database_url, writing=True)
+    writing = engine.connect(database_url, writing=True, file=engine.database_file(database_url, writing=True))
     engine.migrate(writing)
     with writing.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -152,6 +152,7 @@ class House:
             notifier=lambda receiver, _ties: self.phones[receiver.name],
             writer=InlineExecutor,
             reader=InlineExecutor,
+            background=InlineExecutor,
             stdout=self.log,
             serve=False,
             watch_files=self.watch_files,
