@@ -25,7 +25,7 @@ format: $(VENV)/.dev ## let ruff write what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure what the README promises; prints figures
+bench: $(VENV)/.dev ## measure what the documents promise; prints figures
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/.dev ## write what the image installs, by hashes; ARGS=--upgrade for newer versions

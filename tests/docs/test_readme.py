@@ -1,0 +1,44 @@
+"""The README stays short and true, and every document's links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.cli import _parser
+from tests.docs.documents import DOCUMENTS, README, ROOT, anchors, links, text
+
+LONGEST = 200
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text(README).splitlines()) <= LONGEST
+
+
+def test_every_command_is_in_the_readme() -> None:
+    commands = re.findall(r"^    (\w+)", _parser().format_help(), re.MULTILINE)
+    assert {"run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill"} <= set(commands)
+    for command in commands:
+        assert f"| `workflow-monitor {command} " in text(README)
+
+
+def test_the_readme_names_no_command_that_is_not_there() -> None:
+    commands = set(re.findall(r"^    (\w+)", _parser().format_help(), re.MULTILINE))
+    assert set(re.findall(r"workflow-monitor (\w+) ", "\n".join(_code(README)))) <= commands
+
+
+def test_the_readme_leads_to_every_other_document() -> None:
+    assert set(DOCUMENTS) - {README} <= {file for file, _ in links(README)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_the_repository_leads_somewhere(document: Path) -> None:
+    for file, anchor in links(document):
+        assert file.exists(), file
+        assert not anchor or anchor in anchors(file), f"{file}#{anchor}"
+
+
+def _code(document: Path) -> list[str]:
+    """Inline code, and the lines of console blocks."""
+    found = re.findall(r"`([^`\n]+)`|^\$ (.+)$", text(document), re.MULTILINE)
+    return [inline or line for inline, line in found]
