@@ -3,7 +3,7 @@
 The definition is asked in the background, once for each of its versions, where a watched target has no configured limit
 for every step. What the API does not know is asked for again after an hour, where a target still wants it; where there
 is no answer, later and later. What was learned is counted with every poll that sees a step finished, and written about
-once a minute.
+once a minute; the first limit of a step holds from when it is written, or a crash would take it back.
 """
 
 import asyncio
@@ -59,17 +59,20 @@ class Shelf(Protocol):
 class _Entry:
     """What is known of one version."""
 
-    __slots__ = ("counts", "declared", "learned", "limits")
+    __slots__ = ("counts", "declared", "learned", "limits", "unproven")
 
     def __init__(self, slack: float) -> None:
         self.declared: Declared | None = None
         """None: not known yet."""
         self.counts: dict[str, Counts] = {}
         self.learned: dict[str, float] = {}
+        self.unproven: set[str] = set()
+        """Steps whose first limit is not written yet."""
         self.limits = Limits(slack=slack)
 
     def renew(self, slack: float) -> None:
-        self.limits = Limits(declared=self.declared or {}, learned=dict(self.learned), slack=slack)
+        learned = {step: limit for step, limit in self.learned.items() if step not in self.unproven}
+        self.limits = Limits(declared=self.declared or {}, learned=learned, slack=slack)
 
     def learn(self, step: str) -> bool:
         """Whether the limit that is learned for the step is another one now."""
@@ -124,6 +127,7 @@ class Allowances:
         self._entries: dict[Edition, _Entry] = {}
         self._questions: dict[Definition, _Question] = {}
         self._unwritten: dict[tuple[Edition, str], None] = {}
+        self._write_soon = asyncio.Event()
         self._queues: dict[str, list[tuple[float, Definition]]] = {}
         """Per account, when which definition may be asked; a heap that holds each one at most once."""
         self._asking: dict[str, asyncio.Event] = {}
@@ -190,7 +194,13 @@ class Allowances:
                 continue
             entry.counts[step] = counted(entry.counts.get(step, ()), (seconds,))
             self._unwritten[edition, step] = None
-            news |= entry.learn(step)
+            if not entry.learn(step):
+                continue
+            if step in entry.limits.learned:
+                news = True
+            elif step in entry.learned:
+                entry.unproven.add(step)
+                self._write_soon.set()
         if news:
             entry.renew(self._slack)
             self._changed(edition, False)
@@ -211,9 +221,9 @@ class Allowances:
                 self._begin(account)
             while True:
                 beat()
-                await asyncio.sleep(_TURN)
+                await _first(self._write_soon.wait(), _TURN)
                 self.slacken()
-                if loop.time() >= write_at:
+                if loop.time() >= write_at or self._write_soon.is_set():
                     write_at = loop.time() + _WRITE_EVERY
                     await beating(self.write(), beat)
 
@@ -221,12 +231,24 @@ class Allowances:
         """Write the counts that changed; where the store cannot be used, they wait for the next time."""
         some = list(self._unwritten)
         self._unwritten.clear()
+        self._write_soon.clear()
         try:
             await self._shelf.experience(
                 [Experience(edition, step, self._entries[edition].counts[step]) for edition, step in some]
             )
         except StoreUnavailable:
             self._unwritten.update(dict.fromkeys(some))
+        else:
+            self._prove(some)
+
+    def _prove(self, written: Sequence[tuple[Edition, str]]) -> None:
+        """Let the first limits that are written hold."""
+        for edition, step in written:
+            entry = self._entries[edition]
+            if step in entry.unproven:
+                entry.unproven.discard(step)
+                entry.renew(self._slack)
+                self._changed(edition, False)
 
     def _ask_soon(self, about: Definition, question: _Question) -> None:
         account = about.account

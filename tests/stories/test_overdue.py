@@ -204,6 +204,23 @@ async def test_a_templated_limit_is_learned_from_past_executions(tmp_path: Path)
     assert (told["type"], told["data"]["reason"]) == ("workflow.step_overdue", "learned")
 
 
+async def test_a_limit_that_somebody_was_told_by_survives_a_crash_right_after_it_was_learned(tmp_path: Path) -> None:
+    waits = tuple(
+        StepRun("wait_for_reply", 20.0 * n + 1, 20.0 * n + 19, StepStatus.WAITING_FOR_EVENT) for n in range(51)
+    )
+    stuck = Script(runs=(StepRun("wait_for_reply", 1.0, busy=StepStatus.WAITING_FOR_EVENT),))
+    house = house_of(tmp_path, stuck, Script(runs=waits), definition="two-way-survey")
+    house.settings["polling"] = {"interval": "10s"}
+    async with house:
+        await house.when(house.told, within=2000.0)
+        assert types(house.told()) == OVERDUE
+        assert 990.0 < house.t < 1030.0, "at the fiftieth execution"
+        await house.crash()
+        await house.start()
+        await house.until(house.t + 600.0)
+        assert first_types(house) == OVERDUE
+
+
 # --- once -----------------------------------------------------------------------------------------------------
 
 
