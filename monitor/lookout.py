@@ -1,6 +1,7 @@
 """Whether an account answers at all: says once that it went blind, and once that it is sighted again.
 
-Also the only writer of the account's row, and so the one that makes a `Retry-After` survive a restart.
+Also the only writer of the account's row, and so the one that makes a `Retry-After`, and the rate that is learned from
+it, survive a restart.
 """
 
 import asyncio
@@ -113,7 +114,12 @@ class Lookout:
         clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
         self._reach = attended(self._reach, clock, asks=asks, shut=gate.shut)
         verdict = judge(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
-        state = msgspec.structs.replace(verdict.state, closed_until=gate.closed_until, closed_for=gate.closed_for)
+        state = msgspec.structs.replace(
+            verdict.state,
+            closed_until=gate.closed_until,
+            closed_for=gate.closed_for,
+            learned_rate=gate.learned_rate,
+        )
         if state != self.state:
             await self._commit(state, verdict.events)
             return 0.0

@@ -87,6 +87,7 @@ class Members:
             report=self._lane_changed,
             closed_until=state.closed_until,
             closed_for=state.closed_for,
+            learned_rate=state.learned_rate,
         )
         self.credentials[name], self.gates[name] = credential, gate
         lookout = Lookout(

@@ -69,10 +69,17 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
     """Why it is as it is: the last thing that changed it."""
 
     @classmethod
-    def started(cls, limits: LaneLimits, now: float, permits: int = 0) -> Self:
-        """A new lane holds nothing: another process may have spent all until a moment ago."""
-        rate = float(limits.requests_per_second)
-        return cls(limits, Bucket.holding(permits, rate, limits.burst, now), rate)
+    def started(cls, limits: LaneLimits, now: float, permits: int = 0, learned_rate: float | None = None) -> Self:
+        """A new lane holds nothing: another process may have spent all until a moment ago.
+
+        `learned_rate`: what that process had learned, in requests per second; None: nothing.
+        """
+        ceiling = float(limits.requests_per_second)
+        lane = cls(limits, Bucket.holding(permits, ceiling, limits.burst, now), ceiling)
+        if learned_rate is None or learned_rate >= ceiling:
+            return lane
+        rate = max(learned_rate, ceiling * FLOOR)
+        return msgspec.structs.replace(lane, rate=rate, bucket=lane._bucket(now, rate))
 
     @property
     def at_ceiling(self) -> bool:

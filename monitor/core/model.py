@@ -345,6 +345,8 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`Retry-After` holds the lane shut until then, also across a restart."""
     closed_for: float | None = None
     """Seconds that `closed_until` was ahead when it was set: no clock that is set back makes it more."""
+    learned_rate: float | None = None
+    """Requests per second that a 429 has left, to within a tenth of the ceiling; None: the ceiling."""
     revision: int = 0
 
 

@@ -50,12 +50,14 @@ class Gate:
         report: Callable[[LaneRecord], None],
         closed_until: datetime | None = None,
         closed_for: float | None = None,
+        learned_rate: float | None = None,
         permits: int = 0,
     ) -> None:
         """`jitter` gives numbers in [0, 1). A `closed_until` still to come closes the lane as a 429 would have.
 
         But for no longer than `closed_for`, the seconds that were asked for when it was set: the clock may have been
-        set back since. `permits`: what the lane holds at its start; nothing is what no restart can spend twice.
+        set back since. `learned_rate`: requests per second, as of the last process. `permits`: what the lane holds at
+        its start; nothing is what no restart can spend twice.
 
         Must be made inside the running loop, whose clock it goes by.
         """
@@ -74,12 +76,13 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
         time = self._time()
-        self._lane = Lane.started(limits, time, permits)
+        self._lane = Lane.started(limits, time, permits, learned_rate)
         self._told_rate = self._lane.rate
         self._told_until: datetime | None = None
         if closed_until is not None and (remaining := (closed_until - now()).total_seconds()) > 0:
             seconds = remaining if closed_for is None else min(remaining, closed_for)
-            self._lane = self._lane.slowed(time).closed(time, seconds, "closed by Retry-After before the start")
+            lane = self._lane.slowed(time) if learned_rate is None else self._lane
+            self._lane = lane.closed(time, seconds, "closed by Retry-After before the start")
             self._note(seconds)
             self._tell()
 
@@ -96,6 +99,11 @@ class Gate:
     def requests_per_second(self) -> float:
         """The rate that is usable now: the ceiling, or less after a 429."""
         return self._lane.rate
+
+    @property
+    def learned_rate(self) -> float | None:
+        """The rate as it was told last, for the store; None: the ceiling."""
+        return self._told_rate if self._told_rate < self._lane.limits.requests_per_second else None
 
     def wait(self) -> float:
         """Seconds until a poll could get a permit; 0.0: now; inf: not before those in the queue."""

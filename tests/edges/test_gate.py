@@ -39,6 +39,7 @@ def gate(
     told: list[LaneRecord] | None = None,
     closed_until: datetime | None = None,
     closed_for: float | None = None,
+    learned_rate: float | None = None,
     permits: int = 1,
 ) -> Gate:
     report: Callable[[LaneRecord], None] = (lambda _: None) if told is None else told.append
@@ -51,6 +52,7 @@ def gate(
         report=report,
         closed_until=closed_until,
         closed_for=closed_for,
+        learned_rate=learned_rate,
         permits=permits,
     )
 
@@ -336,6 +338,25 @@ async def test_a_gate_says_for_how_long_it_was_closed() -> None:
     assert (gate_.open, gate_.shut) == (False, False), "its probe may go, and nobody sends one"
     gate_.answered(taken(gate_), Outcome.OK, None)
     assert (gate_.closed_for, gate_.closed_until) == (None, None)
+
+
+async def test_a_rate_that_was_learned_holds_across_a_restart() -> None:
+    before = gate()
+    await throttled(before, 2.0)
+    assert before.learned_rate == before.requests_per_second == 5
+    after = gate(learned_rate=before.learned_rate, closed_until=before.closed_until, closed_for=before.closed_for)
+    assert (after.open, after.requests_per_second, after.learned_rate) == (False, 5, 5), "the same 429 halves it once"
+    later = gate(learned_rate=before.learned_rate)
+    assert (later.open, later.requests_per_second) == (True, 5)
+
+
+@pytest.mark.parametrize(
+    ("learned", "rate"), [(None, 10), (5.0, 5), (20.0, 10), (0.0, 0.1)], ids=["nothing", "less", "more", "too little"]
+)
+async def test_a_rate_that_was_learned_under_other_limits_is_cut_to_these(learned: float | None, rate: float) -> None:
+    made = gate(learned_rate=learned)
+    assert made.requests_per_second == rate
+    assert made.learned_rate == (None if rate == 10 else rate)
 
 
 async def test_a_closing_that_ends_soon_after_a_restart_holds_until_then() -> None:

@@ -269,6 +269,7 @@ async def test_how_long_a_lane_was_shut_for_is_stored_with_until_when(tmp_path: 
         assert stored is not None
         assert stored.closed_for == pytest.approx(60.0, abs=1e-3)
         assert stored.closed_until == tower.gate.closed_until
+        assert stored.learned_rate == 5
 
 
 # --- errors of ours ---
