@@ -11,7 +11,7 @@ from monitor.poller import PollerConfig
 from monitor.scheduler import AccountConfig
 from monitor.settings import Account, Api, SecretSource, Settings
 from monitor.upstream.client import ClientConfig
-from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
+from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential, in_a_thread
 from monitor.upstream.transport import AiohttpTransport, Transport
 
 USER_AGENT = f"workflow-monitor/{__version__}"
@@ -67,7 +67,7 @@ def round_of(account: Account, settings: Settings) -> AccountConfig:
 def credential(secret: SecretSource) -> Credential:
     """Raises CredentialError where there is no usable key. Blocking where it is a file."""
     if secret.file is not None:
-        return FileCredential(secret.file)
+        return FileCredential(secret.file, aside=in_a_thread)
     return LiteralCredential(secret.value or "", f"variable {secret.env}")
 
 

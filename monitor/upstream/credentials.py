@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,18 @@ class LiteralCredential:
         return f"{type(self).__name__}({self._source})"
 
 
+def in_a_thread(look: Callable[[], None]) -> None:
+    """For a look at a file that may take for ever, as on a network's disk that is away; no process waits for it."""
+    try:
+        threading.Thread(target=look, name="key", daemon=True).start()
+    except RuntimeError:  # no thread is to be had
+        look()
+
+
+def _here(look: Callable[[], None]) -> None:
+    look()
+
+
 class FileCredential:
     """A key from a file, read again when the file changes, as a mounted secret does when it is rotated.
 
@@ -58,25 +71,52 @@ class FileCredential:
     and the log, once, when it begins and when it ends.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Reads the file; raises CredentialError. `clock` gives seconds."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        aside: Callable[[Callable[[], None]], None] = _here,
+    ) -> None:
+        """Reads the file (CredentialError). `clock` gives seconds. `aside` does the later looks, one at a time."""
         self._path = path
         self._clock = clock
+        self._aside = aside
+        self._looking = threading.Lock()
         self.trouble: str | None = None
         """Why the last key is still in use although the file changed; None where all is well."""
         self._mark, self._secret = self._read()
         self._checked_at = clock()
 
     def bearer(self) -> str:
-        """Looks at the file at most once a second."""
+        """Has the file looked at, at most once a second."""
         now = self._clock()
         if now - self._checked_at >= _CHECK_EVERY:
             self._checked_at = now
-            if self.trouble is not None or self._marked() != self._mark:
-                self.refresh()
+            self._look(self._take_over_changes)
         return self._secret
 
     def refresh(self) -> None:
+        self._look(self._take_over)
+
+    def _look(self, take_over: Callable[[], None]) -> None:
+        """Unless a look is under way, which hangs for as long as the disk does."""
+        if not self._looking.acquire(blocking=False):
+            return
+
+        def look() -> None:
+            try:
+                take_over()
+            finally:
+                self._looking.release()
+
+        self._aside(look)
+
+    def _take_over_changes(self) -> None:
+        if self.trouble is not None or self._marked() != self._mark:
+            self._take_over()
+
+    def _take_over(self) -> None:
         try:
             self._mark, self._secret = self._read()
         except CredentialError as error:

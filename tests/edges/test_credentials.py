@@ -2,12 +2,13 @@
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from monitor.upstream.credentials import CredentialError, FileCredential, LiteralCredential
+from monitor.upstream.credentials import CredentialError, FileCredential, LiteralCredential, in_a_thread
 
 SECRET = "s3cr3t.of-the_account+/="
 
@@ -151,6 +152,21 @@ def test_the_last_key_stays_in_use_while_its_file_cannot_be_used_and_that_is_sai
     assert credential.trouble is None
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert not [text for text in (SECRET, "another") if text in caplog.text + repr(credential)]
+
+
+def test_a_disk_that_hangs_holds_up_nobody_who_asks_for_the_key(key: Path, clock: Clock) -> None:
+    credential = FileCredential(key, clock=clock, aside=in_a_thread)
+    key.unlink()
+    os.mkfifo(key)  # who opens it waits for a writer
+    for seconds in (1.0, 2.0, 3.0):
+        clock.seconds = seconds
+        assert credential.bearer() == SECRET
+    credential.refresh()
+    [look] = [thread for thread in threading.enumerate() if thread.name == "key"]
+    with key.open("wb") as writer:  # the disk is back
+        writer.write(b"another")
+    look.join(10.0)
+    assert credential.bearer() == "another"
 
 
 def test_no_key_shows_in_a_repr(key: Path) -> None:
