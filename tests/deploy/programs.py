@@ -71,12 +71,12 @@ class Prometheus:
 
 
 @contextlib.asynccontextmanager
-async def prometheus(config: Path) -> AsyncIterator[Prometheus]:
+async def prometheus(config: Path, *flags: str) -> AsyncIterator[Prometheus]:
     address = f"127.0.0.1:{free_port()}"
     storage = f"--storage.tsdb.path={config.parent / 'tsdb'}"
     # What fires before Alertmanager is discovered is sent again soon.
     again = "--rules.alert.resend-delay=1s"
-    arguments = (f"--config.file={config}", f"--web.listen-address={address}", storage, again)
+    arguments = (f"--config.file={config}", f"--web.listen-address={address}", storage, again, *flags)
     async with _running("prometheus", *arguments, ready=f"http://{address}/-/ready") as session:
         yield Prometheus(f"http://{address}", session)
 

@@ -11,11 +11,12 @@ from monitor.sim.stage import ACME, role, scene
 from tests.crash.running import Station, eventually, station
 from tests.deploy.pager import Pager, pager, quick_alertmanager, quick_prometheus
 from tests.deploy.programs import Prometheus, alertmanager, free_port, program, prometheus
+from tests.deploy.shipped import PROMETHEUS, tree
 
 _ENDED, _CUT, _MENDED = 20.0, 110.0, 300.0
 """World times: everything that ends has ended; nobody answers; somebody answers again."""
 _SOON = 45.0
-_RUNBOOK = "https://wiki.example/workflow-monitor/RUNBOOK.md#"
+_RUNBOOK = f"{tree(PROMETHEUS / 'prometheus.yml')['global']['external_labels']['runbook_base']}/RUNBOOK.md#"
 
 
 def _bad_day() -> Scenario:

@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from monitor import __version__
 from monitor.sim.scenario import watched
 from monitor.sim.scenarios import SCENARIOS
-from tests.deploy.programs import said
-from tests.deploy.shipped import DEPLOY, PROMETHEUS, tree
+from tests.deploy.programs import prometheus, said
+from tests.deploy.shipped import DEPLOY, PROMETHEUS, RUNBOOK, tree
 
 COMPOSE = DEPLOY / "compose"
 FILE = tree(COMPOSE / "compose.yaml")
@@ -77,9 +78,24 @@ def _aliases(service: dict[str, Any]) -> list[str]:
     return aliases
 
 
+async def test_the_runbook_is_where_the_links_of_the_rules_begin(tmp_path: Path) -> None:
+    base = tree(PROMETHEUS / "prometheus.yml")["global"]["external_labels"]["runbook_base"]
+    address, _, path = base.rpartition("/")
+    assert f"127.0.0.1:{address.rpartition(':')[2]}:9090" in SERVICES["prometheus"]["ports"]
+    [folder] = [flag.partition("=")[2] for flag in SERVICES["prometheus"]["command"] if "user-assets" in flag]
+    assert ("../RUNBOOK.md", f"{folder}/RUNBOOK.md", "ro") in _mounts(SERVICES["prometheus"])
+    (tmp_path / "prometheus.yml").write_text("{}\n")
+    async with (
+        prometheus(tmp_path / "prometheus.yml", f"--web.user-assets={RUNBOOK.parent}") as running,
+        aiohttp.ClientSession() as session,
+        session.get(f"{running.address}/{path}/RUNBOOK.md") as answer,
+    ):
+        assert await answer.text() == RUNBOOK.read_text("utf-8")
+
+
 def test_prometheus_and_grafana_find_one_another() -> None:
-    prometheus = tree(PROMETHEUS / "prometheus.yml")
-    [alertmanager] = prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    settings = tree(PROMETHEUS / "prometheus.yml")
+    [alertmanager] = settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
     assert alertmanager.partition(":")[0] in SERVICES
     [source] = tree(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")["datasources"]
     environment = SERVICES["grafana"]["environment"]

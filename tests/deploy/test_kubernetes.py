@@ -22,6 +22,8 @@ MANIFESTS = sorted(path for folder in FOLDERS for path in folder.glob("*.yaml") 
 OF_THE_OPERATOR = "monitoring.coreos.com"
 PORT = 8808
 OLDEST, NEWEST = "1.29", "1.37"
+_CONFIGMAP = 1024 * 1024
+"""Bytes of all its data, at most."""
 
 
 @functools.cache
@@ -41,6 +43,14 @@ def container() -> Any:
 def _valid(resource: Any) -> None:
     for version in (OLDEST, NEWEST):
         kubernetes_validate.validate(resource, version, strict=True)
+
+
+@pytest.mark.parametrize(("targets", "fits"), [(8_500, True), (9_500, False)])
+def test_a_configmap_holds_some_nine_thousand_targets(targets: int, fits: bool) -> None:
+    written = (BASE / "settings" / "watchlist.yaml").read_text("utf-8")
+    example = re.sub(r"^# ", "", written.partition("# targets:\n")[2], flags=re.MULTILINE)
+    assert len(yaml.safe_load(example)) == 1
+    assert (len(example.encode()) * targets < _CONFIGMAP) == fits
 
 
 # --- schemas --------------------------------------------------------------------------------------------------

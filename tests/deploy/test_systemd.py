@@ -1,6 +1,7 @@
 """The unit: what systemd itself says of it."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,43 @@ def test_the_store_lies_in_the_folder_that_the_unit_makes() -> None:
     [state] = directive("StateDirectory")
     assert f"MONITOR_STORE__URL=sqlite:////var/lib/{state}/monitor.db" in directive("Environment")
     assert directive("WorkingDirectory") == [f"/var/lib/{state}"]
+
+
+async def _check(folder: Path, *arguments: str) -> tuple[int, str]:
+    """The shipped check of the settings in a folder, as root runs it before the first start."""
+    program = f"PROGRAM={Path(sys.executable).parent / 'workflow-monitor'}"
+    return await said("env", f"FOLDER={folder}", program, str(FOLDER / "check"), *arguments)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The folder of the settings as the instructions make it."""
+    for name in ("monitor.yaml", "watchlist.yaml"):
+        shutil.copy(FOLDER / name, tmp_path)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "acme").write_text("key\n", "utf-8")
+    return tmp_path
+
+
+async def test_the_settings_can_be_checked_before_the_first_start(installed: Path) -> None:
+    code, text = await _check(installed)
+    assert code == 0, text
+    assert _names(installed) == ["keys", "monitor.yaml", "watchlist.yaml"]
+
+
+async def test_the_check_says_which_key_is_missing_and_leaves_nothing_behind(installed: Path) -> None:
+    (installed / "keys" / "acme").unlink()
+    code, text = await _check(installed)
+    assert code == 2
+    assert "accounts[0].api_key_file" in text
+    assert _names(installed) == ["keys", "monitor.yaml", "watchlist.yaml"]
+
+
+def test_every_credential_is_kept_where_the_check_looks_for_it() -> None:
+    for credential in directive("LoadCredential"):
+        name, _, path = credential.partition(":")
+        assert path == f"/etc/workflow-monitor/keys/{name}"
