@@ -14,7 +14,7 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from monitor.core.backlog import Backlog, seconds_until
+from monitor.core.backlog import Backlog, needs_body, seconds_until
 from monitor.core.bucket import Bucket
 from monitor.core.commits import Delivery
 from monitor.core.pace import Pace
@@ -29,6 +29,8 @@ _MARKING = 1.0
 """Seconds that a subject waits for the mark of its last delivery before it goes on without."""
 _CLOSE_ENOUGH = 1e-6
 """Seconds; what may be sent so soon may be sent now, or a timer's rounding would wake the loop in vain."""
+_RECOUNT = 60.0
+"""Seconds between two looks at how much the store holds."""
 _UNMARKED = 1000
 """Deliveries of one receiver whose mark is under way; beyond that the receiver waits for the store."""
 
@@ -147,7 +149,10 @@ class Courier:
         self._sending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._counted = False
+        self._retrying = 0
+        self._unmarkable = 0
+        """Ended here, and pending in the store, which did not take the mark."""
+        self._recount_at = -math.inf
         self._oldest_stored: datetime | None = None
         self._failed_loads = 0
         self._load_at = -math.inf
@@ -168,6 +173,7 @@ class Courier:
     def offer(self, delivery: Delivery) -> None:
         delay = 0.0 if delivery.not_before is None else seconds_until(delivery.not_before, self._around.now())
         self.backlog.offer(delivery, _time(), delay)
+        self._make_way(delivery.subject)
         self._changed.set()
 
     def retry(self, delivery: Delivery) -> None:
@@ -204,11 +210,13 @@ class Courier:
 
     async def _load(self) -> None:
         """Take in a page of what is in the store only, where there is room for it."""
-        if not self.backlog.behind or _time() < self._load_at:
+        if _time() < self._load_at or not (self.backlog.behind or _time() >= self._recount_at):
             return
         try:
-            if not self._counted:
+            if _time() >= self._recount_at:
                 await self._count()
+            if not self.backlog.behind:
+                return
             page = await self._around.outbox.pending(self._receiver.name, *self.backlog.ask())
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
@@ -219,20 +227,31 @@ class Courier:
             self.backlog.loaded(page, _time(), self._around.now())
 
     async def _count(self) -> None:
+        """How much the store holds: at the start, and now and then, in case something was never offered here."""
         counts = await self._around.outbox.pending_counts()
         count, self._oldest_stored = counts.get(self._receiver.name, (0, None))
+        if self._recount_at > -math.inf and count > self.backlog.pending + len(self._tasks) + self._unmarkable:
+            self.backlog.reread()
         self.backlog.count(count)
-        self._counted = True
+        self._recount_at = _time() + _RECOUNT
 
     def _dispatch(self, sends: asyncio.TaskGroup) -> None:
-        while not self._stopping and self._wait_to_send() <= 0:
+        while not self._stopping and (fresh := self._next()) is not None:
             if self._bucket is not None:
                 self._bucket = self._bucket.spend(_time()) or self._bucket  # `_wait_to_send` saw that there is one
-            delivery = self.backlog.turns.take()
+            delivery = self.backlog.turns.take(fresh=fresh)
+            retry = delivery.attempts > 0
             self._sending += 1
-            task = sends.create_task(self._deliver(delivery, probe=self._wellness.began()))
+            self._retrying += retry
+            task = sends.create_task(self._deliver(delivery, probe=self._wellness.began(fresh=not retry)))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
+
+    def _next(self) -> bool | None:
+        """What may be sent now: True: only what was never tried; False: anything; None: nothing."""
+        if self._wait_to_send(fresh=False) <= 0:
+            return False
+        return True if self._wait_to_send(fresh=True) <= 0 else None
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -241,15 +260,23 @@ class Courier:
     def _wait(self) -> float:
         """Seconds until there is something to do, unless something changes before."""
         to_load = max(0.0, self._load_at - _time()) if self.backlog.behind else math.inf
-        return min(to_load, self._wait_to_send())
+        to_count = max(0.0, max(self._recount_at, self._load_at) - _time())
+        return min(to_load, to_count, self._wait_to_send(fresh=False), self._wait_to_send(fresh=True))
 
-    def _wait_to_send(self) -> float:
+    def _wait_to_send(self, *, fresh: bool) -> float:
+        """`fresh`: only what was never tried. What failed takes half of the places at most, so the rest has some."""
         if self._sending >= self._receiver.concurrency or len(self._tasks) >= _UNMARKED:
             return math.inf
+        if not fresh and self._retrying >= max(self._receiver.concurrency // 2, 1):
+            return math.inf
         now = _time()
-        wait = max(self._wellness.wait(now), self.backlog.turns.wait(now))
+        wait = max(self._wellness.wait(now, fresh=fresh), self.backlog.turns.wait(now, fresh=fresh))
         paced = 0.0 if self._bucket is None else self._bucket.wait(now)  # to the letter: it is the receiver's limit
         return max(wait if wait > _CLOSE_ENOUGH else 0.0, paced)
+
+    def _make_way(self, subject: str) -> None:
+        if not self._wellness.failed_probes:
+            self.backlog.turns.make_way(subject)
 
     async def _pause(self, seconds: float) -> None:
         """Until something changed, at most `seconds`."""
@@ -268,6 +295,7 @@ class Courier:
         """One try: send, tell, mark; then the subject's next turn."""
         verdict = await self._send(delivery)
         self._sending -= 1
+        self._retrying -= delivery.attempts > 0
         now = _time()
         if isinstance(verdict, Delivered) and not verdict.sent:
             self._wellness.passed(probe=probe)
@@ -283,16 +311,25 @@ class Courier:
         if retry_at is None:
             self.backlog.ended(delivery, _time(), dead=isinstance(verdict, Refused))
         else:
-            self.backlog.turns.again(msgspec.structs.replace(delivery, attempts=delivery.attempts + 1), retry_at)
+            self.backlog.again(msgspec.structs.replace(delivery, attempts=delivery.attempts + 1), retry_at)
+            self._make_way(delivery.subject)
         self._changed.set()
         await mark
 
     async def _send(self, delivery: Delivery) -> Verdict:
         try:
-            return await self._receiver.notifier.send(delivery)
+            whole = await self._with_body(delivery) if needs_body(delivery) else delivery
+            if whole is None:
+                return Delivered("it is not pending any more", sent=False)
+            return await self._receiver.notifier.send(whole)
         except Exception as error:  # noqa: BLE001 - our own error in one delivery must not hold up the others
             self._around.fault(self.loop_name, error)
             return Again(f"an error of the monitor's own: {type(error).__name__}")
+
+    async def _with_body(self, delivery: Delivery) -> Delivery | None:
+        """As the store has it; None if it is not pending there any more."""
+        found = await self._around.outbox.pending(delivery.receiver, delivery.seq - 1, 1)
+        return next((one for one in found if one.seq == delivery.seq), None)
 
     def _retry_at(self, delivery: Delivery, verdict: Verdict, now: float) -> float | None:
         """When it has its turn again; None where it has ended."""
@@ -333,8 +370,9 @@ class Courier:
         try:
             await self._around.ledger.mark(mark)
         except StoreUnavailable:
-            return  # it was closed; after the next start the receiver gets a twin
+            self._unmarkable += 1  # it was closed; after the next start the receiver gets a twin
         except Exception as error:  # noqa: BLE001 - one mark that fails must not hold up the others
+            self._unmarkable += 1
             self._around.fault(self.loop_name, error)
 
 

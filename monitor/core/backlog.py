@@ -6,7 +6,8 @@ right after a commit, and `loaded`, a page of the store. While the store may hol
 are left in the store, too, and come with a later page. A third door is for those that were given up: `revived`.
 
 What is urgent goes first among those in memory only: beyond the window, the store is read in the order of `seq`, and a
-critical delivery waits there until half of the window has ended.
+critical delivery waits there until half of the window has ended. What failed, and what waits behind it, does not count:
+the store is read past it. So that it may be much, its bodies are left in the store beyond half of the window.
 """
 
 import math
@@ -14,7 +15,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from monitor.core.commits import Delivery
+import msgspec
+
+from monitor.core.commits import About, Delivery
 from monitor.core.retry import LONGEST, LONGEST_ASKED
 from monitor.core.turns import Turns
 
@@ -22,11 +25,16 @@ _FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)
 """A next try that is further away was written by a clock that has been set back since."""
 
 
+_MOST_STUCK = 20
+"""Windows: so many deliveries in all are held in memory, most of them without their bodies; the rest waits."""
+
+
 class Backlog:
     def __init__(self, window: int, page: int = 500, *, urgent_first: bool = False) -> None:
-        """At most about `window` deliveries are held in memory, and `page` are asked for at a time."""
+        """At most about `window` deliveries that have not failed are in memory; `page` are asked for at a time."""
         self.turns = Turns(urgent_first=urgent_first)
         self._window = window
+        self._most = window * _MOST_STUCK
         self._page = min(page, window)
         self._newest = 0
         """Seq of the newest delivery that was in memory; the store is read from there on."""
@@ -75,7 +83,7 @@ class Backlog:
     @property
     def behind(self) -> bool:
         """Whether a page of the store should be read."""
-        return not self._complete and len(self.turns) <= self._window // 2
+        return not self._complete and self._eligible <= self._window // 2 and len(self.turns) < self._most
 
     def ask(self) -> tuple[int, int]:
         """The next page to read from the store, as (after_seq, limit)."""
@@ -95,6 +103,15 @@ class Backlog:
         self._complete = len(page) < self._page and not self._left_out
         self._beyond = 0 if self._complete else max(0, self._beyond - len(new))
 
+    def again(self, delivery: Delivery, ready_at: float) -> None:
+        """It failed, and has its turn again at `ready_at`."""
+        self.turns.again(bodiless(delivery) if self._crowded else delivery, ready_at)
+
+    def reread(self) -> None:
+        """The store holds what is not here: read it again from its beginning; what is known is passed over."""
+        self._oldest_revived = 0
+        self._complete = False
+
     def ended(self, delivery: Delivery, now: float = 0.0, *, dead: bool = False) -> None:
         """Delivered, or given up: `dead`."""
         self.turns.ended(delivery)
@@ -107,7 +124,16 @@ class Backlog:
 
     @property
     def _has_room(self) -> bool:
-        return self._complete and len(self.turns) < self._window
+        return self._complete and self._eligible < self._window and len(self.turns) < self._most
+
+    @property
+    def _eligible(self) -> int:
+        return len(self.turns) - self.turns.stuck
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether so much has failed that its bodies stay in the store."""
+        return self.turns.stuck > self._window // 2
 
     def _leave_out(self) -> None:
         """The store has it, and a later page brings it."""
@@ -119,8 +145,20 @@ class Backlog:
         return delivery.seq in self.turns or delivery.seq in self._ended
 
     def _take_in(self, delivery: Delivery, ready_at: float) -> None:
+        if self._crowded and (delivery.attempts or self.turns.is_stuck(delivery.subject)):
+            delivery = bodiless(delivery)
         self.turns.add(delivery, ready_at)
         self._newest = max(self._newest, delivery.seq)
+
+
+def bodiless(delivery: Delivery) -> Delivery:
+    """As it waits for a far try: what is sent is read from the store again. See `needs_body`."""
+    return msgspec.structs.replace(delivery, body=b"") if delivery.about is About.EVENT else delivery
+
+
+def needs_body(delivery: Delivery) -> bool:
+    """Whether its body was left in the store."""
+    return delivery.about is About.EVENT and not delivery.body
 
 
 def seconds_until(not_before: datetime | None, moment: datetime) -> float:

@@ -1,19 +1,27 @@
 """Whose turn it is among the pending deliveries of one receiver: a subject's own in order, the rest by readiness.
 
-A subject has at most one delivery under way; its next one waits until that one has ended. What waits for another try
-holds up its own subject only. With `urgent_first`, of those that are ready the most severe has its turn first, and of
-these the oldest; a subject is as severe as the first of its deliveries. Every operation is O(log n), amortised. Times
-are seconds on the loop's clock.
+A subject has at most one delivery under way; its next one waits until that one has ended. What failed and waits for
+another try holds up its own subject only, and waits apart from what was never tried, so that thousands of the former
+never stand before one of the latter. If something more severe stands behind what has failed several times, it may
+overtake: see `make_way`.
+
+With `urgent_first`, of those that are ready the most severe has its turn first, and of these the oldest; a subject is
+as severe as the first of its deliveries. Every operation is O(log n), amortised. Times are seconds on the loop's clock.
 """
 
 import heapq
 import math
-from collections import deque
-from typing import NamedTuple
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
 from monitor.core.commits import Delivery
+from monitor.core.model import Severity
+
+PATIENCE: Final = 3
+"""Failed tries of a subject's first delivery after which something more severe may overtake it."""
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -28,15 +36,60 @@ class _Turn(NamedTuple):
     subject: str
 
 
+class _Line:
+    """The first deliveries of subjects, in the order of their turns. One that lost its place is dropped when met."""
+
+    def __init__(self, severity_of: Callable[[_Turn], Severity | None], *, urgent_first: bool) -> None:
+        """`severity_of`: of a turn that still stands; None for one that does not."""
+        self._severity_of = severity_of
+        self._urgent_first = urgent_first
+        self._heap: list[_Turn] = []
+        self._ready: list[_Turn] = []
+        """Those that are ready, the most urgent one first. Empty without `urgent_first`."""
+
+    def push(self, turn: _Turn) -> None:
+        heapq.heappush(self._heap, turn)
+
+    def wait(self, now: float) -> float:
+        """Seconds until one is ready; infinite if there is none."""
+        if self._urgent_first:
+            self._sort_out(now)
+            if self._top(self._ready) is not None:
+                return 0.0
+        head = self._top(self._heap)
+        return math.inf if head is None else max(0.0, head.key - now)
+
+    def head(self) -> _Turn | None:
+        """The next turn, as of the last `wait`; of those that are ready, if any is."""
+        return self._top(self._ready) or self._top(self._heap)
+
+    def pop(self) -> _Turn:
+        return heapq.heappop(self._ready if self._top(self._ready) is not None else self._heap)
+
+    def _sort_out(self, now: float) -> None:
+        """Those that have become ready line up by urgency; each does so once."""
+        while self._heap and self._heap[0].key <= now:
+            turn = heapq.heappop(self._heap)
+            if (severity := self._severity_of(turn)) is not None:
+                heapq.heappush(self._ready, _Turn(-severity.rank, turn.seq, turn.subject))
+
+    def _top(self, heap: list[_Turn]) -> _Turn | None:
+        while heap and self._severity_of(heap[0]) is None:
+            heapq.heappop(heap)
+        return heap[0] if heap else None
+
+
 class Turns:
     def __init__(self, *, urgent_first: bool = False) -> None:
-        self._urgent_first = urgent_first
+        self.oldest: Delivery | None = None
+        """The first of all that are pending; an attribute, so that a scrape's thread may read it at any moment."""
+        self.stuck = 0
+        """Deliveries of subjects whose first one has failed, itself among them."""
         self._queues: dict[str, deque[_Entry]] = {}
-        self._heap: list[_Turn] = []
-        """One entry for the head of each subject that has nothing under way, unless that is in `_ready`."""
-        self._ready: list[_Turn] = []
-        """Heads that are ready, the most urgent one first. Empty without `urgent_first`."""
-        self._pending: dict[int, Delivery] = {}
+        self._under_way: set[str] = set()
+        self._fresh = _Line(self._severity_of, urgent_first=urgent_first)
+        self._failed = _Line(self._severity_of, urgent_first=urgent_first)
+        self._pending: OrderedDict[int, Delivery] = OrderedDict()
 
     def __len__(self) -> int:
         """Those under way included."""
@@ -45,39 +98,46 @@ class Turns:
     def __contains__(self, seq: int) -> bool:
         return seq in self._pending
 
-    @property
-    def oldest(self) -> Delivery | None:
-        return next(iter(self._pending.values()), None)
+    def is_stuck(self, subject: str) -> bool:
+        """Whether its first delivery has failed."""
+        queue = self._queues.get(subject)
+        return queue is not None and _has_failed(queue)
 
     def add(self, delivery: Delivery, ready_at: float) -> None:
         """Behind everything of its subject."""
         self._pending[delivery.seq] = delivery
+        self.oldest = self.oldest or delivery
         queue = self._queues.setdefault(delivery.subject, deque())
         queue.append(_Entry(delivery, ready_at))
+        self.stuck += _has_failed(queue)
         if len(queue) == 1:
             self._line_up(delivery.subject)
 
-    def wait(self, now: float) -> float:
-        """Seconds until one is ready; infinite where none waits."""
-        if self._urgent_first:
-            self._sort_out(now)
-        if self._ready:
-            return 0.0
-        return max(0.0, self._heap[0].key - now) if self._heap else math.inf
+    def wait(self, now: float, *, fresh: bool = False) -> float:
+        """Seconds until one is ready; infinite if none waits. `fresh`: of those that were never tried."""
+        return self._fresh.wait(now) if fresh else min(self._fresh.wait(now), self._failed.wait(now))
 
-    def take(self) -> Delivery:
+    def take(self, *, fresh: bool = False) -> Delivery:
         """The most urgent of those that were ready at the last `wait`, or the one that is ready the longest.
 
-        It is under way until `ended` or `again`.
+        It is under way until `ended` or `again`. `fresh`: of those that were never tried.
         """
-        return self._queues[heapq.heappop(self._ready or self._heap).subject][0].delivery
+        line = self._fresh if fresh else min(self._fresh, self._failed, key=lambda line: line.head() or _LAST)
+        subject = line.pop().subject
+        self._under_way.add(subject)
+        return self._queues[subject][0].delivery
 
     def ended(self, delivery: Delivery) -> None:
         """Delivered or dead; the next of its subject has its turn."""
         del self._pending[delivery.seq]
+        if self.oldest is not None and self.oldest.seq == delivery.seq:
+            self.oldest = next(iter(self._pending.values()), None)
+        self._under_way.discard(delivery.subject)
         queue = self._queues[delivery.subject]
+        self.stuck -= _stuck_in(queue)
         queue.popleft()
         if queue:
+            self.stuck += _stuck_in(queue)
             self._line_up(delivery.subject)
         else:
             del self._queues[delivery.subject]
@@ -85,17 +145,49 @@ class Turns:
     def again(self, delivery: Delivery, ready_at: float) -> None:
         """Not delivered: the same one (by now with more attempts) has its turn again at `ready_at`."""
         self._pending[delivery.seq] = delivery
-        head = self._queues[delivery.subject][0]
-        head.delivery, head.ready_at = delivery, ready_at
+        self._under_way.discard(delivery.subject)
+        queue = self._queues[delivery.subject]
+        self.stuck -= _stuck_in(queue)
+        queue[0] = _Entry(delivery, ready_at)
+        self.stuck += _stuck_in(queue)
         self._line_up(delivery.subject)
 
-    def _sort_out(self, now: float) -> None:
-        """Those that have become ready line up by urgency; each does so once."""
-        while self._heap and self._heap[0].key <= now:
-            _, seq, subject = heapq.heappop(self._heap)
-            severity = self._queues[subject][0].delivery.severity
-            heapq.heappush(self._ready, _Turn(-severity.rank, seq, subject))
+    def make_way(self, subject: str) -> None:
+        """Let the first more severe delivery of the subject overtake one that has failed several times and waits.
+
+        For a receiver that takes others: one that is down would take none, and the order would be lost for nothing.
+        """
+        queue = self._queues.get(subject)
+        if queue is None or subject in self._under_way or queue[0].delivery.attempts < PATIENCE:
+            return
+        rank = queue[0].delivery.severity.rank
+        for place, entry in enumerate(queue):
+            if entry.delivery.severity.rank > rank:
+                self.stuck -= _stuck_in(queue)
+                del queue[place]
+                queue.appendleft(entry)
+                self.stuck += _stuck_in(queue)
+                self._line_up(subject)
+                return
 
     def _line_up(self, subject: str) -> None:
         head = self._queues[subject][0]
-        heapq.heappush(self._heap, _Turn(head.ready_at, head.delivery.seq, subject))
+        line = self._failed if head.delivery.attempts else self._fresh
+        line.push(_Turn(head.ready_at, head.delivery.seq, subject))
+
+    def _severity_of(self, turn: _Turn) -> Severity | None:
+        queue = self._queues.get(turn.subject)
+        if queue is None or turn.subject in self._under_way or queue[0].delivery.seq != turn.seq:
+            return None
+        return queue[0].delivery.severity
+
+
+_LAST: Final = _Turn(math.inf, 0, "")
+
+
+def _has_failed(queue: deque[_Entry]) -> bool:
+    return queue[0].delivery.attempts > 0
+
+
+def _stuck_in(queue: deque[_Entry]) -> int:
+    return len(queue) if _has_failed(queue) else 0

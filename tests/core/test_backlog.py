@@ -2,16 +2,18 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.backlog import Backlog
+from monitor.core.backlog import Backlog, needs_body
 from monitor.core.commits import Delivery
 from monitor.core.model import EventType, Severity
 from monitor.core.turns import Turns
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
 
 def delivery(
@@ -84,9 +86,91 @@ def test_nothing_waits_in_no_turns(urgent_first: bool) -> None:
     assert Turns(urgent_first=urgent_first).wait(0.0) == math.inf
 
 
-# --- turns by urgency -------------------------------------------------------------------------------------
+# --- turns of what has failed -----------------------------------------------------------------------------
 
-INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+
+def failed(turns: Turns, times: int, ready_at: float = 60.0) -> None:
+    """The delivery that is ready next fails so often."""
+    for attempts in range(1, times + 1):
+        turns.wait(math.inf)
+        turns.again(msgspec.structs.replace(turns.take(), attempts=attempts), ready_at)
+
+
+def test_what_was_never_tried_can_be_asked_for_alone() -> None:
+    turns = Turns()
+    turns.add(delivery(1, "a"), 0.0)
+    failed(turns, 1, ready_at=1.0)
+    turns.add(delivery(2, "b"), 5.0)
+
+    assert [turns.wait(0.0), turns.wait(0.0, fresh=True)] == [1.0, 5.0]
+    assert turns.take(fresh=True).seq == 2
+
+
+def test_what_is_stuck_counts_with_all_that_waits_behind_it() -> None:
+    turns = Turns()
+    for seq, subject in enumerate("aaabb"):
+        turns.add(delivery(seq, subject), 0.0)
+    failed(turns, 1)
+    assert (turns.stuck, turns.is_stuck("a"), turns.is_stuck("b")) == (3, True, False)
+    turns.add(delivery(9, "a"), 0.0)
+    assert turns.stuck == 4
+    turns.ended(delivery(0, "a"))
+    assert turns.stuck == 0
+
+
+@pytest.mark.parametrize(
+    ("severities", "attempts", "first"),
+    [
+        pytest.param([WARNING, CRITICAL], 3, 1, id="more severe"),
+        pytest.param([WARNING, WARNING, CRITICAL], 3, 2, id="the first that is more severe"),
+        pytest.param([WARNING, CRITICAL], 2, 0, id="not before it has failed several times"),
+        pytest.param([CRITICAL, CRITICAL], 9, 0, id="as severe"),
+        pytest.param([CRITICAL, INFO], 9, 0, id="less severe"),
+    ],
+)
+def test_what_is_more_severe_overtakes_what_fails(severities: list[Severity], attempts: int, first: int) -> None:
+    turns = Turns()
+    for seq, severity in enumerate(severities):
+        turns.add(delivery(seq, "a", severity=severity), 0.0)
+    failed(turns, attempts)
+    turns.make_way("a")
+
+    assert turns.wait(100.0) == 0.0
+    taken = turns.take()
+    assert taken.seq == first
+    turns.ended(taken)
+    rest = [seq for seq in range(len(severities)) if seq != first]
+    for seq in rest:
+        assert turns.wait(100.0) == 0.0
+        assert turns.take().seq == seq, "the others keep their order"
+        turns.ended(delivery(seq, "a"))
+    assert (len(turns), turns.stuck, turns.wait(100.0)) == (0, 0, math.inf)
+
+
+def test_what_is_under_way_is_not_overtaken() -> None:
+    turns = Turns()
+    turns.add(delivery(1, "a", severity=INFO), 0.0)
+    turns.add(delivery(2, "a", severity=CRITICAL), 0.0)
+    failed(turns, 5, ready_at=0.0)
+    turns.wait(0.0)
+    turns.take()
+    turns.make_way("a")
+    assert turns.wait(100.0) == math.inf
+
+
+def test_the_oldest_is_the_first_of_all_that_are_pending() -> None:
+    turns, oldest = Turns(), []
+    for seq, subject in enumerate("abc"):
+        turns.add(delivery(seq, subject), 0.0)
+    for seq, subject in enumerate("abc"):
+        oldest.append(turns.oldest)
+        turns.take()
+        turns.ended(delivery(seq, subject))
+    assert [one.seq for one in oldest if one is not None] == [0, 1, 2]
+    assert turns.oldest is None
+
+
+# --- turns by urgency -------------------------------------------------------------------------------------
 
 
 def urgent(*deliveries: Delivery, ready_at: float = 0.0) -> Turns:
@@ -445,3 +529,45 @@ def test_what_is_given_up_and_revived_is_delivered_once_too_however_it_falls(
 
     assert sorted(each.seq for each in world.done) == [row.seq for row in world.rows]
     assert world.backlog.pending == 0
+
+
+# --- what has failed ------------------------------------------------------------------------------------------
+
+
+def test_what_has_failed_leaves_room_for_the_rest_and_its_body_in_the_store() -> None:
+    backlog = Backlog(window=10, page=10)
+    stored = [delivery(seq, f"w{seq}") for seq in range(1, 101)]
+    while backlog.behind:
+        after, limit = backlog.ask()
+        backlog.loaded([one for one in stored if one.seq > after][:limit], 0.0, NOON)
+        while backlog.turns.wait(0.0) <= 0:
+            one = backlog.turns.take()
+            backlog.again(msgspec.structs.replace(one, attempts=1), 60.0)
+
+    assert len(backlog.turns) == backlog.turns.stuck == 100
+    assert backlog.turns.wait(60.0) == 0.0
+    again = [backlog.turns.take() for _ in range(100)]
+    assert sum(not needs_body(one) for one in again) <= 10
+
+
+def test_what_has_failed_has_a_bound_too() -> None:
+    backlog = Backlog(window=10, page=10)
+    stored = [delivery(seq, f"w{seq}") for seq in range(1, 1001)]
+    while backlog.behind:
+        after, limit = backlog.ask()
+        backlog.loaded([one for one in stored if one.seq > after][:limit], 0.0, NOON)
+        while backlog.turns.wait(0.0) <= 0:
+            backlog.again(msgspec.structs.replace(backlog.turns.take(), attempts=1), 60.0)
+
+    assert 200 <= len(backlog.turns) <= 210
+
+
+def test_what_was_never_offered_is_found_when_the_store_is_read_again() -> None:
+    backlog = empty()
+    backlog.offer(delivery(1), 0.0)
+    backlog.offer(delivery(3), 0.0)
+    backlog.reread()
+    assert backlog.behind
+    after, _ = backlog.ask()
+    backlog.loaded([one for one in (delivery(1), delivery(2, "v"), delivery(3)) if one.seq > after], 0.0, NOON)
+    assert (len(backlog.turns), backlog.behind) == (3, False)

@@ -9,6 +9,7 @@ from monitor.core.retry import (
     FIRST,
     LONGEST,
     LONGEST_ASKED,
+    LONGEST_DOUBT,
     Again,
     Delivered,
     Refused,
@@ -25,7 +26,7 @@ JITTER = 0.5
 
 @pytest.mark.parametrize(
     ("attempts", "jitter", "seconds"),
-    [(1, 0.0, 0.0), (1, 0.5, 0.25), (2, 0.5, 0.5), (5, 0.5, 4.0), (11, 0.5, 150.0), (10**9, 0.5, 150.0)],
+    [(1, 0.0, 0.25), (1, 0.5, 0.375), (2, 0.5, 0.75), (5, 0.5, 6.0), (11, 0.5, 225.0), (10**9, 0.5, 225.0)],
 )
 def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: float) -> None:
     assert next_try(attempts, ODD, jitter) == seconds
@@ -35,7 +36,7 @@ def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: f
     ("asked", "seconds"),
     [
         pytest.param(30.0, 30.0, id="obeyed"),
-        pytest.param(0.0, 0.25, id="no shorter than the back-off"),
+        pytest.param(0.0, 0.375, id="no shorter than the back-off"),
         pytest.param(1e9, LONGEST_ASKED, id="at most an hour"),
     ],
 )
@@ -50,6 +51,7 @@ def test_a_wait_is_never_earlier_than_asked_and_never_without_end(
     wait = next_try(attempts, Again("", asked), jitter)
 
     assert min(asked or 0.0, LONGEST_ASKED) <= wait <= max(LONGEST, min(asked or 0.0, LONGEST_ASKED))
+    assert wait >= FIRST / 2, "no try follows at once"
 
 
 def try_once(wellness: Wellness, now: float, verdict: Verdict) -> None:
@@ -78,7 +80,7 @@ def test_an_unwell_receiver_is_left_in_peace_longer_after_each_probe() -> None:
         waits.append(wellness.wait(now))
         now += waits[-1]
 
-    assert waits == [min(LONGEST, FIRST * 2**n) * JITTER for n in range(12)]
+    assert waits == [min(LONGEST, FIRST * 2**n) * (1 + JITTER) / 2 for n in range(12)]
 
 
 def test_while_a_probe_is_out_nothing_else_is_sent() -> None:
@@ -149,3 +151,42 @@ def test_one_answer_between_failures_shows_that_it_is_well(answer: Verdict) -> N
         try_once(wellness, 0.0, answer)
 
     assert wellness.wait(0.0) == 0.0
+
+
+# --- in doubt: it answers, and takes nothing --------------------------------------------------------------
+
+
+def in_doubt() -> Wellness:
+    wellness = Wellness()
+    for _ in range(FAILURES_IN_A_ROW):
+        try_once(wellness, 0.0, ODD)
+    return wellness
+
+
+def test_a_receiver_in_doubt_gets_what_was_never_tried_and_one_retry_at_a_time() -> None:
+    wellness = in_doubt()
+    assert wellness.wait(0.0) > 0.0
+    assert wellness.wait(0.0, fresh=True) == 0.0
+    assert wellness.began(fresh=False)
+    assert wellness.wait(60.0) == math.inf
+    assert wellness.wait(60.0, fresh=True) == 0.0
+
+
+def test_retries_for_a_receiver_in_doubt_are_never_far_apart() -> None:
+    wellness, now = in_doubt(), 0.0
+    for _ in range(20):
+        now += wellness.wait(now)
+        try_once(wellness, now, ODD)
+    assert wellness.wait(now) == LONGEST_DOUBT
+
+
+def test_one_that_is_taken_ends_the_doubt() -> None:
+    wellness = in_doubt()
+    wellness.ended(1.0, Delivered(), JITTER, probe=wellness.began(fresh=True))
+    assert (wellness.wait(1.0), wellness.doubted) == (0.0, False)
+
+
+def test_a_receiver_in_doubt_that_goes_away_is_down() -> None:
+    wellness = in_doubt()
+    wellness.ended(1.0, DOWN, JITTER, probe=wellness.began(fresh=True))
+    assert wellness.wait(1.0, fresh=True) > 0.0
