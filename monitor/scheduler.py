@@ -91,7 +91,8 @@ class Round:
         self.config = config
         self.gate = gate
         self.schedule = Schedule()
-        self.dispatched = 0
+        self.begun = False
+        """Whether its first polls are out, or were not due yet when somebody asked."""
         self.stopping = False
         self._beat = beat
         self._turnstile = asyncio.Lock()
@@ -138,7 +139,7 @@ class Round:
             return None
         if (permit := self.gate.take()) is None:
             return None
-        self.dispatched += 1
+        self.begun = True
         return permit, self.schedule.pop(now)
 
     def _wait(self) -> float:
@@ -224,9 +225,14 @@ class Scheduler:
         return round_ is not None and len(round_.schedule) > 0
 
     def dispatched(self) -> bool:
-        """Whether the first polls are out, as far as there is anything to poll and a lane to send it by."""
-        waiting = (r for r in self._rounds.values() if r.schedule and not r.dispatched and r.gate.open)
-        return all((r.schedule.wait(asyncio.get_running_loop().time()) or 0) > 0 for r in waiting)
+        """Whether the first polls are out, as far as there is anything to poll and a lane to send it by.
+
+        What is ready stays so: a lane that waits for its first permit makes nobody unready again.
+        """
+        now = asyncio.get_running_loop().time()
+        for round_ in self._rounds.values():
+            round_.begun |= not (round_.schedule and round_.gate.open and round_.schedule.wait(now) == 0.0)
+        return all(round_.begun for round_ in self._rounds.values())
 
     async def _work(self, round_: Round) -> None:
         while not round_.stopping:

@@ -158,3 +158,14 @@ async def test_the_real_limit_of_an_api_is_learned(tmp_path: Path) -> None:
     refused = [sent for sent in house.sent if sent.at > 600 and sent.status == 429]
     assert len(answered) / 1200 > 1.0, "more than half of what the API allows is used"
     assert len(refused) < len(answered) / 5
+
+
+async def test_who_is_ready_stays_ready_while_a_slow_lane_earns_its_first_permit(tmp_path: Path) -> None:
+    scenario = scene("slow", role("order-reminder", "o", plots.complete("order-reminder", 1e6)))
+    async with House(tmp_path, scenario, lane={"requests_per_second": 0.05, "burst": 1}) as house:
+        said: list[bool] = []
+        while house.t < 60.0:
+            said.append(house.daemon.ready() is None)
+            await house.until(house.t + 0.5)
+        assert said == sorted(said)
+        assert said[-1]
