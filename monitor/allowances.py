@@ -222,10 +222,13 @@ class Allowances:
             while True:
                 beat()
                 await _first(self._write_soon.wait(), _TURN)
-                self.slacken()
-                if loop.time() >= write_at or self._write_soon.is_set():
-                    write_at = loop.time() + _WRITE_EVERY
-                    await beating(self.write(), beat)
+                try:
+                    self.slacken()
+                    if loop.time() >= write_at or self._write_soon.is_set():
+                        write_at = loop.time() + _WRITE_EVERY
+                        await beating(self.write(), beat)
+                except Exception as error:  # noqa: BLE001 - a fault of ours in one turn ends no loop
+                    self._fault("definitions", error)
 
     async def write(self) -> None:
         """Write the counts that changed; where the store cannot be used, they wait for the next time."""
@@ -236,8 +239,10 @@ class Allowances:
             await self._shelf.experience(
                 [Experience(edition, step, self._entries[edition].counts[step]) for edition, step in some]
             )
-        except StoreUnavailable:
+        except Exception as error:
             self._unwritten.update(dict.fromkeys(some))
+            if not isinstance(error, StoreUnavailable):
+                raise
         else:
             self._prove(some)
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from monitor.sim import plots
+from monitor.sim.answers import Answer
 from monitor.sim.faults import Fault, RetryAfter, Trouble
 from monitor.sim.scenarios import many
 from monitor.sim.stage import ACME, GLOBEX, role, scene
@@ -169,3 +170,25 @@ async def test_who_is_ready_stays_ready_while_a_slow_lane_earns_its_first_permit
             await house.until(house.t + 0.5)
         assert said == sorted(said)
         assert said[-1]
+
+
+@pytest.mark.parametrize("disk", ["well", "away for a while"])
+async def test_a_429_that_comes_while_it_stops_is_heeded_after_the_restart(tmp_path: Path, disk: str) -> None:
+    scenario = scene("last", role("order-reminder", "o", plots.complete("order-reminder", 1e6)))
+    async with House(tmp_path, scenario) as house:
+        await house.until(100.0)
+        asked = len(house.sent)
+        house.instead = lambda _path: Answer(429, {"Retry-After": "600"}, b"", delay=1.0)
+        await house.when(lambda: len(house.sent) > asked, look_every=0.1)
+        if disk == "well":
+            await house.stop()
+        else:
+            with house.disk_fails():
+                await house.until(house.t + 20.0)
+            await house.until(house.t + 60.0)
+            await house.crash()
+        until = house.sent[-1].at + 601.0
+        house.instead = lambda _path: None
+        await house.start()
+        await house.until(until + 60.0)
+        assert min(sent.at for sent in house.sent[asked + 1 :]) >= until
