@@ -6,6 +6,7 @@ sends a test alert.
 """
 
 from monitor.app.daemon import Daemon
+from monitor.app.descriptors import raise_limit
 from monitor.app.drill import Drilled, drill, drill_text, unusable
 from monitor.app.look import as_json, as_text, look
 from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings, utc_now
@@ -21,6 +22,7 @@ __all__ = [
     "drill",
     "drill_text",
     "look",
+    "raise_limit",
     "unusable",
     "utc_now",
 ]

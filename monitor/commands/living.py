@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from monitor import app, demo
@@ -14,6 +15,9 @@ from monitor.commands.usage import CLEAN, FAILED, Adding, duration, loader, port
 from monitor.sim import simulate
 from monitor.sim.scenario import watched
 from monitor.sim.world import World
+
+_LOOKUPS = 32
+"""Threads at most that resolve names at once; there are about as many as there are hosts that do not answer."""
 
 
 def add(command: Adding) -> None:
@@ -27,10 +31,13 @@ def add(command: Adding) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    app.raise_limit()
     load = loader(options)
     settings = load()
 
     async def live() -> None:
+        # Only names are resolved there. A lookup that hangs keeps its thread, and must not keep other hosts waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS, "resolve"))
         daemon = app.Daemon(settings, load)
         stop = _stop_on_signals()
         reloads: set[asyncio.Task[object]] = set()

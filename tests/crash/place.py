@@ -23,7 +23,7 @@ from aiohttp import web
 from monitor.sim.scenario import Scenario, Watched, watched
 from monitor.sim.server import base_url, serve
 from monitor.sim.world import World
-from tests.crash.victim import Answer, Order
+from tests.crash.victim import REFUSED, Answer, Order
 
 SIGKILL = -9
 _EVER = 10_000.0
@@ -73,11 +73,16 @@ class Life(NamedTuple):
 
     @property
     def killed(self) -> bool:
-        """By its own hand; whatever else has ended it fails the test, with its log, and so does an error of its own."""
+        """By its own hand. Whatever else has ended it, but a refusal, fails the test with its log; so does an error."""
         said = self.log.read_text()
-        assert self.code in (0, SIGKILL), f"it ended with {self.code}:\n{said[-4000:]}"
+        assert self.code in (0, SIGKILL, REFUSED), f"it ended with {self.code}:\n{said[-4000:]}"
         assert '"event":"fault"' not in said, said[-4000:]
         return self.code == SIGKILL
+
+    @property
+    def refused(self) -> bool:
+        """Another daemon has the database."""
+        return self.code == REFUSED
 
 
 @contextlib.asynccontextmanager

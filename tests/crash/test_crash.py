@@ -113,24 +113,25 @@ async def test_a_kill_at_any_time_loses_nothing(yard: Graveyard, tmp_path: Path,
         here.check_database()
 
 
-async def test_two_daemons_on_one_database_lose_nothing_and_tell_each_fact_under_one_id(
-    yard: Graveyard, tmp_path: Path
-) -> None:
-    """Somebody started it twice: from the creation of the schema on, both go for every fact."""
+async def test_of_two_daemons_on_one_new_database_one_lives_and_one_is_refused(yard: Graveyard, tmp_path: Path) -> None:
+    """Somebody started it twice, at the same moment."""
     async with place(yard, tmp_path / "place", A_DAY) as here:
         twins = await asyncio.gather(here.life(), here.life())
         assert not any(twin.killed for twin in twins)
+        assert sorted(twin.refused for twin in twins) == [False, True]
         here.check("oncall")
         here.check_database()
 
 
-async def test_two_daemons_that_die_beside_each_other_lose_nothing(yard: Graveyard, tmp_path: Path) -> None:
+async def test_a_daemon_that_died_leaves_its_database_to_the_next_at_once(yard: Graveyard, tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311 - no secret depends on it
     async with place(yard, tmp_path / "place", A_DAY) as here:
         for _ in range(8):
-            one, other = (here.life(kill_at=chance.randint(1, 60)) for _ in range(2))
-            assert {life.killed for life in await asyncio.gather(one, other)} <= {True, False}
-        assert not (await here.life()).killed
+            pair = await asyncio.gather(*(here.life(kill_at=chance.randint(1, 60)) for _ in range(2)))
+            assert sum(life.refused for life in pair) < len(pair)
+        last = await here.life()
+        assert not last.killed
+        assert not last.refused
         here.check("oncall")
         here.check_database()
 

@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Pool, event
 from yarl import URL
 
-from monitor.app import Daemon, Surroundings, parts, receiving
+from monitor.app import AlreadyRunningError, Daemon, Surroundings, parts, receiving
 from monitor.app.receiving import Ties
 from monitor.core.commits import Delivery
 from monitor.core.retry import Verdict
@@ -32,6 +32,8 @@ from monitor.upstream.transport import Response, Transport
 _LONGEST_LIFE = 30
 """Seconds."""
 _LOOK = 0.01
+REFUSED = 2
+"""The exit code of a victim that found another one at its database."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -199,7 +201,9 @@ def _attend(order: Order) -> None:
         try:
             _live(order)
             code = 0
-        except BaseException:
+        except* AlreadyRunningError:
+            code = REFUSED
+        except* BaseException:
             sys.excepthook(*sys.exc_info())
             raise
         finally:

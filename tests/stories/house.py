@@ -20,7 +20,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 from yarl import URL
 
-from monitor.app import Daemon, Surroundings
+from monitor.app import AlreadyRunningError, Daemon, Surroundings
 from monitor.core.commits import About, Delivery
 from monitor.core.retry import Delivered, Verdict
 from monitor.settings import Settings, load_settings
@@ -31,6 +31,8 @@ from monitor.upstream.transport import Response, TransportBroken, TransportTimeo
 from tests.inline import InlineExecutor
 
 EPOCH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+_STARTED_AGAIN = 5.0
+"""Seconds after which a supervisor starts a daemon anew that was refused."""
 
 
 _KINDS: Mapping[str, dict[str, Any]] = {
@@ -112,6 +114,8 @@ class House:
         self.daemon: Daemon
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self.refused = asyncio.Event()
+        """Another daemon has the database."""
 
     # --- time ---
 
@@ -143,8 +147,21 @@ class House:
     # --- daemons ---
 
     async def start(self) -> Daemon:
+        """One that is refused, because another one has the database, is started again until it is not."""
         self.write()
         self._stop = asyncio.Event()
+        self.refused = asyncio.Event()
+        self.daemon = self._made()
+        self._running = asyncio.create_task(self._live(), name="daemon")
+        waiting = [asyncio.create_task(told.wait()) for told in (self.daemon.started, self.refused)]
+        await asyncio.wait([self._running, *waiting], return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        if self._running.done():
+            self._running.result()
+        return self.daemon
+
+    def _made(self) -> Daemon:
         surroundings = Surroundings(
             now=self.now,
             jitter=lambda: 0.5,
@@ -157,14 +174,16 @@ class House:
             serve=False,
             watch_files=self.watch_files,
         )
-        self.daemon = Daemon(self.load(), self.load, surroundings)
-        self._running = asyncio.create_task(self.daemon.run(self._stop), name="daemon")
-        starting = asyncio.create_task(self.daemon.started.wait())
-        await asyncio.wait([self._running, starting], return_when=asyncio.FIRST_COMPLETED)
-        starting.cancel()
-        if self._running.done():
-            self._running.result()
-        return self.daemon
+        return Daemon(self.load(), self.load, surroundings)
+
+    async def _live(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await self.daemon.run(self._stop)
+            except AlreadyRunningError:
+                self.refused.set()
+                await asyncio.sleep(_STARTED_AGAIN)
+                self.daemon = self._made()
 
     async def stop(self) -> None:
         assert self._running is not None

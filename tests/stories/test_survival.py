@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core.retry import Again
 from monitor.sim import plots
 from monitor.sim.answers import Answer
 from monitor.sim.scenario import Scenario
@@ -52,22 +53,19 @@ async def test_an_error_of_our_own_in_one_poll_ends_no_other_and_is_logged_now_a
     assert "Traceback" in line["exception"]
 
 
-async def test_two_daemons_on_one_database_tell_each_fact_under_one_id(tmp_path: Path) -> None:
-    """Nobody asks for it; but it happens in a rolling update."""
-    scenario = faults(6)
-    async with House(tmp_path, scenario) as one, House(tmp_path, scenario) as other:
-        await one.until(150.0)
-        await other.crash()
-        await one.until(210.0)
-        await other.start()
-        await one.until(600.0)
-        told = one.told() + other.told()
-        for house in (one, other):
-            states = {watched.state.status.value for watched in house.daemon.scheduler.watched.values()}
-            assert states == {"Terminated"}
-    by_id = {event["id"]: event for event in told}
-    assert all(by_id[event["id"]] == event for event in told)
-    facts = sorted((event["data"]["name"], event["type"]) for event in by_id.values())
+async def test_a_second_daemon_on_one_database_is_refused_and_delivers_what_the_first_left(tmp_path: Path) -> None:
+    one, other = House(tmp_path, faults(6)), House(tmp_path, faults(6))
+    await one.start()
+    await other.start()
+    assert other.refused.is_set()
+    one.phones["oncall"].answer = lambda _: Again("down", whole=True)
+    await one.until(600.0)
+    assert other.sent == [], "it polls nothing"
+    await one.crash()
+    assert one.phones["oncall"].calls
+    await other.until(700.0)
+    facts = sorted((event["data"]["name"], event["type"]) for event in other.told())
+    await other.close()
     kinds = ("workflow.step_failed", "workflow.terminated")
     assert facts == [(f"w{n}", kind) for n in range(6) for kind in kinds]
 
