@@ -230,9 +230,10 @@ class Courier:
         """How much the store holds: at the start, and now and then, in case something was never offered here."""
         counts = await self._around.outbox.pending_counts()
         count, self._oldest_stored = counts.get(self._receiver.name, (0, None))
-        if self._recount_at > -math.inf and count > self.backlog.pending + len(self._tasks) + self._unmarkable:
+        if self._recount_at == -math.inf:
+            self.backlog.count(count)
+        elif count > self.backlog.pending + len(self._tasks) + self._unmarkable:
             self.backlog.reread()
-        self.backlog.count(count)
         self._recount_at = _time() + _RECOUNT
 
     def _dispatch(self, sends: asyncio.TaskGroup) -> None:

@@ -269,7 +269,15 @@ class Daemon:
             self._loop("reload", self.reloader.watch(self._beat("reload")))
         self._loop("leave", self.members.leave_others())
         self.reloader.open(self._tasks.create_task)
+        await self._say_who_is_not_configured()
         self.started.set()
+
+    async def _say_who_is_not_configured(self) -> None:
+        """A receiver that was renamed or left: what it has not had waits for one of that name, and for nobody else."""
+        counts = await self.store.pending_counts()
+        unknown = {name: count for name, (count, _) in counts.items() if name not in self.alerting.notifiers}
+        if unknown:
+            self.logs.log.warning("deliveries.unconfigured", pending=unknown)
 
     async def _serve(self, closing: contextlib.AsyncExitStack) -> None:
         """The pages come first: a port in use is told before anything is sent, and a start that waits says why."""

@@ -15,6 +15,9 @@ from monitor.notify import Notifier
 from monitor.settings import Api, Receiver
 from monitor.upstream.transport import Transport
 
+READERS = 4
+"""Threads that read the store. Pages take half of them at most: what is delivered is looked up by the others."""
+
 
 class StartError(Exception):
     """The monitor cannot start; the message says why, and what to do."""
@@ -37,7 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     transport: Callable[[Api], Transport] = parts.transport
     notifier: Callable[[Receiver, Ties], Notifier] = receiving.notifier
     writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
-    reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "store-read")
+    reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(READERS, "store-read")
     background: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "background")
     """For scrapes and for reading the configuration. The loop's own executor resolves names, and may be stuck in it."""
     stdout: TextIO = sys.stdout

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Delivery
 from monitor.core.model import Status, TargetKey
@@ -77,9 +79,15 @@ class DaemonView:
     async def deliveries(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> list[StoredDelivery]:
-        return await self._store.deliveries(status, receiver, after, limit)
+        """As the store has them; a next try that has passed, or that waits behind another, is none."""
+        now, found = self._now(), await self._store.deliveries(status, receiver, after, limit)
+        return [one if _has_its_turn_later(one, now) else msgspec.structs.replace(one, next_try=None) for one in found]
 
     async def retry_deliveries(self, receiver: str | None) -> int:
         found = await self._store.retry(receiver)
         self._again(found)
         return len(found)
+
+
+def _has_its_turn_later(delivery: StoredDelivery, now: datetime) -> bool:
+    return delivery.behind is None and delivery.next_try is not None and delivery.next_try > now

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -50,6 +50,7 @@ class _Try(msgspec.Struct, frozen=True):
     began: float
 
 
+_K = TypeVar("_K", tuple[str, str], tuple[str, str, str])
 _Tries = dict[str, _Try]
 """By URL."""
 
@@ -78,6 +79,8 @@ class Apprise:
         self._urls = tuple(urls())
         self._services = services(self._urls, timeout)
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
+        self._refused: OrderedDict[tuple[str, str, str], _Tries] = OrderedDict()
+        """By key and title: what came of a message that was given up, for a retry by hand."""
 
     def __repr__(self) -> str:
         return f"Apprise({', '.join(_name(each) for each in self._services.values())})"
@@ -101,11 +104,14 @@ class Apprise:
         verdict = _verdict([self._outcome(each) for each in tries.values()])
         if not isinstance(verdict, Again):
             self._tries.pop(key, None)
+        if isinstance(verdict, Refused):
+            _keep(self._refused, (*key, message.title), tries)
         return verdict
 
     def _begun(self, key: tuple[str, str], message: _Message) -> _Tries:
         """One try for each service: what an earlier call began counts, unless it failed or is lost."""
-        loop, earlier = asyncio.get_running_loop(), self._tries.get(key, {})
+        loop = asyncio.get_running_loop()
+        earlier = self._tries.get(key) or self._refused.pop((*key, message.title), {})
         tries = {}
         for url, service in self._services.items():
             begun = earlier.get(url)
@@ -115,9 +121,7 @@ class Apprise:
                 outcome = loop.run_in_executor(self._threads, _notify, service, message, self._now)
                 begun = _Try(outcome, loop.time())
             tries[url] = begun
-        self._tries[key] = tries
-        if len(self._tries) > _UNFINISHED:
-            self._tries.popitem(last=False)
+        _keep(self._tries, key, tries)
         return tries
 
     def _to_be_repeated(self, begun: _Try, now: float) -> bool:
@@ -137,6 +141,12 @@ class Apprise:
                 self._services, self._urls = services(urls, self._timeout), urls
         except (OSError, ValueError):
             return  # the last ones go on being used
+
+
+def _keep(kept: OrderedDict[_K, _Tries], key: _K, tries: _Tries) -> None:
+    kept[key] = tries
+    if len(kept) > _UNFINISHED:
+        kept.popitem(last=False)
 
 
 def _verdict(verdicts: Sequence[Verdict]) -> Verdict:

@@ -39,7 +39,7 @@ class Incidents:
             return Delivered("nothing to tell any more", sent=False)
         match delivery.about:
             case About.INCIDENT_OPENED:
-                return await self._opened(incident)
+                return await self._opened(incident, delivery.receiver)
             case About.INCIDENT_GREW:
                 return await self._grew(incident, delivery.members)
             case About.INCIDENT_CLOSED:
@@ -52,10 +52,13 @@ class Incidents:
     async def close(self) -> None:
         await self._pager.close()
 
-    async def _opened(self, incident: Incident) -> Verdict:
-        """Also of one that has ended meanwhile: nothing is lost, and its end is told after it."""
-        if self._told.get(incident.id) == _OVER:
-            return Delivered("over, and told so", sent=False)  # a pager would begin a new one that nobody ends
+    async def _opened(self, incident: Incident, receiver: str) -> Verdict:
+        """Also of one that has ended meanwhile: nothing is lost, if its end is told after it.
+
+        One whose end was told, by this process or an earlier one, is not: a pager would begin what nobody ends.
+        """
+        if is_resolved(incident) and not await self._casebook.end_is_pending(incident.id, receiver):
+            return Delivered("over, and told so", sent=False)
         return await self._trigger(incident)
 
     async def _grew(self, incident: Incident, members: int) -> Verdict:

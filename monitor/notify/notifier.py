@@ -26,6 +26,9 @@ class Casebook(Protocol):
     async def alert(self, id: str) -> Alert | None: ...
     async def incident(self, id: str) -> Incident | None: ...
 
+    async def end_is_pending(self, incident: str, receiver: str) -> bool:
+        """Whether `receiver` has yet to be told that this incident is over."""
+
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
         """A page, in the order of ids, after that one, of the alerts that `receiver` gets one by one.
 

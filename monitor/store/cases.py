@@ -1,7 +1,7 @@
 """What is read of alerts, incidents and deliveries: each call one short transaction, or a few where it is long."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,15 @@ def alert(engine: Engine, id: str) -> Alert | None:
 def incident(engine: Engine, id: str) -> Incident | None:
     found = _all(engine, select(incidents).where(incidents.c.id == id))
     return rows.incident(found[0]) if found else None
+
+
+def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
+    """Whether the receiver has yet to be told that the incident is over."""
+    of_it = (deliveries.c.ref == incident, deliveries.c.receiver == receiver)
+    statement = select(deliveries.c.seq).where(
+        *of_it, deliveries.c.about == About.INCIDENT_CLOSED.value, deliveries.c.done_at.is_(None)
+    )
+    return bool(_all(engine, statement.limit(1)))
 
 
 def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after: datetime) -> list[Alert]:
@@ -152,6 +161,7 @@ def deliveries_after(
     last = select(func.max(page.c.seq)).scalar_subquery()
     statement = select(deliveries).where(*chosen, deliveries.c.seq <= last)
     found = _all(engine, statement.order_by(deliveries.c.seq, deliveries.c.receiver))
+    first = _first_pending(engine, {row.subject for row in found if row.done_at is None})
     return [
         StoredDelivery(
             seq=row.seq,
@@ -167,9 +177,28 @@ def deliveries_after(
             next_try=row.not_before,
             detail=row.last_error or "",
             done_at=row.done_at,
+            behind=_behind(row, first),
         )
         for row in found
     ]
+
+
+def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str, str], int]:
+    """Per receiver and subject, which pending delivery comes first."""
+    found: dict[tuple[str, str], int] = {}
+    for some in _some(sorted(subjects)):
+        statement = (
+            select(deliveries.c.receiver, deliveries.c.subject, func.min(deliveries.c.seq).label("first"))
+            .where(deliveries.c.done_at.is_(None), deliveries.c.subject.in_(some))
+            .group_by(deliveries.c.receiver, deliveries.c.subject)
+        )
+        found.update(((row.receiver, row.subject), row.first) for row in _all(engine, statement))
+    return found
+
+
+def _behind(row: Row[Any], first: Mapping[tuple[str, str], int]) -> int | None:
+    before = first.get((row.receiver, row.subject), row.seq)
+    return before if row.done_at is None and before < row.seq else None
 
 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -119,6 +119,10 @@ class Store:
     async def incident(self, id: str) -> Incident | None:
         return await self.read(cases.incident, id)
 
+    async def end_is_pending(self, incident: str, receiver: str) -> bool:
+        """See `notify.Casebook`."""
+        return await self.read(cases.end_is_pending, incident, receiver)
+
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
         """See `notify.Casebook`."""
         return await self.read(cases.alerts_of, receiver, after, limit, ended_after)

@@ -94,6 +94,8 @@ class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why the last try failed, for people; cut, and free of secrets."""
     done_at: datetime | None = None
     """When it was acknowledged, or given up; None: it is pending."""
+    behind: int | None = None
+    """`seq` of the earlier delivery about the same subject that it waits for."""
 
 
 class Pruned(msgspec.Struct, frozen=True, gc=False):

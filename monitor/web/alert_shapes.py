@@ -63,6 +63,9 @@ class DeliveryShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     attempts: int
     at: str | None = None
     next_try: str | None = None
+    """Of one that has its turn later; absent for one that is due, or waits behind another."""
+    behind: int | None = None
+    """`seq` of the earlier delivery about the same subject that it waits for."""
     detail: str = ""
 
 
@@ -101,6 +104,7 @@ def delivery_shape(delivery: StoredDelivery) -> DeliveryShape:
         attempts=delivery.attempts,
         at=moment(delivery.done_at),
         next_try=moment(delivery.next_try),
+        behind=delivery.behind,
         detail=delivery.detail,
     )
 

@@ -1,9 +1,10 @@
 """Every path, and what all answers have in common."""
 
+import asyncio
 from concurrent.futures import Executor
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.registry import Collector
 
@@ -31,6 +32,8 @@ _HEADERS: Final = {
 }
 _FOR_MACHINES: Final = ("/metrics", "/-/healthy", "/-/ready")
 """Answered from the first moment on."""
+_AT_ONCE: Final = 2
+"""Pages and questions that are answered at once; the rest waits, so that deliveries find the store free."""
 _MOST_OF_A_BODY = 4096
 """Bytes; no path reads one."""
 
@@ -67,13 +70,20 @@ async def _guard(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _once_loaded(view: View) -> Middleware:
-    """Before the last known states are loaded there is nothing to show, which is not the same as no targets."""
+    """Before the last known states are loaded there is nothing to show, which is not the same as no targets.
+
+    A few at a time: a loop of requests must not take the store's reading threads.
+    """
+    places = asyncio.Semaphore(_AT_ONCE)
 
     @web.middleware
     async def once_loaded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _FOR_MACHINES or view.loaded():
+        if request.path in _FOR_MACHINES or request.method != hdrs.METH_GET:
             return await handler(request)
-        return refusal(503, f"the monitor is starting: {view.ready()}")
+        if not view.loaded():
+            return refusal(503, f"the monitor is starting: {view.ready()}")
+        async with places:
+            return await handler(request)
 
     return once_loaded
 

@@ -75,12 +75,17 @@ class Cases:
     def __init__(self, alerts: Sequence[Alert] = (), incidents: Sequence[Incident] = ()) -> None:
         self.alerts = {alert.id: alert for alert in alerts}
         self.incidents = {incident.id: incident for incident in incidents}
+        self.ends_pending: set[tuple[str, str]] = set()
+        """Of an incident, to a receiver."""
 
     async def alert(self, id: str) -> Alert | None:
         return self.alerts.get(id)
 
     async def incident(self, id: str) -> Incident | None:
         return self.incidents.get(id)
+
+    async def end_is_pending(self, incident: str, receiver: str) -> bool:
+        return (incident, receiver) in self.ends_pending
 
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
         theirs = [alert for alert in self.alerts.values() if alert.single and receiver in alert.receivers]

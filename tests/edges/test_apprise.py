@@ -153,6 +153,19 @@ async def test_a_service_that_has_it_does_not_get_it_again_when_another_one_is_t
     assert (len(well.requests), len(ill.requests)) == (1, 2)
 
 
+async def test_a_retry_by_hand_after_a_refusal_tells_nobody_twice() -> None:
+    async with (
+        receiver(http(404)) as refuses,
+        receiver(http(200, "{}")) as well,
+        chatting(refuses.url, well.url) as chat,
+    ):
+        assert [await chat.trigger(PAGE) for _ in range(2)] == [Refused("JSON: HTTP 404")] * 2
+        grown = msgspec.structs.replace(PAGE, title="more of it")
+        await chat.trigger(grown)
+
+    assert (len(ill.requests), len(well.requests)) == (3, 2)
+
+
 async def test_what_all_of_them_had_is_told_anew_when_it_has_grown() -> None:
     async with receiver(http(200, "{}")) as one, receiver(http(200, "{}")) as two, chatting(one.url, two.url) as chat:
         assert [await chat.trigger(PAGE) for _ in range(2)] == [Delivered("sent to 2")] * 2

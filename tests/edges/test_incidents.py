@@ -169,10 +169,24 @@ async def test_growth_of_what_is_over_is_not_told(desk: Desk) -> None:
 
 async def test_an_incident_that_ended_before_it_was_told_is_told_and_then_its_end(desk: Desk) -> None:
     desk.over()
+    desk.cases.ends_pending.add((INCIDENT.id, "oncall"))
     await desk.tell(About.INCIDENT_OPENED)
     await desk.tell(About.INCIDENT_CLOSED)
 
     assert desk.pager.told == ["trigger", "resolve"]
+
+
+async def test_a_beginning_that_is_retried_after_a_restart_begins_nothing_that_nobody_ends(desk: Desk) -> None:
+    desk.over()
+
+    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
+    assert desk.pager.told == []
+
+
+async def test_what_expired_before_it_was_told_is_told(desk: Desk) -> None:
+    desk.over(expired=1)
+
+    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("HTTP 202")
 
 
 async def test_a_beginning_that_is_retried_after_its_end_was_told_begins_nothing_new(desk: Desk) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change, Delivery
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
@@ -88,6 +89,30 @@ async def test_pending_deliveries_of_one_receiver_from_a_cursor(store: Store, wr
     assert [d.event_id for d in await store.pending("a", 0, 10)] == ["e1", "e3"]
     assert [d.event_id for d in await store.pending("a", 1, 10)] == ["e3"]
     assert [d.event_id for d in await store.pending("b", 0, 1)] == ["e2"]
+
+
+async def test_a_delivery_says_what_it_waits_behind(store: Store, writer: Writer) -> None:
+    await writer.commit(Change(outgoing=(outgoing("e1", "a"), outgoing("e2", "a", "b"), outgoing("e3", "a", "b"))))
+    await writer.commit(Change(outgoing=(outgoing(event("e4", workflow="other"), "a"),)))
+    found = {(one.receiver, one.ref): one.behind for one in await store.deliveries(None, None, 0, 10)}
+    assert found == {("a", "e1"): None, ("a", "e2"): 1, ("b", "e2"): None, ("a", "e3"): 1, ("b", "e3"): 2,
+                     ("a", "e4"): None}  # fmt: skip
+    await writer.mark(_mark(1, "a", DeliveryOutcome.DELIVERED))
+    found = {(one.receiver, one.ref): one.behind for one in await store.deliveries(None, "a", 0, 10)}
+    assert found == {("a", "e1"): None, ("a", "e2"): None, ("a", "e3"): 2, ("a", "e4"): None}
+
+
+async def test_an_end_is_pending_until_its_receiver_was_told(store: Store, writer: Writer) -> None:
+    committed = await writer.commit(Change(outgoing=(outgoing("e1", grouped=["pager", "other"]),)))
+    incident = next(one.event_id for one in committed.deliveries)
+    assert not await store.end_is_pending(incident, "pager")
+    closed = await writer.commit(Change(closings=(Closing("e1", AlertEnd.CLOSED, at(1)),)))
+    assert await store.end_is_pending(incident, "pager")
+    for one in closed.deliveries:
+        if one.receiver == "pager":
+            await writer.mark(_mark(one.seq, "pager", DeliveryOutcome.DELIVERED))
+    assert not await store.end_is_pending(incident, "pager")
+    assert await store.end_is_pending(incident, "other")
 
 
 async def test_pending_counts_tell_how_many_and_since_when(store: Store, writer: Writer) -> None:

@@ -160,5 +160,16 @@ async def test_a_refused_event_is_given_up_once_and_later_ones_of_the_workflow_s
     assert line["id"] == house.told()[0]["id"]
 
 
+async def test_what_waits_for_a_receiver_that_is_not_configured_any_more_is_said(tmp_path: Path) -> None:
+    async with House(tmp_path, one_fault()) as house:
+        house.phones["oncall"].answer = lambda _: DOWN
+        await house.until(300.0)
+        await house.stop()
+        house.phones["night"] = house.phones.pop("oncall")
+        await house.start()
+        [line] = house.lines("deliveries.unconfigured")
+        assert line["pending"] == {"oncall": 2}
+
+
 def dead(house: House) -> float | None:
     return house.metric("workflow_monitor_deliveries_total", receiver="oncall", outcome="dead")
