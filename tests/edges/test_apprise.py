@@ -163,7 +163,7 @@ async def test_a_retry_by_hand_after_a_refusal_tells_nobody_twice() -> None:
         grown = msgspec.structs.replace(PAGE, title="more of it")
         await chat.trigger(grown)
 
-    assert (len(ill.requests), len(well.requests)) == (3, 2)
+    assert (len(refuses.requests), len(well.requests)) == (3, 2)
 
 
 async def test_what_all_of_them_had_is_told_anew_when_it_has_grown() -> None:
