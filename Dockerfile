@@ -5,7 +5,7 @@ FROM ${BASE} AS build
 WORKDIR /build
 # What is installed is named by its content, not by where it comes from; the package itself is built without a network.
 COPY deploy/container/requirements.lock deploy/container/build.lock ./
-# `make image` hands in the machine's certificates and its configuration of pip, where there are any; neither is kept.
+# `make image` hands in the machine's certificates, and where pip finds its index, if there are any; neither is kept.
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
  && if [ -s /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi \

@@ -102,3 +102,7 @@ def test_every_credential_is_kept_where_the_check_looks_for_it() -> None:
     for credential in directive("LoadCredential"):
         name, _, path = credential.partition(":")
         assert path == f"/etc/workflow-monitor/keys/{name}"
+
+
+def test_a_hangup_at_the_start_is_no_clean_end() -> None:
+    assert directive("RestartForceExitStatus") == ["SIGHUP"]

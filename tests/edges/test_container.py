@@ -1,8 +1,11 @@
 """The image asks after the monitor where the monitor is, whatever the settings file says."""
 
 import asyncio
+import configparser
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +14,8 @@ from aiohttp import web
 
 from monitor.settings import load_settings
 
-DOCKERFILE = (Path(__file__).parents[2] / "Dockerfile").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
 
 def _environ() -> dict[str, str]:
@@ -54,6 +58,58 @@ async def test_the_health_check_asks_at_the_port_of_the_variable(status: int, co
         assert await check.wait() == code
     finally:
         await runner.cleanup()
+
+
+# --- what the build is told of this machine ---------------------------------------------------------------------
+
+
+PIP_CONF = """
+[global]
+index-url = https://old.example/simple
+constraint = /etc/constraints.txt
+find-links = /opt/wheels
+cert = /etc/ca.pem
+extra-index-url = file:///opt/pypi/simple https://more.example/simple
+[install]
+index-url = https://index.example/simple
+user = yes
+"""
+
+
+def _told(folder: Path, **environ: str) -> dict[str, str]:
+    """What the build gets of pip's settings."""
+    alone = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CONFIG_DIRS": str(folder)}
+    command = [sys.executable, str(ROOT / "deploy" / "container" / "pip-settings")]
+    said = subprocess.run(command, env=alone | environ, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    parser = configparser.RawConfigParser()
+    parser.read_string(said.stdout)
+    assert parser.sections() == ["global"]
+    return dict(parser["global"])
+
+
+def test_the_build_is_told_where_the_index_is_and_nothing_that_only_this_machine_has(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text(PIP_CONF)
+    told = _told(tmp_path, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+    assert told["index-url"] == "https://index.example/simple"
+    assert told["extra-index-url"] == "https://more.example/simple"
+    assert not {"constraint", "find-links", "cert", "user"} & set(told)
+
+
+def test_variables_of_pip_precede_its_files(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text(PIP_CONF)
+    environ = {
+        "PIP_INDEX_URL": "https://mine.example/simple",
+        "PIP_CONSTRAINT": "/etc/c",
+        "PIP_PROXY": "http://proxy:1",
+    }
+    told = _told(tmp_path, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"), **environ)
+    assert told["index-url"] == "https://mine.example/simple"
+    assert told["proxy"] == "http://proxy:1"
+    assert "constraint" not in told
+
+
+def test_a_machine_without_settings_of_pip_tells_nothing(tmp_path: Path) -> None:
+    assert _told(tmp_path, PIP_CONFIG_FILE=os.devnull) == {}
 
 
 # --- the rules of the image -----------------------------------------------------------------------------------

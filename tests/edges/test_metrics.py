@@ -401,6 +401,15 @@ def test_an_account_that_is_not_watched_any_more_keeps_its_counters_only(scene: 
     assert scene.value("workflow_monitor_requests_total", **labels) == 1.0
 
 
+def test_what_ends_after_its_account_left_is_counted_and_brings_no_gauge_back(scene: Scene) -> None:
+    scene.telemetry.unwatch("acme")
+    exercise(scene)
+    gauges = ("lane_open", "lane_requests_per_second", "last_success_timestamp_seconds", "clock_skew_seconds")
+    assert {scene.value(f"workflow_monitor_{name}", account="acme") for name in gauges} == {None}
+    labels = {"account": "acme", "endpoint": "status", "outcome": "ok"}
+    assert scene.value("workflow_monitor_requests_total", **labels) == 1.0
+
+
 def test_the_oldest_pending_delivery_is_absent_while_nothing_is_pending(scene: Scene) -> None:
     name = "workflow_monitor_oldest_pending_delivery_timestamp_seconds"
     assert scene.value(name, receiver="oncall") is None

@@ -1,5 +1,8 @@
 """The store cannot be written for a while: nothing is asked that could not be kept, and nothing is lost."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,45 @@ async def test_loops_turn_after_an_hour_of_idleness(tmp_path: Path) -> None:
         assert house.daemon.ready() is None
         assert set(house.daemon.loops()) >= {"commit", "deliver oncall", "housekeeping", "poll acme", "look globex"}
         assert max(health.idle for health in house.daemon.loops().values()) <= 30.0
+
+
+async def test_a_start_needs_no_lock_where_there_is_nothing_to_introduce(tmp_path: Path) -> None:
+    async with House(tmp_path, night()) as house:
+        await house.until(60.0)
+        await house.stop()
+        with locked(tmp_path):
+            await house.start()
+            assert house.daemon.started.is_set()
+        await house.until(400.0)
+        assert [event["type"] for event in house.about("lopez")] == TOLD
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """As a backup does it: nobody else writes."""
+    other = sqlite3.connect(folder / "monitor.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+async def test_a_database_whose_file_is_gone_is_said_while_alerts_still_go_out(tmp_path: Path, what: str) -> None:
+    async with House(tmp_path, night()) as house:
+        await house.until(190.0)
+        take_away(tmp_path)
+        if what == "replaced":
+            (tmp_path / "monitor.db").touch()
+        await house.until(400.0)
+        assert [event["type"] for event in house.about("lopez")] == TOLD
+        assert what in (house.daemon.ready() or "")
+        [line] = house.lines("store.unavailable")
+        assert "restart the monitor" in line["detail"]
+
+
+def take_away(folder: Path) -> None:
+    for file in folder.glob("monitor.db*"):
+        file.rename(file.with_name("kept-" + file.name))
