@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -11,6 +12,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.typing import FilteringBoundLogger, Processor
 
+from monitor.core.log_limit import LogLimit
 from monitor.core.moments import format_moment
 from monitor.core.text import clean
 from monitor.telemetry.outlet import Outlet
@@ -32,10 +34,10 @@ _FOR_PROGRAMS: Final = frozenset(
 class Logs:
     """A configured log, open until `close`."""
 
-    def __init__(self, log: FilteringBoundLogger, outlet: Outlet) -> None:
+    def __init__(self, log: FilteringBoundLogger, outlet: Outlet, time: Callable[[], float]) -> None:
         self.log = log
         self._outlet = outlet
-        self._foreign = _Foreign(log)
+        self._foreign = _Foreign(log, time)
         root = logging.getLogger()
         self._root_level = root.level
         root.addHandler(self._foreign)
@@ -52,7 +54,14 @@ class Logs:
         self._outlet.flush(_LAST_FLUSH)
 
 
-def configure(level: str, form: str, stream: TextIO, *, now: Callable[[], datetime]) -> Logs:
+def configure(
+    level: str,
+    form: str,
+    stream: TextIO,
+    *,
+    now: Callable[[], datetime],
+    time: Callable[[], float] = monotonic,
+) -> Logs:
     """A log in `stream`, until it is closed; warnings of libraries come out in the same form.
 
     `level`: `debug`, `info`, `warning` or `error`. `form`: `json` or `console`.
@@ -65,7 +74,7 @@ def configure(level: str, form: str, stream: TextIO, *, now: Callable[[], dateti
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         context_class=dict,
     ).bind()
-    return Logs(log, outlet)
+    return Logs(log, outlet, time)
 
 
 def _stamp(now: Callable[[], datetime], outlet: Outlet) -> Processor:
@@ -109,15 +118,23 @@ def _simplify(_logger: object, _method: str, line: _Line) -> _Line:
 
 
 class _Foreign(logging.Handler):
-    """What libraries log, in our form."""
+    """What libraries log, in our form: a line per kind and minute, for anybody who reaches the port can cause some."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: FilteringBoundLogger, time: Callable[[], float]) -> None:
         super().__init__(logging.WARNING)
         self._log = log
+        self._time = time
+        self._limit = LogLimit()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """The handler's lock is held."""
         try:
-            facts = {"exc_info": record.exc_info} if record.exc_info else {}
+            times = self._limit.times((record.name, record.levelno, str(record.msg)), self._time())
+            if not times:
+                return
+            facts: dict[str, Any] = {"exc_info": record.exc_info} if record.exc_info else {}
+            if times > 1:
+                facts["times"] = times
             self._log.log(record.levelno, clean(record.getMessage(), _LONGEST), logger=record.name, **facts)
         except Exception:  # noqa: BLE001 - a log line that cannot be made must not end what it speaks of
             self.handleError(record)

@@ -317,6 +317,24 @@ def test_what_libraries_warn_of_comes_in_the_same_form(log: Log) -> None:
     assert "RuntimeError: there" in line["exception"]
 
 
+def test_what_anybody_can_make_a_library_say_is_a_line_a_minute() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logs = configure("info", "json", stream, now=lambda: NOW, time=lambda: clock[0])
+    server, pool = logging.getLogger("aiohttp.server"), logging.getLogger("sqlalchemy.pool")
+    for number in range(1000):
+        server.error("Error handling request from %s", f"10.0.0.{number}")
+    pool.error("lost")
+    clock[0] = 60.0
+    server.error("Error handling request from %s", "10.0.0.1")
+    logs.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["logger"], line.get("times")) for line in lines] == [
+        ("aiohttp.server", None),
+        ("sqlalchemy.pool", None),
+        ("aiohttp.server", 1000),
+    ]
+
+
 def test_a_closed_log_leaves_libraries_as_it_found_them() -> None:
     root = logging.getLogger()
     before = root.level, list(root.handlers)

@@ -1,0 +1,28 @@
+"""One log line per kind and minute: what comes thousands of times a second is counted, not written."""
+
+from collections.abc import Hashable
+from typing import Final
+
+_EVERY: Final = 60.0
+"""Seconds between two lines of one kind."""
+_MOST_KINDS: Final = 100
+"""More are not remembered, so a kind may come again sooner."""
+
+
+class LogLimit:
+    """Of one source of lines; not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Hashable, tuple[float, int]] = {}
+        """When a line of each kind was written last, and how many were not since."""
+
+    def times(self, kind: Hashable, now: float) -> int:
+        """How many times it happened since the last line, this time included; 0: no line now. `now`: seconds."""
+        last, since = self._kinds.get(kind, (None, 0))
+        if last is not None and now - last < _EVERY:
+            self._kinds[kind] = last, since + 1
+            return 0
+        if len(self._kinds) >= _MOST_KINDS:
+            self._kinds.clear()
+        self._kinds[kind] = now, 0
+        return since + 1
