@@ -22,8 +22,11 @@ class Scripted:
 @contextlib.asynccontextmanager
 async def serving(script: Script) -> AsyncIterator[Scripted]:
     server = Scripted()
+    talks: set[asyncio.Task[None]] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (task := asyncio.current_task()) is not None:
+            talks.add(task)
         server.connections += 1
         try:
             while True:
@@ -44,6 +47,10 @@ async def serving(script: Script) -> AsyncIterator[Scripted]:
         yield server
     finally:
         listening.close()
+        # From Python 3.12 on, `wait_closed` waits for every connection, and a script that hangs keeps its own.
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
         await listening.wait_closed()
 
 
