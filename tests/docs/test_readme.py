@@ -3,9 +3,14 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.cli import _parser
+from monitor.core.links import link_of
+from monitor.core.prose import body, title
+from monitor.core.text import summary
+from tests.core.test_prose import EVENTS
 from tests.docs.documents import DOCUMENTS, README, ROOT, anchors, links, text
 
 LONGEST = 200
@@ -13,6 +18,18 @@ LONGEST = 200
 
 def test_the_readme_is_short() -> None:
     assert len(text(README).splitlines()) <= LONGEST
+
+
+def test_the_alert_in_the_readme_is_what_on_call_gets() -> None:
+    event = msgspec.structs.replace(
+        EVENTS["fault"],
+        definition="5870442f-3ddd-4657-b74c-6e17308f5230",
+        workflow="60dbe307fe55d99fc083db61",
+        errors=EVENTS["fault"].errors[-1:],
+    )
+    event = msgspec.structs.replace(event, summary=summary(event))
+    link = link_of(event, "http://localhost:8808")
+    assert f"```\n{title(event)}\n\n{body(event, link=link)}\n```" in text(README)
 
 
 def test_every_command_is_in_the_readme() -> None:
