@@ -59,6 +59,8 @@ class Lookout:
         self._asks = asks
         self._fault = fault
         self._failures = 0
+        self._dismissed = False
+        self._doubted = False
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
 
@@ -84,11 +86,22 @@ class Lookout:
         """Something about the lane changed."""
         self._wake.set()
 
+    def doubt(self) -> None:
+        """Somebody else has written what is believed of the account: read it again."""
+        self._doubted = True
+        self._wake.set()
+
+    def dismiss(self) -> None:
+        """The account is not configured any more: `run` ends once what it is about to write is written."""
+        self._dismissed = True
+        self._wake.set()
+
     async def run(self, beat: Callable[[], None]) -> None:
-        while True:
+        while not self._dismissed:
             beat()
             self._wake.clear()
             try:
+                await self._read_again()
                 seconds = await self._judge()
             except Exception as error:  # noqa: BLE001 - a fault of ours about one account must not end the others
                 await asyncio.sleep(self._failed(error))
@@ -96,12 +109,11 @@ class Lookout:
                 self._failures = 0
                 await self._pause(seconds)
 
-    async def dismiss(self) -> None:
-        """The account is not configured any more, `run` and its polls have ended: close what is open about it."""
-        try:
-            self.state = await leave(self.state, self._announcer, self._load, now=self._now, report=self._report)
-        except Exception as error:  # noqa: BLE001 - what is left open must not keep an account from leaving
-            self._failed(error)
+    async def _read_again(self) -> None:
+        if self._doubted:
+            stored = await self._load(self.state.account)
+            self._doubted = False
+            self.state = stored or self.state
 
     def _failed(self, error: Exception) -> float:
         """Seconds to wait before the next try."""
@@ -134,6 +146,8 @@ class Lookout:
 
     async def _pause(self, seconds: float) -> None:
         """So long, or until something was heard."""
+        if self._dismissed:
+            return
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
             await self._wake.wait()
@@ -149,7 +163,11 @@ async def leave(
     now: Callable[[], datetime],
     report: Callable[[AccountRecord], None],
 ) -> AccountState:
-    """Close what is open about an account that is not configured any more; the state after that."""
+    """Close what is open about an account that is not configured any more; the state after that.
+
+    Raises StoreUnavailable.
+    """
+    state = await load(state.account) or state
     while state.blind.open:
         verdict = judge(state, begin(state), 0.0, now(), 0.0, asks=False)
         after = await _committed(verdict.state, verdict.events, announcer, report)

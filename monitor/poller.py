@@ -82,7 +82,7 @@ class Source(Protocol):
 class Ledger(Protocol):
     """Where changes become durable."""
 
-    async def commit(self, change: Change) -> Committed: ...
+    async def commit(self, change: Change, durable: Callable[[Committed], None]) -> Committed: ...
     def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
 
 
@@ -155,10 +155,12 @@ class Announcer:
         return (await self._commit(Change(closings=tuple(closings)))).closed
 
     async def _commit(self, change: Change) -> Committed:
-        committed = await self._ledger.commit(change)
+        """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
+        return await self._ledger.commit(change, self._hand_on)
+
+    def _hand_on(self, committed: Committed) -> None:
         if committed.deliveries:
             self._offer(committed.deliveries)
-        return committed
 
     def _outgoing(self, event: Event, beside: Sequence[Event]) -> Outgoing:
         config = self.config

@@ -316,7 +316,7 @@ class Daemon:
         await _cancel(polling)
         left = await self.deliverer.drain(max(deadline - loop.time(), 0))
         looking = [member.looking for member in self.members.values() if member.looking is not None]
-        await _cancel([*looking, *(task for task in self._loops if task is not self._writing)])
+        await _cancel([*looking, *self.members.farewells, *(task for task in self._loops if task is not self._writing)])
         await self.deadlines.allowances.write()
         await self.writer.drain(max(deadline - loop.time(), _LAST_WRITES))
         await _cancel([self._writing])

@@ -14,13 +14,16 @@ from monitor.lookout import Load, Lookout, leave
 from monitor.poller import Announcer
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, Settings
-from monitor.store import StoreUnavailable
 from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
 from monitor.upstream.gate import Gate
 
 _BELIEVED = 3600.0
 """Seconds; a `Date` further away is somebody's mistake, and nobody is overdue for it."""
+_FAREWELL = 5.0
+"""Seconds that a reload waits for what an account that leaves has to write; it goes on without."""
+_LEAVE_AGAIN = 60.0
+"""Seconds until what could not be closed about an account that left is tried again."""
 
 
 class Spawn(Protocol):
@@ -48,6 +51,10 @@ class Members:
         self.states: dict[str, AccountState] = {}
         """What is believed of accounts that are not enlisted."""
         self._members: dict[str, Member] = {}
+        self.farewells: set[asyncio.Task[None]] = set()
+        """Accounts that are leaving."""
+        self._not_left: set[str] = set()
+        """Of these, what is open about them may not be closed yet."""
         self._skews: dict[str, float] = {}
         self._around = around
         self._telemetry = telemetry
@@ -126,24 +133,54 @@ class Members:
         self._scheduler.dismiss(name)
         if member.polling is not None and member.looking is not None:
             await asyncio.wait([member.polling])
-            member.looking.cancel()
-            await asyncio.wait([member.looking])
-        await member.lookout.dismiss()
+        member.lookout.dismiss()
         self.states[name] = member.lookout.state  # should it come back: its lane may be closed for hours
         del self._members[name], self.gates[name], self.credentials[name]
+        member.gate.dismiss()
+        farewell = asyncio.create_task(self._farewell(name, member), name=f"leave {name}")
+        self.farewells.add(farewell)
+        farewell.add_done_callback(self.farewells.discard)
+        await asyncio.wait([farewell], timeout=_FAREWELL)
         self._telemetry.unwatch(name)
         self._pulses.forget(f"poll {name}")
         self._pulses.forget(f"look {name}")
 
     async def leave_others(self) -> None:
-        """Close what is open about accounts that left the configuration while nothing ran."""
-        for name, state in list(self.states.items()):
+        """Close what is open about accounts that left the configuration while nothing ran, or could be written."""
+        self._not_left.update(self.states)
+        while True:
+            for name in list(self._not_left):
+                await self._leave(name)
+            await asyncio.sleep(_LEAVE_AGAIN)
+
+    async def _farewell(self, name: str, member: Member) -> None:
+        """Its lookout finishes what it is about to tell, which may wait for the disk; then its alerts are closed."""
+        if member.looking is not None:
             try:
-                self.states[name] = await leave(
-                    state, self._announcer, self._load, now=self._around.now, report=self._telemetry.account
-                )
-            except StoreUnavailable as error:
-                self._telemetry.fault(f"look {name}", error)
+                await asyncio.wait([member.looking])
+            finally:
+                member.looking.cancel()
+        await self._leave(name)
+
+    async def _leave(self, name: str) -> None:
+        """Close what is open about an account, by what is stored of it, unless it is back."""
+        self._not_left.discard(name)
+        if (state := self.states.get(name)) is not None:
+            await self._close(name, state)
+        if (member := self._members.get(name)) is not None:
+            member.lookout.doubt()
+
+    async def _close(self, name: str, state: AccountState) -> None:
+        try:
+            after = await leave(
+                state, self._announcer, self._load, now=self._around.now, report=self._telemetry.account
+            )
+        except Exception as error:  # noqa: BLE001 - what is left open must not keep an account from leaving
+            self._not_left.add(name)
+            self._telemetry.fault(f"look {name}", error)
+            return
+        if name in self.states:  # else it came back meanwhile
+            self.states[name] = after
 
     # --- what they hear ---
 

@@ -6,6 +6,7 @@ collector soon stops looking at.
 """
 
 import heapq
+import math
 
 import msgspec
 
@@ -30,6 +31,8 @@ class Entry(msgspec.Struct, gc=False):
     due: float = 0.0
     promised: float = 0.0
     """The offset when `due` was set: what came on top since is delay."""
+    last: float = -math.inf
+    """When its last turn was, in virtual time."""
     under_way: bool = False
     number: int = -1
     """Its place in the agenda."""

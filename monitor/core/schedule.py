@@ -95,17 +95,25 @@ class Schedule:
         self._agenda.sweep()
 
     def change(self, key: TargetKey, interval: float, now: float) -> None:
-        """Another interval: due at its first new slot that is half an interval after the last turn, or later.
+        """Another interval: due at its first new slot that is half an interval after the last turn.
 
-        A back-off goes on. Raises KeyError for an unknown target.
+        A back-off goes on, shorter by as much as the interval is. A first poll comes no later than it would have.
+        Raises KeyError for an unknown target.
         """
         entry = self._agenda.entries[key]
         if interval == entry.interval:
             return
-        last, entry.interval = entry.due - entry.interval, interval
-        if not entry.under_way:
-            self._put(entry, _slot(entry, max(self._clock(now), last + interval / 2)))
+        before, entry.interval = entry.interval, interval
+        if not entry.under_way and (due := self._changed(entry, before, self._clock(now))) != entry.due:
+            self._put(entry, due)
             self._agenda.sweep()
+
+    def _changed(self, entry: Entry, before: float, clock: float) -> float:
+        """When it is due, since its interval is not `before` any more."""
+        if entry.key in self._backing_off:
+            return max(clock, entry.last + (entry.due - entry.last) * min(1.0, entry.interval / before))
+        slot = _slot(entry, max(clock, entry.last + entry.interval / 2))
+        return slot if entry.last > -math.inf else min(slot, entry.due)
 
     def hasten(self, key: TargetKey, now: float) -> bool:
         """Due now, before its next slot; False where it is not waiting for one: unknown, under way or backing off.
@@ -153,6 +161,7 @@ class Schedule:
             self._agenda.forget(key)
             return
         clock = self._clock(now)
+        entry.last = entry.due
         if failures:
             self._backing_off[key] = None
             self._put(entry, clock + _backoff(entry.interval, failures, max_backoff, jitter))

@@ -30,9 +30,14 @@ _LONGEST_PAUSE = 30.0
 """Seconds between two tries while the disk fails, doubled each time; half of it is left to chance."""
 
 
+def _ignore(_committed: Committed) -> None:
+    """Its caller stays until it is durable, or wants no more of it."""
+
+
 class _Waiting(NamedTuple):
     work: Work
     answer: asyncio.Future[Committed]
+    durable: Callable[[Committed], None]
 
     def beliefs(self) -> set[Hashable]:
         change = self.work.change
@@ -81,12 +86,12 @@ class Writer:
     async def wait_available(self) -> None:
         await self._usable.wait()
 
-    async def commit(self, change: Change) -> Committed:
-        """Durable when it returns. A caller that is cancelled meanwhile cancels nothing.
+    async def commit(self, change: Change, durable: Callable[[Committed], None] = _ignore) -> Committed:
+        """Durable when it returns. A caller that is cancelled meanwhile cancels nothing: `durable` hears of it.
 
         Raises StoreUnavailable only where `run` has ended; while the disk fails it waits.
         """
-        return await self._enqueue(Work(change))
+        return await self._enqueue(Work(change), durable)
 
     async def mark(self, mark: DeliveryMark) -> None:
         """Durable when it returns; otherwise like `commit`."""
@@ -112,11 +117,11 @@ class Writer:
             return False
         return True
 
-    def _enqueue(self, work: Work) -> asyncio.Future[Committed]:
+    def _enqueue(self, work: Work, durable: Callable[[Committed], None] = _ignore) -> asyncio.Future[Committed]:
         if self._ended:
             raise StoreUnavailable("the store is closed: start the monitor again")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(work, answer))
+        self._queue.append(_Waiting(work, answer, durable))
         self._wake.set()
         return asyncio.shield(answer)
 
@@ -209,6 +214,7 @@ class Writer:
                 _fail(waiting.answer, outcome)
             else:
                 waiting.answer.set_result(outcome)
+                waiting.durable(outcome)
 
     def _failed(self, error: StoreUnavailable) -> None:
         if self._failing_since is None:

@@ -15,7 +15,7 @@ from monitor.core.records import RequestRecord
 from monitor.core.retry_after import parse_http_date
 from monitor.upstream.address import check_base_url, definition_path, workflow_path
 from monitor.upstream.credentials import Credential
-from monitor.upstream.gate import Gate, Permit
+from monitor.upstream.gate import Gate, GateDismissedError, Permit
 from monitor.upstream.recall import Recall
 from monitor.upstream.transport import (
     Response,
@@ -108,8 +108,11 @@ class Client:
         before one of them after `patience` seconds in which the lane was open.
         """
         gate = self._gates.get(account)
-        permit = await gate.patient(patience) if gate is not None else None
-        if permit is None or self._gates.get(account) is not gate:
+        try:
+            permit = await gate.patient(patience) if gate is not None else None
+        except GateDismissedError:
+            permit = None
+        if permit is None:
             return Failed(Outcome.CONNECTION, "the account is not configured any more")
         key = TargetKey(account, definition, "")
         return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_definitions)

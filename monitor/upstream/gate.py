@@ -5,6 +5,7 @@ says what changed. It owns no task, and a timer only while somebody stands in it
 """
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
@@ -35,6 +36,10 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     """Its answer decides whether the lane opens again."""
     closings: int = 0
     """How often the lane had closed before."""
+
+
+class GateDismissedError(Exception):
+    """The account is not configured any more: no request of it is sent."""
 
 
 class Gate:
@@ -74,6 +79,7 @@ class Gate:
         self._queue: deque[asyncio.Event] = deque()
         """Urgent requests in their order; only the first is ever told to go."""
         self._timer: asyncio.TimerHandle | None = None
+        self._dismissed = asyncio.Event()
         self._time = asyncio.get_running_loop().time
         time = self._time()
         self._lane = Lane.started(limits, time, permits, learned_rate)
@@ -116,7 +122,10 @@ class Gate:
         return None if self._queue else self._take()
 
     async def urgent(self) -> Permit:
-        """A permit before any poll gets one, first come, first served; cancelled, it costs nothing."""
+        """A permit before any poll gets one, first come, first served; cancelled, it costs nothing.
+
+        Raises GateDismissedError.
+        """
         if (permit := self.take()) is not None:
             return permit
         place = asyncio.Event()
@@ -125,6 +134,7 @@ class Gate:
             while True:
                 self._serve()
                 await place.wait()
+                self._refuse_dismissed()
                 # Nothing is taken on behalf of who may have been cancelled: each takes for itself, and leaves with it.
                 if (permit := self._take()) is not None:
                     return permit
@@ -137,9 +147,11 @@ class Gate:
         """A permit for what can wait, from a lane that is open: with the polls, not before them.
 
         Where the polls use up the lane, it goes before one of them after `seconds`. Cancelled, it costs nothing.
+        Raises GateDismissedError.
         """
         waited = 0.0
         while True:
+            self._refuse_dismissed()
             if self.open:
                 if waited >= seconds:
                     return await self.urgent()
@@ -149,7 +161,7 @@ class Gate:
                 waited += pause
             else:
                 pause = _LOOK_AGAIN_SHUT
-            await asyncio.sleep(pause)
+            await self._rest(pause)
 
     def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
         """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""
@@ -158,6 +170,21 @@ class Gate:
         lane = self._lane.answered(time, permit.closings, outcome, retry_after, jitter)
         if lane is not self._lane:
             self._learn(lane)
+
+    def dismiss(self) -> None:
+        """The account is not configured any more: nobody polls it, so who waits here would wait for ever."""
+        self._dismissed.set()
+        for place in self._queue:
+            place.set()
+
+    def _refuse_dismissed(self) -> None:
+        if self._dismissed.is_set():
+            raise GateDismissedError(self.account)
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._dismissed.wait()
 
     def reconfigure(self, limits: LaneLimits) -> None:
         """Other limits from now on; what was learned and what was spent stays."""

@@ -183,6 +183,52 @@ def test_another_interval_holds_from_the_next_poll_on(before: float, after: floa
     assert polled(schedule, second)[1] - second == pytest.approx(after)
 
 
+@pytest.mark.parametrize("hasten", [False, True], ids=["at its slot", "hastened"])
+@pytest.mark.parametrize("number", range(5))
+def test_a_shorter_interval_counts_at_once(number: int, *, hasten: bool) -> None:
+    schedule = scheduled(5, 3600.0)
+    last = {}
+    for _ in range(5):
+        turn, now = next_turn(schedule, START)
+        last[turn.key] = now
+        schedule.done(turn.key, now, 0, 300.0, 0.0)
+    now = max(last.values()) + 1
+    if hasten:
+        schedule.hasten(key(number), now)
+    schedule.change(key(number), 10.0, now)
+    due = schedule.next_due(key(number))
+    assert due is not None
+    assert now <= due <= now + 10.0
+
+
+def test_a_longer_interval_gives_as_much_rest_after_the_last_turn() -> None:
+    schedule = scheduled(1, 10.0)
+    last = polled(schedule, START)[1]
+    schedule.change(key(0), 3600.0, last + 1)
+    due = schedule.next_due(key(0))
+    assert due is not None
+    assert 1800.0 <= due - last <= 5400.0
+
+
+def test_a_first_poll_comes_no_later_for_another_interval() -> None:
+    schedule = Schedule()
+    schedule.add(key(0), 30.0, START, first_within=5.0)
+    before = schedule.next_due(key(0))
+    schedule.change(key(0), 3600.0, START)
+    assert schedule.next_due(key(0)) == before
+
+
+def test_a_back_off_shrinks_with_the_interval_and_does_not_grow_with_it() -> None:
+    schedule = scheduled(1, 3600.0)
+    turn, now = next_turn(schedule, START)
+    schedule.done(turn.key, now, 3, 86400.0, 1.0)  # eight intervals
+    schedule.change(key(0), 10.0, now)
+    due = schedule.next_due(key(0))
+    assert due == pytest.approx(now + 80.0, abs=2.0)
+    schedule.change(key(0), 7200.0, now)
+    assert schedule.next_due(key(0)) == due
+
+
 def test_changing_intervals_leaves_a_bounded_amount_of_garbage() -> None:
     schedule = scheduled(100)
     for number in range(20_000):

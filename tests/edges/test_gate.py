@@ -9,7 +9,7 @@ import pytest
 from monitor.core.lane import LaneLimits
 from monitor.core.model import Outcome
 from monitor.core.records import LaneRecord
-from monitor.upstream.gate import Gate, Permit
+from monitor.upstream.gate import Gate, GateDismissedError, Permit
 
 pytestmark = pytest.mark.looptime
 
@@ -459,3 +459,13 @@ async def test_who_gives_up_waiting_costs_nothing() -> None:
     waiting.cancel()
     await asyncio.sleep(0.6)
     taken(gate_)
+
+
+async def test_nobody_waits_at_the_gate_of_an_account_that_left() -> None:
+    gate_ = gate()
+    await throttled(gate_, 3600.0)
+    waiting = [asyncio.create_task(gate_.patient(30.0)), asyncio.create_task(gate_.urgent())]
+    await asyncio.sleep(1)
+    gate_.dismiss()
+    await asyncio.sleep(0.1)
+    assert [type(task.exception()) for task in waiting] == [GateDismissedError] * 2

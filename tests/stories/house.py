@@ -256,18 +256,19 @@ class House:
     # --- the disk ---
 
     @contextmanager
-    def reading_fails(self) -> Iterator[None]:
-        """Nothing can be read."""
+    def reading_fails(self, table: str = "") -> Iterator[None]:
+        """Nothing can be read, or nothing of that table."""
         reading = self.daemon.store._reading
 
-        def fail(_: Connection) -> None:
-            raise OperationalError("BEGIN", None, OSError("disk I/O error"))
+        def fail(*args: Any) -> None:
+            if f"FROM {table}" in args[2]:
+                raise OperationalError(args[2], None, OSError("disk I/O error"))
 
-        event.listen(reading, "begin", fail)
+        event.listen(reading, "before_cursor_execute", fail)
         try:
             yield
         finally:
-            event.remove(reading, "begin", fail)
+            event.remove(reading, "before_cursor_execute", fail)
 
     @contextmanager
     def disk_fails(self, *, after_commit: bool = False) -> Iterator[None]:
