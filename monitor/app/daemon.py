@@ -135,6 +135,7 @@ class Daemon:
             log=self.logs.log,
             now=around.now,
             report=self.telemetry.reload,
+            applied=self.alerting.closer.look,
             executor=self._background,
         )
 
@@ -159,9 +160,7 @@ class Daemon:
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         """Read the configuration again; what is wrong with it, where it was not applied."""
-        errors = await self.reloader.reload(trigger)
-        self.alerting.closer.look()
-        return errors
+        return await self.reloader.reload(trigger)
 
     # --- life ---
 

@@ -5,6 +5,7 @@ concurrency) needs a restart; the reload says so.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
@@ -23,6 +24,8 @@ from monitor.upstream.credentials import Credential, CredentialError
 
 _BOUND = ("api", "store", "server", "receivers", "heartbeat", "shutdown_timeout", "log")
 _LOOK_AT_FILES = 5.0
+_TRY_AGAIN = 60.0
+"""Seconds until what was refused is tried again: a key's file may come later than what names it, a disk back."""
 _TURN = 10.0
 _STOPPING = ("the monitor is shutting down",)
 
@@ -41,9 +44,13 @@ class Reloader:
         log: FilteringBoundLogger,
         now: Callable[[], datetime],
         report: Callable[[ReloadRecord], None],
+        applied: Callable[[], None] = lambda: None,
         executor: Executor | None = None,
     ) -> None:
-        """`load` reads the configuration again, in `executor`: it blocks, and raises ConfigurationError."""
+        """`load` reads the configuration again, in `executor`: it blocks, and raises ConfigurationError.
+
+        `applied` is called after each reload that was, whatever triggered it.
+        """
         self.settings = settings
         """Those in force."""
         self._started_with = settings
@@ -54,6 +61,11 @@ class Reloader:
         self._log = log
         self._now = now
         self._report = report
+        self._applied = applied
+        self._errors: tuple[str, ...] = ()
+        """Why the last try was refused."""
+        self._tried_at = -math.inf
+        """Loop time."""
         self._executor = executor
         self._spawn: Spawn
         self._lock = asyncio.Lock()
@@ -86,19 +98,22 @@ class Reloader:
             return _STOPPING if self._under_way.cancelled() else self._under_way.result()
 
     async def watch(self, beat: Callable[[], None]) -> None:
-        """Reload when the content of a file changes, however it got there."""
+        """Reload when the content of a file changes, however it got there, and now and then what was refused."""
         seen = self.settings.fingerprint
         while True:
             beat()
             await asyncio.sleep(_LOOK_AT_FILES)
             current = await self._fingerprint()
-            if current in (seen, None):
+            if current is None or (current == seen and not self._is_to_be_tried_again()):
                 continue
             reloading = asyncio.create_task(self.reload("file"))
             while not reloading.done():
                 beat()
                 await asyncio.wait([reloading], timeout=_TURN)
             seen = current if reloading.result() else self.settings.fingerprint
+
+    def _is_to_be_tried_again(self) -> bool:
+        return bool(self._errors) and asyncio.get_running_loop().time() - self._tried_at >= _TRY_AGAIN
 
     async def _fingerprint(self) -> bytes | None:
         return await asyncio.get_running_loop().run_in_executor(self._executor, fingerprint, self.settings.files)
@@ -111,7 +126,12 @@ class Reloader:
             record = self._failed(trigger, error.errors)
         except StoreUnavailable as error:
             record = self._failed(trigger, (f"the store cannot be read now: {error}",))
-        self._report(record)
+        self._tried_at = asyncio.get_running_loop().time()
+        if trigger != "file" or record.successful or record.errors != self._errors:  # the same again is no news
+            self._report(record)
+        self._errors = record.errors
+        if record.successful:
+            self._applied()
         return record.errors
 
     def _failed(self, trigger: str, errors: tuple[str, ...]) -> ReloadRecord:

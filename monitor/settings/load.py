@@ -1,7 +1,7 @@
 """From files and environment to one frozen value, or to every reason why not."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +45,11 @@ class Settings:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What to watch for changes: the settings, and the watchlists with their globs. See `fingerprint`."""
-        return (self.path, *map(Path, self.watchlist_paths))
+        """What to watch for changes: the settings, the watchlists with their globs, and the files of keys.
+
+        See `fingerprint`.
+        """
+        return (self.path, *map(Path, self.watchlist_paths), *_key_files(self.accounts))
 
     def plan(self) -> Plan:
         """What the budget buys."""
@@ -96,7 +99,7 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
     twins = (*_twins(merged, "accounts", "id"), *_twins(merged, "receivers", "name"))
     problems += [*_keyless(merged), *twins, *_unacknowledged(merged), *missing]
     interval = document.polling.interval if document else 1.0
-    seen = fingerprint((path, *map(Path, document.watchlist))) if document else None
+    seen = fingerprint((path, *map(Path, document.watchlist), *_key_files(document.accounts))) if document else None
     watchlist, wrong = load_watchlist(files, _ids(merged), interval)
     found = [*(f"{file}: {flaw}" for flaw in flaws), *_told(file, problems, tree, environment), *wrong]
     if document is None or found:
@@ -128,6 +131,10 @@ def _told(file: str, problems: list[Problem], tree: object, environment: Environ
         else:
             of_environment.append(line)
     return [*lines(file, of_file, tree), *sorted({*of_environment, *environment.errors})]
+
+
+def _key_files(accounts: Iterable[Account]) -> list[Path]:
+    return [file for account in accounts if (file := account.secret.file) is not None]
 
 
 def _watchlist_files(written: object) -> tuple[list[Path], list[Problem]]:

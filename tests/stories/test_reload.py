@@ -1,9 +1,11 @@
 """The configuration changes while the daemon runs: the difference is applied, and nothing else moves."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.core.model import Status, TargetKey
 from monitor.sim import plots
@@ -255,3 +257,51 @@ async def test_a_reload_while_the_store_cannot_be_read_is_refused_and_succeeds_l
         asked = {target.name: house.asked(target.name) for target in everybody[1:]}
         house.lane["requests_per_second"] = 10
     assert min(len(times) for times in asked.values()) >= 3
+
+
+async def test_a_key_that_comes_a_minute_after_what_names_it_is_taken(tmp_path: Path) -> None:
+    house = House(tmp_path, night())
+    everybody, key = house.targets, tmp_path / "globex.key"
+    house.accounts, house.targets, house.watch_files = [ACME.id], everybody[:6], True
+    async with house:
+        await house.until(100.0)
+        house.accounts, house.targets = [ACME.id, GLOBEX.id], everybody
+        house.write()
+        settings = tmp_path / "monitor.yaml"
+        tree = yaml.safe_load(settings.read_text("utf-8"))
+        tree["accounts"][1] = {"id": GLOBEX.id, "api_key_file": str(key)}
+        settings.write_text(yaml.safe_dump(tree), "utf-8")
+        await house.until(400.0)
+        assert len(house.lines("config.refused")) == 1, "the same again is no news"
+        key.write_text("sim-key-globex\n", "utf-8")
+        await house.until(500.0)
+        assert house.metric("workflow_monitor_config_last_reload_successful") == 1
+        assert house.asked("call-0")
+
+
+async def test_a_good_file_is_tried_again_where_the_store_could_not_be_read(tmp_path: Path) -> None:
+    house = House(tmp_path, night())
+    everybody = house.targets
+    house.targets, house.watch_files = everybody[:5], True
+    async with house:
+        await house.until(100.0)
+        house.targets = everybody
+        with house.reading_fails():
+            house.write()
+            await house.until(120.0)
+        await house.until(200.0)
+        assert house.asked("order-5")
+
+
+async def test_the_monitor_ends_in_time_while_a_reload_waits(tmp_path: Path) -> None:
+    away = Fault(trouble=Trouble.HANG, begin=50.0, end=1e9, accounts=(GLOBEX.id,))
+    house = House(tmp_path, night(away), api={"base_url": "http://127.0.0.1:8", "timeout": "10m"})
+    async with house:
+        await house.until(100.0)
+        house.accounts, house.targets = [ACME.id], house.targets[:6]
+        reloading = asyncio.create_task(house.reload())  # it waits for the polls of globex
+        await house.until(110.0)
+        assert not reloading.done()
+        await house.stop()
+        assert house.t < 125.0
+        assert await reloading == ("the monitor is shutting down",)
