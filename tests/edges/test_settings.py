@@ -324,7 +324,7 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypa
     settings = load_settings(Path("etc/monitor.yaml"), {})
     assert settings.accounts[0].secret.read() == "of-acme"
     assert settings.store.url == "sqlite:///etc/m.db"
-    assert settings.files == (Path("etc/monitor.yaml"), Path("etc/watchlist.yaml"))
+    assert settings.files == (Path("etc/monitor.yaml"), Path("etc/watchlist.yaml"), Path("etc/keys/acme"))
 
 
 def test_absolute_paths_stay(tmp_path: Path) -> None:
