@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from monitor.core import steps
-from monitor.core.model import Event, EventType, StepExecution, WorkflowError
+from monitor.core.faults import fold
+from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
 from monitor.core.text import about, clean
 
 _NAME: Final = 80
@@ -13,6 +14,7 @@ _LABELS: Final = 10
 _STEPS: Final = 6
 _ERRORS: Final = 5
 _RUNBOOK: Final = "runbook"
+_UNDER_WAY: Final = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 
 
 def moment(at: datetime) -> str:
@@ -70,6 +72,27 @@ def limit(event: Event) -> str:
             return f"Allowed: {allowed}."
 
 
+def severity(severity: Severity) -> str:
+    """One sentence: `Severity: critical.`."""
+    return f"Severity: {severity.value}."
+
+
+def to_close(event: Event) -> str:
+    """The command that closes the alert; "" of what opens none."""
+    return f"To close this alert: workflow-monitor close {clean(event.id, _NAME)}" if event.opens_alert else ""
+
+
+def cause_of_many(event: Event) -> str:
+    """What the first one says; "such as", if the others say it with other numbers or names."""
+    error = steps.explaining(event.step, event.errors)
+    return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}" if error is not None else ""
+
+
+def such_as(error: WorkflowError) -> str:
+    """`, such as:` of a message in which something differs from case to case; else ""."""
+    return ", such as:" if "#" in fold(error.message) else ""
+
+
 def causes(event: Event) -> list[str]:
     """The error that explains best, then the others, oldest first."""
     first = steps.explaining(event.step, event.errors)
@@ -82,7 +105,9 @@ def causes(event: Event) -> list[str]:
 def trail(event: Event) -> list[str]:
     """The last steps, oldest first, with their durations."""
     shown = event.trail[-_STEPS:]
-    return ["Last steps:", *(f"- {_step(step, event.observed_at)}" for step in shown)] if shown else []
+    has_ended = event.to_status is not None and event.to_status.ended
+    one = _last_state if has_ended else _step
+    return ["Last steps:", *(f"- {one(step, event.observed_at)}" for step in shown)] if shown else []
 
 
 def labels(event: Event) -> str:
@@ -96,14 +121,22 @@ def runbook(event: Event) -> str:
 
 
 def said(error: WorkflowError) -> str:
-    """The step, where there is one, and its message."""
+    """The step, where there is one, and its message; a step that the message names already is named once."""
     step, message = clean(error.step, _NAME), clean(error.message, _MESSAGE)
-    return ": ".join(part for part in (step, message) if part)
+    named = bool(step) and message.startswith(f"{step}:")
+    return message if named else ": ".join(part for part in (step, message) if part)
 
 
 def _error(error: WorkflowError) -> str:
     at = f" ({moment(error.time)})" if error.time is not None else ""
     return f"{said(error) or 'an error without words'}{at}"
+
+
+def _last_state(step: StepExecution, now: datetime) -> str:
+    """Of a workflow that has ended: nothing of it waits or runs any more."""
+    if step.status not in _UNDER_WAY:
+        return _step(step, now)
+    return f"{clean(step.step, _NAME) or '?'}: was {step.status.value} when the workflow ended"
 
 
 def _step(step: StepExecution, now: datetime) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from monitor.core import paragraphs, steps
 from monitor.core.advice import advice
 from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
 from monitor.core.links import link_of, link_to
-from monitor.core.model import Event, EventType
+from monitor.core.model import Event, EventType, Severity, WorkflowError
 from monitor.core.moments import format_moment
 from monitor.core.text import about, clean, summary
 
@@ -28,15 +30,15 @@ def title(event: Event) -> str:
 
 
 def body(event: Event, *, link: str) -> str:
-    """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the link stands last."""
-    return _bounded(_of_one(event), link)
+    """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
+    return _bounded([_causes(event), _severity(event), *_of_one(event)], link)
 
 
 def ended(end: AlertEnd, *, hold: float) -> str:
     """How an alert ended, in words. `hold`: seconds that an event alert stays open."""
     match end:
         case AlertEnd.RESOLVED:
-            return "Resolved: the condition has ended."
+            return "Resolved: what was wrong has ended."
         case AlertEnd.EXPIRED:
             return f"Expired: it was held open for {about(hold)}; whether anybody saw to it is not known."
         case AlertEnd.CLOSED:
@@ -53,6 +55,17 @@ def ended_after(incident: Incident) -> str:
     return f"{ended(incident.outcome, hold=lasted)} It lasted {about(lasted)}."
 
 
+def subject(title: str, severity: Severity, ended: str = "") -> str:
+    """The title with its severity, for who has no other place for that; `ended`: how it ended, in words."""
+    how = ended.partition(" ")[0].rstrip(":.")
+    return clean(f"{how} ({severity.value}): {title}" if how else f"{severity.value.upper()}: {title}", TITLE_LIMIT)
+
+
+def end_body(ended: str, severity: Severity, *, link: str) -> str:
+    """The text for who is told that it is over."""
+    return _bounded([ended, paragraphs.severity(severity)], link)
+
+
 def incident_title(incident: Incident) -> str:
     """One line of at most `TITLE_LIMIT` characters: how many, what, where."""
     event, count = incident.event, incident.members
@@ -63,17 +76,18 @@ def incident_title(incident: Incident) -> str:
     error = steps.explaining(event.step, event.errors)
     step = clean(event.step.step, 60) if event.step is not None else "?"
     what = _MANY[event.type].format(count=count, of=clean(event.definition_label, 60), step=step)
-    why = f": {paragraphs.said(error)}" if error is not None else ""
-    return clean(what + why, TITLE_LIMIT)
+    return clean(what + (_why(event, error) if error is not None else ""), TITLE_LIMIT)
 
 
 def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
-    is_many = incident.members > 1
-    many = [_count(incident), _samples(incident, external_url)] if is_many else []
-    of_one = ["The first of them:", *_of_one(incident.event)] if is_many else _of_one(incident.event)
-    parts = [*many, _blast_radius(incident, tolls), *of_one] if is_many else [*of_one, _blast_radius(incident, tolls)]
-    return _bounded(parts, link_of(incident.event, external_url))
+    event, radius = incident.event, _blast_radius(incident, tolls)
+    if incident.members > 1:
+        many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
+        parts = [*many, _lines("The first of them:", paragraphs.change(event)), *_of_one(event)]
+    else:
+        parts = [_causes(event), _severity(event), radius, *_of_one(event)]
+    return _bounded(parts, link_of(event, external_url))
 
 
 def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
@@ -104,13 +118,20 @@ def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
 def _of_one(event: Event) -> list[str]:
     runbook, next_step = paragraphs.runbook(event), advice(event)
     return [
-        _lines(f"{paragraphs.where(event)}.", paragraphs.change(event)),
-        _lines(*paragraphs.causes(event)),
         _lines(paragraphs.limit(event), *paragraphs.times(event)),
         _lines(*paragraphs.trail(event)),
         paragraphs.labels(event),
         f"Runbook: {runbook}" if runbook else f"Next: {next_step}" if next_step else "",
+        _lines(f"{paragraphs.where(event)}.", paragraphs.to_close(event)),
     ]
+
+
+def _causes(event: Event) -> str:
+    return _lines(*paragraphs.causes(event))
+
+
+def _severity(event: Event) -> str:
+    return _lines(paragraphs.severity(event.severity), paragraphs.change(event))
 
 
 def _lines(*lines: str) -> str:
@@ -138,9 +159,17 @@ _MANY: Final[Mapping[EventType, str]] = {
 }
 
 
+def _why(event: Event, error: WorkflowError) -> str:
+    """The step is left out where the title has named it."""
+    named = event.type is EventType.STEP_FAILED
+    said = paragraphs.said(msgspec.structs.replace(error, step="") if named else error)
+    return f"{paragraphs.such_as(error) or ':'} {said}" if said else ""
+
+
 def _count(incident: Incident) -> str:
     span = about((incident.last_at - incident.first_at).total_seconds())
     return _lines(
+        paragraphs.severity(incident.severity),
         f"{incident.members} alerts with one cause within {span}, {incident.open} of them open.",
         f"First: {paragraphs.moment(incident.first_at)}",
         f"Latest: {paragraphs.moment(incident.last_at)}",

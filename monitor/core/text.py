@@ -70,17 +70,20 @@ def _terminated(event: Event, error: WorkflowError | None) -> str:
     if event.step is not None:
         return f" terminated: {event.step.step} failed"
     if event.cause is Cause.MANUAL:
-        return " was terminated on purpose: no errors, no failed step"
+        return " terminated without an error (by hand, or by a program)"
     return " terminated; why is not known, its errors could not be read"
 
 
 def _said(error: WorkflowError) -> str:
-    return f"{error.step}: {error.message}" if error.step else error.message
+    """A message that names its step already names it once."""
+    named = not error.step or error.message.startswith(f"{error.step}:")
+    return error.message if named else f"{error.step}: {error.message}"
 
 
 def _step_failed(event: Event, error: WorkflowError | None) -> str:
-    said = f": {error.message}" if error is not None else ""
-    return f": step {_step_name(event)} failed{said}"
+    name = _step_name(event)
+    said = f": {error.message.removeprefix(f'{name}:').lstrip()}" if error is not None else ""
+    return f": step {name} failed{said}"
 
 
 def _step_name(event: Event) -> str:
@@ -109,8 +112,9 @@ def _overdue(event: Event) -> str:
 
 
 def _step_overdue(event: Event) -> str:
-    status = f" is {event.step.status.value}" if event.step is not None else " runs"
-    return f": step {_step_name(event)}{status}{_lasted(event)}{_limit(event)}"
+    status = event.step.status.value if event.step is not None else "running"
+    lasted = _lasted(event) or " for too long"
+    return f": step {_step_name(event)} has been {status}{lasted}{_limit(event)}"
 
 
 def _lasted(event: Event) -> str:

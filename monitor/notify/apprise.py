@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from monitor.core import prose
 from monitor.core.model import Severity
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.core.text import clean
@@ -36,6 +37,9 @@ _ROOM = 10
 _UNFINISHED = 1000
 """Messages that some services have, and others not yet."""
 _STATUS = re.compile(r"error[=:] ?(\d{3})\b")
+_MENTION: Final = re.compile(r"<(?=[@!#&])|@(?=everyone|here|channel|all|room|[!&]?\d)", re.IGNORECASE)
+"""What Discord, Slack, Teams, Matrix and their like take for a call, unless something stands after it."""
+_NO_WIDTH: Final = "\u200b"
 _TYPES: Final = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
 
 
@@ -86,11 +90,14 @@ class Apprise:
         return f"Apprise({', '.join(_name(each) for each in self._services.values())})"
 
     async def trigger(self, page: Page) -> Verdict:
-        message = _Message(clean(page.title, _TITLE), page.body, _TYPES[page.severity])
+        subject = clean(prose.subject(page.title, page.severity), _TITLE)
+        message = _Message(harmless(subject), harmless(page.body), _TYPES[page.severity])
         return await self._send(("trigger", page.key), message)
 
     async def resolve(self, page: Page) -> Verdict:
-        message = _Message(clean(f"Over: {page.title}", _TITLE), f"{page.ended}\n\n{page.link}".lstrip(), "success")
+        subject = clean(prose.subject(page.title, page.severity, page.ended or "Over"), _TITLE)
+        body = prose.end_body(page.ended, page.severity, link=page.link)
+        message = _Message(harmless(subject), harmless(body), "success")
         return await self._send(("resolve", page.key), message)
 
     async def close(self) -> None:
@@ -216,6 +223,11 @@ def _named(name: str, verdict: Verdict) -> Verdict:
 
 def _name(service: "NotifyBase") -> str:
     return clean(str(service.service_name), 40)
+
+
+def harmless(text: str) -> str:
+    """The text with what rings everybody in a chat broken by a sign of no width: people read the same."""
+    return _MENTION.sub(rf"\g<0>{_NO_WIDTH}", text)
 
 
 def fitted(body: str, limit: int) -> str:

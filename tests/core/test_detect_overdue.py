@@ -74,7 +74,7 @@ def test_an_overdue_step_says_which_since_when_and_how_long_it_may_be() -> None:
     assert event.id == event_id(STEP_OVERDUE, *KEY, what="a#1")
     assert (event.started_at, event.limit, event.reason) == (at(100), 65.0, "declared")
     assert (event.occurred_at, event.step) == (at(165), A)
-    assert event.summary == "onboarding-reply: step step1 is Running for 1m 10s (limit 1m 5s, declared)"
+    assert event.summary == "onboarding-reply: step step1 has been Running for 1m 10s (limit 1m 5s, declared)"
 
 
 def test_a_target_may_choose_how_severe_it_is() -> None:

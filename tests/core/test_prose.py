@@ -104,11 +104,11 @@ TOLLS = (Toll(4, 112, 0), Toll(3, 40, 23))
 
 TEXTS = {
     "fault": """\
-Workflow w1 of d1, version 3, account acme.
-It went from Runnable to Terminated.
-
 Cause: step1: Invalid subaccount id. (2026-01-05 10:00:02 UTC)
 Also: step0: Slow. (2026-01-05 10:00:01 UTC)
+
+Severity: critical.
+It went from Runnable to Terminated.
 
 Happened: 2026-01-05 10:00:02 UTC
 Seen: 2026-01-05 10:00:21 UTC, 18s later
@@ -122,59 +122,75 @@ Labels: team=messaging
 
 Runbook: https://wiki.example/onboarding
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "manual": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: critical.
 It was Terminated when it was first seen.
 
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Ask who ended it; if nobody did, look for the program that did.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "unknown": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: critical.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask the API for its errors; the monitor could not read them.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "step failed": """\
-Workflow w1 of d1, version 3, account acme.
-
 Cause: step1: Invalid subaccount id. (2026-01-05 10:00:02 UTC)
+
+Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See whether the workflow goes on: a failed step may be tried again.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "step cancelled": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "completed": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 It went from Runnable to Complete.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "suspended": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: warning.
 It went from Runnable to Suspended.
 
 Seen: 2026-01-05 10:00:21 UTC
@@ -182,19 +198,24 @@ Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Find out who suspended it and why; it goes on only when somebody resumes it.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "resumed": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 It went from Suspended to Runnable.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "overdue": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: warning.
 
 Allowed: 2h, as the watchlist says (max_runtime).
 Running since: 2026-01-05 07:59:57 UTC, 2h before
@@ -203,18 +224,23 @@ Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See which step it is at, and whether that one still moves.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "overdue cleared": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "step overdue": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: warning.
 
 Allowed: 15s, learned: nearly all its runs before took less.
 Running since: 2026-01-05 10:00:02 UTC, 19s before
@@ -226,89 +252,117 @@ Last steps:
 
 Next: Check whether what it waits for was sent, and whether it went to this workflow.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "step overdue cleared": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "not found": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Check the account and the ids in the watchlist.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "found": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 It went from NotFound to Runnable.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "unanswered": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask for this one by hand (workflow-monitor status); look at it in the API's own console.
 
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "answered": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
+
+Workflow w1 of d1, version 3, account acme.
 
 http://m:8808/targets/acme/d1/w1
 """,
     "unwatched": """\
-Workflow w1 of d1, version 3, account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Workflow w1 of d1, version 3, account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "blind": """\
-Account acme.
+Severity: critical.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Check the API key of this account: it is missing, wrong or not valid any more.
 
+Account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
     "sighted": """\
-Account acme.
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
+Account acme.
+
 http://m:8808/targets/acme/d1/w1
 """,
     "drift": """\
-Account acme.
+Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Look for a newer version of the monitor; until then changes like this one may go untold.
 
+Account acme.
+To close this alert: workflow-monitor close 1
+
 http://m:8808/targets/acme/d1/w1
 """,
 }
 INCIDENT_TEXT = """\
+Cause: step1: Invalid subaccount id.
+
+Severity: critical.
 23 alerts with one cause within 4m 58s, 21 of them open.
 First: 2026-01-05 10:00:02 UTC
 Latest: 2026-01-05 10:05:00 UTC
@@ -321,12 +375,7 @@ Of the watched instances:
 - version 4: 0 of 112 failed
 
 The first of them:
-
-Workflow w1 of d1, version 3, account acme.
 It went from Runnable to Terminated.
-
-Cause: step1: Invalid subaccount id. (2026-01-05 10:00:02 UTC)
-Also: step0: Slow. (2026-01-05 10:00:01 UTC)
 
 Happened: 2026-01-05 10:00:02 UTC
 Seen: 2026-01-05 10:00:21 UTC, 18s later
@@ -339,6 +388,9 @@ Last steps:
 Labels: team=messaging
 
 Runbook: https://wiki.example/onboarding
+
+Workflow w1 of d1, version 3, account acme.
+To close this alert: workflow-monitor close 1
 
 http://m:8808/targets/acme/d1/w1
 """
@@ -361,6 +413,32 @@ def test_a_title_is_the_summary_in_one_line() -> None:
 def test_many_alerts_with_one_cause_are_one_text() -> None:
     assert incident_title(INCIDENT) == "23 workflows of d1 terminated: step1: Invalid subaccount id."
     assert incident_body(INCIDENT, tolls=TOLLS, external_url="http://m:8808") + "\n" == INCIDENT_TEXT
+
+
+def test_a_cause_whose_numbers_differ_is_told_as_an_example() -> None:
+    event = msgspec.structs.replace(EVENTS["fault"], errors=(error("No answer after 31 s.", 2.5),))
+    many = msgspec.structs.replace(INCIDENT, event=event)
+
+    assert incident_title(many) == "23 workflows of d1 terminated, such as: step1: No answer after 31 s."
+    assert incident_body(many, tolls=(), external_url="").startswith("Cause, such as: step1: No answer after 31 s.\n\n")
+
+
+def test_a_title_about_many_failures_names_their_step_once() -> None:
+    many = msgspec.structs.replace(INCIDENT, event=EVENTS["step failed"])
+    assert incident_title(many) == "23 failures of step step1 of d1: Invalid subaccount id."
+
+
+def test_of_an_ended_workflow_no_step_waits() -> None:
+    waiting = step("b", StepStatus.WAITING_FOR_EVENT, 2)
+    over = msgspec.structs.replace(EVENTS["manual"], trail=(waiting,))
+
+    assert "- step1: was WaitingForEvent when the workflow ended" in body(over, link=LINK)
+
+
+@pytest.mark.parametrize("name", [name for name, event in EVENTS.items() if event.opens_alert])
+def test_what_can_be_closed_says_how(name: str) -> None:
+    event = msgspec.structs.replace(EVENTS[name], id="an-id")
+    assert "workflow-monitor close an-id" in body(event, link=LINK)
 
 
 def test_an_incident_of_one_reads_as_its_alert() -> None:
@@ -402,7 +480,7 @@ def test_what_is_overdue_says_whose_limit_it_is(reason: str, words: str) -> None
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        (AlertEnd.RESOLVED, "Resolved: the condition has ended."),
+        (AlertEnd.RESOLVED, "Resolved: what was wrong has ended."),
         (AlertEnd.EXPIRED, "Expired: it was held open for 4h; whether anybody saw to it is not known."),
         (AlertEnd.CLOSED, "Closed by a person."),
         (AlertEnd.UNWATCHED, "Closed: what it was about is not watched any more."),

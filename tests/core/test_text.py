@@ -113,10 +113,20 @@ TERMINATED = EventType.TERMINATED
             "onboarding-reply terminated: It broke.",
             id="an error of no step",
         ),
+        pytest.param(
+            event(TERMINATED, errors=(error("step1: It broke."),)),
+            "onboarding-reply terminated: step1: It broke.",
+            id="a message that names the step",
+        ),
+        pytest.param(
+            event(EventType.STEP_FAILED, failed=FAILED, errors=(error("step1: It broke."),)),
+            "onboarding-reply: step step1 failed: It broke.",
+            id="a failure that names the step",
+        ),
         pytest.param(event(TERMINATED, failed=FAILED), "onboarding-reply terminated: step1 failed", id="no words"),
         pytest.param(
             event(TERMINATED, cause=Cause.MANUAL),
-            "onboarding-reply was terminated on purpose: no errors, no failed step",
+            "onboarding-reply terminated without an error (by hand, or by a program)",
             id="by hand",
         ),
         pytest.param(
@@ -162,7 +172,7 @@ TERMINATED = EventType.TERMINATED
         ),
         pytest.param(
             event(EventType.STEP_OVERDUE, failed=SLEEPING, lasted=90_000, limit=86_520, reason="declared"),
-            "onboarding-reply: step step1 is Sleeping for 1d 1h (limit 1d, declared)",
+            "onboarding-reply: step step1 has been Sleeping for 1d 1h (limit 1d, declared)",
             id="a step is overdue",
         ),
         pytest.param(
@@ -266,4 +276,4 @@ def test_what_is_overdue_says_for_how_long_and_whose_limit_it_is() -> None:
     execution = msgspec.structs.replace(event(EventType.STEP_OVERDUE, failed=waiting, reason="learned"), **late)
 
     assert summary(workflow) == "onboarding-reply is overdue: it has been running for 2h 5m (limit 2h, configured)"
-    assert summary(execution) == "onboarding-reply: step step1 is WaitingForEvent for 2h 5m (limit 2h, learned)"
+    assert summary(execution) == "onboarding-reply: step step1 has been WaitingForEvent for 2h 5m (limit 2h, learned)"

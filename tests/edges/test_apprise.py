@@ -15,7 +15,7 @@ import pytest
 
 from monitor.core.model import Severity
 from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.notify.apprise import Apprise, fitted
+from monitor.notify.apprise import Apprise, fitted, harmless
 from monitor.notify.incidents import page
 from tests.edges.notifier_kit import INCIDENT, NOW, TIMEOUT, Answering, http, receiver
 from tests.edges.scripted import answering_in_turn, serving
@@ -106,8 +106,9 @@ async def test_an_incident_is_told_with_its_cause_and_link_and_its_end_in_short(
         await chat.resolve(PAGE)
 
     opened, ended = posted(answering)
-    assert (opened["title"], opened["message"], opened["type"]) == (PAGE.title, PAGE.body, "failure")
-    assert (ended["title"], ended["message"], ended["type"]) == (f"Over: {PAGE.title}", LINK, "success")
+    assert (opened["title"], opened["message"], opened["type"]) == (f"CRITICAL: {PAGE.title}", PAGE.body, "failure")
+    assert (ended["title"], ended["type"]) == (f"Over (critical): {PAGE.title}", "success")
+    assert ended["message"] == f"Severity: critical.\n\n{LINK}"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,40 @@ async def test_the_severity_is_the_librarys_type(severity: Severity, type: str) 
         await chat.trigger(msgspec.structs.replace(PAGE, severity=severity))
 
     assert posted(answering)[0]["type"] == type
+
+
+@pytest.mark.parametrize(
+    "call", ["@everyone", "@Here", "@channel", "@room", "<!channel>", "<@U123>", "<@&4711>", "@4711"]
+)
+async def test_what_a_customer_wrote_rings_nobody_in_a_chat(call: str) -> None:
+    async with receiver(http(200, "{}")) as answering, chatting(answering.url) as chat:
+        await chat.trigger(msgspec.structs.replace(PAGE, title=f"{call} look", body=f"It said {call}.\n\n{LINK}"))
+
+    (told,) = posted(answering)
+    assert call not in told["title"] + told["message"]
+    assert told["message"].replace("\u200b", "") == f"It said {call}.\n\n{LINK}"
+
+
+@pytest.mark.parametrize("text", ["on-call@acme.example", "a < b", "<b>", LINK])
+def test_a_text_that_calls_nobody_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "subject"),
+    [
+        ("Resolved: what was wrong has ended. It lasted 5m.", "Resolved"),
+        ("Closed by a person.", "Closed"),
+        ("Expired: it was held open for 4h.", "Expired"),
+    ],
+)
+async def test_the_subject_of_an_end_says_how_it_ended(said: str, subject: str) -> None:
+    async with receiver(http(200, "{}")) as answering, chatting(answering.url) as chat:
+        await chat.resolve(msgspec.structs.replace(PAGE, ended=said, title="It broke"))
+
+    (told,) = posted(answering)
+    assert told["title"] == f"{subject} (critical): It broke"
+    assert told["message"] == f"{said}\n\nSeverity: critical.\n\n{LINK}"
 
 
 async def test_a_long_body_is_cut_and_keeps_its_link() -> None:

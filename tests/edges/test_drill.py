@@ -169,8 +169,8 @@ async def test_a_chat_is_told_by_apprise(tmp_path: Path) -> None:
         two = (await drilled(configured_with(tmp_path, **entry, url_file=str(tmp_path / "bad"))))["chat"]
     assert (one.passed, two.passed) == (True, False)
     opened, ended = (json.loads(request.body) for request in chat.requests)
-    assert opened["title"].startswith("DRILL: ")
-    assert ended["title"].startswith("Over: DRILL: ")
+    assert opened["title"].startswith("CRITICAL: DRILL: ")
+    assert ended["title"].startswith("Resolved (critical): DRILL: ")
     assert SECRET not in drill_text(one) + drill_text(two)
 
 
