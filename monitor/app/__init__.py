@@ -1,20 +1,22 @@
 """The composition root: the only place that names concrete classes.
 
 `daemon.py` is the order in which things start, turn and stop; `parts.py` makes each part from the settings;
-`reloading.py` applies a changed configuration; `view.py` is what the pages see; `look.py` polls once, `drill.py`
-sends a test alert.
+`start_log.py` is what a log begins with; `reloading.py` applies a changed configuration; `view.py` is what the pages
+see; `look.py` polls once, `drill.py` sends a test alert.
 """
 
 from monitor.app.daemon import Daemon
 from monitor.app.descriptors import raise_limit
 from monitor.app.drill import Drilled, drill, drill_text, unusable
-from monitor.app.look import as_json, as_text, look
+from monitor.app.look import LookFailedError, as_json, as_text, look, try_key
+from monitor.app.parts import routes
 from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings, utc_now
 
 __all__ = [
     "AlreadyRunningError",
     "Daemon",
     "Drilled",
+    "LookFailedError",
     "StartError",
     "Surroundings",
     "as_json",
@@ -23,6 +25,8 @@ __all__ = [
     "drill_text",
     "look",
     "raise_limit",
+    "routes",
+    "try_key",
     "unusable",
     "utc_now",
 ]

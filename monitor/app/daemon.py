@@ -16,6 +16,7 @@ from monitor.app.housekeeping import Housekeeper
 from monitor.app.loop_errors import LoopErrors
 from monitor.app.members import Members
 from monitor.app.reloading import Reloader
+from monitor.app.start_log import log_start
 from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings
 from monitor.app.view import DaemonView
 from monitor.core.model import TargetKey
@@ -175,6 +176,7 @@ class Daemon:
             closing.push_async_callback(self.transport.close)
             for notifier in self.alerting.notifiers.values():
                 closing.push_async_callback(notifier.close)
+            log_start(self.logs.log, self.settings)
             self._take_lock()
             if self._around.serve:
                 await self._serve(closing)

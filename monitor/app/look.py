@@ -1,21 +1,25 @@
 """One poll of one instance, for the command line: asked like the daemon asks, shown to a person or a program."""
 
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 import msgspec
 
 from monitor.app import parts
 from monitor.app.surroundings import utc_now
-from monitor.core.model import Cause, Failed, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.core.model import Cause, Failed, Outcome, Seen, Snapshot, Status, StepExecution, TargetKey
 from monitor.core.moments import format_moment
 from monitor.core.telling import cause
 from monitor.core.units import format_duration
-from monitor.settings import Settings
+from monitor.settings import Account, Settings
 from monitor.upstream.client import Client
 from monitor.upstream.gate import Gate
 
 _UNKNOWN = "unknown"
+_NOBODYS = ("00000000-0000-0000-0000-000000000000", "000000000000000000000000")
+"""Ids of a definition and of an instance, in their usual shape."""
 _MEANINGS = {
     None: "",
     Cause.FAULT: " (it faulted)",
@@ -24,23 +28,72 @@ _MEANINGS = {
 }
 
 
-async def look(settings: Settings, key: TargetKey) -> Seen | Failed:
-    """The instance as the API shows it now, with its errors where it is Terminated."""
-    account = next(account for account in settings.accounts if account.id == key.account)
-    gate = Gate(key.account, parts.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1)
-    credentials = {key.account: parts.credential(account.secret)}
-    transport = parts.transport(settings.api)
-    client = Client(
-        parts.client(settings.api), credentials, {key.account: gate}, transport, now=utc_now, report=lambda _: None
-    )
-    try:
+class LookFailedError(Exception):
+    """The API did not answer as it should; the message names its address, the account and where its key is."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+async def look(settings: Settings, key: TargetKey) -> Seen:
+    """The instance as the API shows it now, with its errors where it is Terminated. Raises LookFailedError."""
+    account = _account(settings, key.account)
+    async with _client(settings, account) as (client, gate):
         found = await client.status(key, await gate.urgent())
-        if isinstance(found, Failed) or found.snapshot.status is not Status.TERMINATED:
+        if isinstance(found, Failed):
+            raise LookFailedError(_trouble(settings, account, found), found.outcome)
+        if found.snapshot.status is not Status.TERMINATED:
             return found
         errors = await client.errors(key, settings.api.timeout)
         return found if isinstance(errors, Failed) else Seen(found.snapshot, errors)
+
+
+async def try_key(settings: Settings, name: str) -> str:
+    """One request with the key of an account; what came of it. Raises LookFailedError where it is not taken.
+
+    About its first target. An account without one is asked about an instance that nobody has.
+    """
+    account = _account(settings, name)
+    nobodys = TargetKey(name, *_NOBODYS)
+    key = next((key for key in settings.watchlist.targets if key.account == name), nobodys)
+    async with _client(settings, account) as (client, gate):
+        found = await client.status(key, await gate.urgent())
+    # Whoever is told that there is no such instance was let in.
+    if isinstance(found, Failed) and found.outcome is not Outcome.NOT_FOUND:
+        raise LookFailedError(_trouble(settings, account, found), found.outcome)
+    return f"account {name}: {settings.api.base_url} takes the key of {account.secret.place}"
+
+
+@contextlib.asynccontextmanager
+async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[Client, Gate]]:
+    gate = Gate(account.id, parts.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1)
+    credentials = {account.id: parts.credential(account.secret)}
+    transport = parts.transport(settings.api)
+    try:
+        yield (
+            Client(
+                parts.client(settings.api),
+                credentials,
+                {account.id: gate},
+                transport,
+                now=utc_now,
+                report=lambda _: None,
+            ),
+            gate,
+        )
     finally:
         await transport.close()
+
+
+def _account(settings: Settings, name: str) -> Account:
+    return next(account for account in settings.accounts if account.id == name)
+
+
+def _trouble(settings: Settings, account: Account, failed: Failed) -> str:
+    """The API's own words; then whom was asked, as whom, and by which key."""
+    asked = f"asked {settings.api.base_url}, account {account.id}, by the key of {account.secret.place}"
+    return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"
 
 
 def as_json(key: TargetKey, seen: Seen) -> str:

@@ -9,10 +9,14 @@ from typing import Final, Protocol
 
 from monitor.core.ids import check_id
 from monitor.core.units import parse_duration
-from monitor.settings import Settings, load_settings
+from monitor.settings import ConfigurationError, Settings, load_settings
 
 _DEFAULT_CONFIG: Final = "config/monitor.yaml"
 CLEAN, FAILED, USAGE = 0, 1, 2
+_WITHOUT_SETTINGS: Final = (
+    "name yours by --config FILE or $MONITOR_CONFIG, or have some written by `workflow-monitor init DIR --account ID`; "
+    "`workflow-monitor demo` needs none"
+)
 
 
 class UsageError(Exception):
@@ -42,8 +46,10 @@ def with_config(parser: argparse.ArgumentParser) -> None:
 
 
 def loader(options: argparse.Namespace) -> Callable[[], Settings]:
-    """Reads the settings that were asked for; raises ConfigurationError."""
+    """Reads the settings that were asked for; raises ConfigurationError, at once where there is no such file."""
     path: Path = options.config
+    if not path.exists():
+        raise ConfigurationError([f"{path}: there is no such file; {_WITHOUT_SETTINGS}"])
     return lambda: load_settings(path, os.environ)
 
 
@@ -75,3 +81,7 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     sys.stderr.write(f"workflow-monitor: {text}\n")
+
+
+def warn(line: str) -> None:
+    sys.stderr.write(f"warning: {line}\n")

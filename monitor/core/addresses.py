@@ -36,7 +36,7 @@ def guarded(url: str, allow_http: bool) -> str:
     parts = _split(url)
     if not _can_be_resolved(parts.hostname or ""):
         raise ValueError("expected a host whose name has 1 to 63 characters between its dots")
-    if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme == "http" and not allow_http and not is_this_machine(parts.hostname or ""):
         raise ValueError("plain http is refused except to this machine; use https, or allow_http: true beside it")
     return url
 
@@ -57,7 +57,7 @@ def _can_be_resolved(host: str) -> bool:
     return ":" in host or all(0 < len(label) <= _LONGEST_LABEL for label in labels)
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
     """Names under `localhost` are not: resolvers differ in whether they ask others for them."""
     try:
         return ipaddress.ip_address(host).is_loopback

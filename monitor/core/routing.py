@@ -20,6 +20,13 @@ class Gets(enum.Enum):
     """One incident for many alerts, and its end."""
 
 
+_GOTTEN = {
+    Gets.EVENTS: "every event by itself",
+    Gets.ALERTS: "every alert and its end",
+    Gets.INCIDENTS: "one incident for alerts with one cause, and its end",
+}
+
+
 class Route(msgspec.Struct, frozen=True, gc=False):
     """What one receiver wants to be told; the defaults are the contract's."""
 
@@ -28,6 +35,12 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     events: tuple[str, ...] = ("*",)
     """Globs over event types, as in `fnmatch`: `workflow.*`, `monitor.blind`."""
     gets: Gets = Gets.EVENTS
+
+    def text(self) -> str:
+        """For people: what this receiver is told."""
+        of = "every type" if "*" in self.events else ", ".join(self.events)
+        above = "" if self.min_severity is Severity.CRITICAL else " and above"
+        return f"{_GOTTEN[self.gets]}; {self.min_severity.value}{above}, of {of}"
 
     def takes(self, event: Event) -> bool:
         if event.severity.rank < self.min_severity.rank:

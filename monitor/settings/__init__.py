@@ -19,6 +19,7 @@ from monitor.settings.receivers import (
 )
 from monitor.settings.schema import schema
 from monitor.settings.secrets import SecretError, SecretSource
+from monitor.settings.warnings import warnings, warnings_at_start
 
 __all__ = [
     "Account",
@@ -45,4 +46,6 @@ __all__ = [
     "fingerprint",
     "load_settings",
     "schema",
+    "warnings",
+    "warnings_at_start",
 ]

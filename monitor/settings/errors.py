@@ -1,18 +1,24 @@
 """What is wrong with a configuration, in words for a person: `file: key.path: reason`, in the order of the file."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from monitor.settings import later
 
+_EACH = re.compile(r"\[\d+\]")
+"""The number of an entry in a place that is spelled."""
 Path = tuple[str | int, ...]
 """Keys and positions from the top of a file to a value."""
 
 MAX_ERRORS = 1000
 """Of one file; the rest is counted."""
+MAX_ALIKE = 20
+"""Of one file that differ only in the entry that they are about; the rest is counted."""
 
 
 class ConfigurationError(Exception):
@@ -65,15 +71,36 @@ def kind_of(value: object) -> str:
     return "something else"
 
 
-def lines(file: str, problems: Iterable[Problem], tree: object) -> list[str]:
-    """The problems of one file in its order."""
+def lines(
+    file: str, problems: Iterable[Problem], tree: object, line_of: Callable[[Path], int | None] = lambda _path: None
+) -> list[str]:
+    """The problems of one file in its order. `line_of` says on which line of the file a place is, if it knows."""
     file = printable(file)
     position = _Order(tree)
-    ordered = sorted(problems, key=lambda problem: position.of(problem.path))
-    shown = [f"{file}: {spell(p.path)}: {p.reason}" if p.path else f"{file}: {p.reason}" for p in ordered[:MAX_ERRORS]]
+    ordered, alike = _without_echoes(sorted(problems, key=lambda problem: position.of(problem.path)))
+    shown = [_line(file, problem, line_of(problem.path)) for problem in ordered[:MAX_ERRORS]]
+    shown += [f"{file}: {place}: and {count:,} more of these: {reason}" for (place, reason), count in alike.items()]
     if len(ordered) > MAX_ERRORS:
         shown.append(f"{file}: and {len(ordered) - MAX_ERRORS:,} errors more")
     return shown
+
+
+def _line(file: str, problem: Problem, line: int | None) -> str:
+    place = f"{file}: {spell(problem.path)}: " if problem.path else f"{file}: "
+    return f"{place}{problem.reason}" + (f" (line {line})" if line is not None else "")
+
+
+def _without_echoes(problems: Iterable[Problem]) -> tuple[list[Problem], dict[tuple[str, str], int]]:
+    """The first of those that differ only in the entry of a list, and how many more there are: (place, reason)."""
+    kept: list[Problem] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for problem in problems:
+        kind = _EACH.sub("[*]", spell(problem.path)), problem.reason
+        seen[kind] += 1
+        if seen[kind] <= MAX_ALIKE or not problem.path:
+            kept.append(problem)
+    left = {kind: count - MAX_ALIKE for kind, count in seen.items() if count > MAX_ALIKE and kind[0]}
+    return kept, left
 
 
 class _Order:

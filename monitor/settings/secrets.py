@@ -27,6 +27,11 @@ class SecretSource:
     value: str | None = field(default=None, repr=False)
     """Of a variable: what it held when the settings were loaded."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, or the variable."""
+        return str(self.file) if self.file is not None else f"the variable {self.env}"
+
     def read(self) -> str:
         """The secret as it is now; raises SecretError. Blocking where it is a file."""
         if self.file is not None:

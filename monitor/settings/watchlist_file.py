@@ -7,18 +7,21 @@ that other threads get their turn.
 import difflib
 import re
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
+import yaml
 from pydantic import Field, ValidationError
 
 from monitor.core.model import EventType, Severity, Target, TargetKey
 from monitor.core.watchlist import Watchlist, build
 from monitor.settings import later
+from monitor.settings.errors import Path as Place
 from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of
 from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
 from monitor.settings.section import Section
-from monitor.settings.yamlfile import Tree, YamlError, parse, read_text
+from monitor.settings.yamlfile import Tree, YamlError, item_lines, parse, read_text
 
 _T = TypeVar("_T", bound=Hashable)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -116,7 +119,26 @@ class WatchlistFile:
         self._read()
 
     def lines(self) -> list[str]:
-        return lines(self.name, self.problems, self._tree)
+        return lines(self.name, self.problems, self._tree, self._line_of) if self.problems else []
+
+    def place_with_line(self, index: int) -> str:
+        line = self._line_of(("targets", index))
+        return self.place(index) + (f", line {line}" if line is not None else "")
+
+    def _line_of(self, place: Place) -> int | None:
+        """On which line of the file the entry begins that a place is in."""
+        match place:
+            case ("targets", int(index), *_) if index < len(self._item_lines):
+                return self._item_lines[index]
+        return None
+
+    @cached_property
+    def _item_lines(self) -> list[int]:
+        """The file is read again: its text is not kept for the sake of errors that hardly ever are there."""
+        try:
+            return item_lines(read_text(Path(self.name)), "targets")
+        except (YamlError, yaml.YAMLError):
+            return []
 
     def place(self, index: int) -> str:
         return f"{self.name}: targets[{index}]"
@@ -222,7 +244,13 @@ def load_watchlist(
     read = {str(path): WatchlistFile(path, accounts, interval) for path in files}
     watchlist, twins = build(target for file in read.values() for target in file.targets)
     for first, second in ((pair.first, pair.second) for pair in twins):
-        name, _, position = second.place.rpartition(": targets[")
-        path = ("targets", int(position.rstrip("]")))
-        read[name].problems.append(Problem(path, f"the same target as {first.place}"))
+        (name, index), (first_name, first_index) = _entry(second.place), _entry(first.place)
+        told = read[first_name].place_with_line(first_index)
+        read[name].problems.append(Problem(("targets", index), f"the same target as {told}"))
     return watchlist, [line for file in read.values() for line in file.lines()]
+
+
+def _entry(place: str) -> tuple[str, int]:
+    """The file and the position that a target's place names."""
+    name, _, position = place.rpartition(": targets[")
+    return name, int(position.rstrip("]"))

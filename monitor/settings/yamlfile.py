@@ -67,6 +67,25 @@ def parse(text: str) -> tuple[Tree, tuple[str, ...]]:
     return builder.root, tuple(builder.flaws)
 
 
+def item_lines(text: str, key: str) -> list[int]:
+    """The lines, counted from 1, on which the items of the list begin that stands at a key of the top level.
+
+    For a text that `parse` has read. A second pass, since only who tells of errors wants to know.
+    """
+    found: list[int] = []
+    depth, name, inside = 0, None, False
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.NodeEvent):
+            if depth == 1:
+                name, inside = (getattr(event, "value", "") if name is None else None), name == key
+            elif depth == 2 and inside and event.start_mark is not None:  # noqa: PLR2004 - the items of a list within the top level
+                found.append(event.start_mark.line + 1)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+    return found
+
+
 def _unreadable(error: yaml.YAMLError, text: str) -> str:
     """A character that YAML does not know; libyaml counts its place in bytes."""
     position = getattr(error, "position", None)

@@ -17,7 +17,7 @@ from monitor.sim import plots
 from monitor.sim.stage import ACME, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
-COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill")
+COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill", "init")
 ONE = scene(
     "one",
     role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),
@@ -72,9 +72,50 @@ async def test_wrong_usage_is_2_and_says_what_is_right(arguments: list[str]) -> 
 
 async def test_check_prints_what_the_budget_buys(here: Station) -> None:
     ended = await command("check", "--config", str(here.config))
-    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.code == 0
     assert "acme" in ended.stdout
     assert "needed    5 requests/s" in ended.stdout
+
+
+async def test_check_says_who_gets_what(here: Station) -> None:
+    ended = await command("check", "--config", str(here.config))
+    receivers = ended.stdout[ended.stdout.index("receivers:") :]
+    assert receivers.splitlines() == [
+        "receivers:",
+        "  oncall (webhook): every event by itself; warning and above, of every type",
+    ]
+
+
+async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(here: Station) -> None:
+    (here.folder / "watchlist.yaml").write_text("targets: []")
+    settings = yaml.safe_load(here.config.read_text())
+    here.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "receivers"}))
+    lax, strict = [await command("check", "--config", str(here.config), *more) for more in ((), ("--strict",))]
+    warned = lax.stderr.splitlines()
+    assert lax.code == 0
+    assert [line.split(": ")[2] for line in warned] == [
+        "receivers",
+        "heartbeat",
+        "server.external_url",
+        "watchlist",
+        "accounts[0].api_key_file",
+        "accounts[1].api_key_file",
+    ]
+    assert (strict.code, strict.stderr.splitlines()) == (2, [line.removeprefix("warning: ") for line in warned])
+
+
+async def test_check_tries_the_key_of_each_account_once_where_it_is_asked_to(here: Station) -> None:
+    key, api = here.folder / f"key-{ACME.id}", here.settings["api"]["base_url"]
+    ended = await command("check", "--online", "--config", str(here.config))
+    assert ended.code == 0
+    assert f"account acme: {api} takes the key of {key}" in ended.stdout
+    key.write_text("another\n")
+    ended = await command("check", "--online", "--config", str(here.config))
+    assert ended.code == 2
+    asked = f"asked {api}, account acme, by the key of {key}"
+    error = ended.stderr.splitlines()[-1]
+    assert error.startswith(f"{here.config}: accounts[0]: unauthorized: 401 4010 Unauthorized; {asked}")
+    assert ACME.key not in ended.stdout + ended.stderr
 
 
 async def test_the_variable_names_the_file_too(here: Station) -> None:
@@ -101,7 +142,9 @@ async def test_every_error_of_the_configuration_is_told_by_place(here: Station, 
 async def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     ended = await command("run", "--config", "nowhere.yaml", cwd=tmp_path)
     assert ended.code == 2
-    assert [line.split(": ")[0] for line in ended.stderr.splitlines()] == ["nowhere.yaml"]
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("nowhere.yaml: there is no such file; ")
+    assert all(word in line for word in ("--config", "workflow-monitor init", "workflow-monitor demo"))
 
 
 async def test_a_secret_that_cannot_be_read_is_told_by_its_place_in_the_file(here: Station) -> None:
@@ -161,6 +204,46 @@ async def test_schemas_are_json_schemas(what: str) -> None:
     Draft202012Validator.check_schema(json.loads(ended.stdout))
 
 
+# --- init -----------------------------------------------------------------------------------------------------
+
+
+async def test_init_writes_what_check_accepts_once_there_is_a_key(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "place"
+    ended = await command("init", str(folder), "--account", 'a: "b"')
+    assert (ended.code, ended.stderr) == (0, "")
+    assert sorted(file.name for file in folder.iterdir()) == ["monitor.yaml", "watchlist.yaml"]
+    assert f"workflow-monitor run --config {folder}/monitor.yaml" in ended.stdout
+    check = ("check", "--config", str(folder / "monitor.yaml"))
+    keyless, ended = [await command(*check, environ=environ) for environ in ({}, {"MONITOR_API_KEY": "k"})]
+    assert keyless.code == 2
+    assert [line.split(": ")[1] for line in keyless.stderr.splitlines()] == ["accounts[0]"]
+    assert ended.code == 0
+    assert 'account a: "b": no targets' in ended.stdout
+
+
+async def test_the_examples_that_init_comments_out_are_right(tmp_path: Path) -> None:
+    await command("init", str(tmp_path), "--account", "acme")
+    for name in ("monitor.yaml", "watchlist.yaml"):
+        file = tmp_path / name
+        kept = [line for line in file.read_text().splitlines() if line not in ("receivers: []", "targets: []")]
+        shown = [re.sub(r"^( *)# (?=[ a-z_-]+:)", r"\1", line) for line in kept]
+        file.write_text("\n".join(line for line in shown if "api_key_" not in line))
+    (tmp_path / "admin_token").write_text("t0k3n")
+    (tmp_path / "admin_token").chmod(0o600)
+    ended = await command("check", "--config", str(tmp_path / "monitor.yaml"), environ={"MONITOR_API_KEY": "k"})
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["monitor.yaml", "watchlist.yaml"])
+async def test_init_overwrites_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    ended = await command("init", str(tmp_path), "--account", "acme")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert f"{tmp_path} has {name} already" in ended.stderr
+    assert len(list(tmp_path.iterdir())) == 1  # noqa: ASYNC240 - nothing else runs here
+    assert (tmp_path / name).read_text() == "mine"
+
+
 # --- status ---------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +278,7 @@ async def test_status_of_what_the_api_does_not_know_is_1(here: Station) -> None:
     assert (ended.code, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("workflow-monitor: not_found: ")
+    assert f"asked {here.settings['api']['base_url']}, account acme, by the key of {here.folder}/key-acme" in line
 
 
 async def test_status_of_an_account_that_is_not_configured_is_2(here: Station) -> None:

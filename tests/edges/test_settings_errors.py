@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.settings import ConfigurationError, load_settings
-from monitor.settings.errors import MAX_ERRORS
+from monitor.settings.errors import MAX_ALIKE, MAX_ERRORS
 
 _LATER = "not supported yet by this version (0.1.0)"
 _SECRET = "a secret is never written here; name a file by"
@@ -479,13 +479,23 @@ targets:
         "environment: MONITOR_BOGUS: no setting has this variable",
         "environment: MONITOR_LOG__LEVEL: expected debug, info, warning or error, got 'x'",
         f"watchlist.yaml: defaults.labels.a-b: {_LABEL}",
-        "watchlist.yaml: targets[0].account: 'acne' is not among the settings' accounts; did you mean 'acme'?",
-        "watchlist.yaml: targets[1].workflow: an id must not hold '/', it would change the path of the URL",
+        "watchlist.yaml: targets[0].account: 'acne' is not among the settings' accounts; did you mean 'acme'? (line 4)",
+        "watchlist.yaml: targets[1].workflow: an id must not hold '/', it would change the path of the URL (line 5)",
         "gone.yaml: there is no such file",
     ]
 
 
 def test_of_very_many_errors_the_rest_is_counted() -> None:
-    errors = _errors(_ACME, watchlist="targets: [" + "{}, " * (MAX_ERRORS + 500) + "]")
+    entries = "".join(f"{{definition: d, workflow: w, key{number}: x}}, " for number in range(MAX_ERRORS + 500))
+    errors = _errors(_ACME, watchlist=f"targets: [{entries}]")
     assert len(errors) == MAX_ERRORS + 1
-    assert errors[-1] == "watchlist.yaml: and 2,000 errors more"
+    assert errors[-1] == "watchlist.yaml: and 500 errors more"
+
+
+def test_errors_that_differ_only_in_their_entry_are_counted() -> None:
+    entry = "  - {definition: d, workflow: w, account: other}\n"
+    errors = _errors(_ACME, watchlist="targets:\n" + entry * (MAX_ALIKE + 480) + "  - {definition: d}\n")
+    stranger = "'other' is not among the settings' accounts"
+    assert errors[0] == f"watchlist.yaml: targets[0].account: {stranger} (line 2)"
+    assert errors[MAX_ALIKE] == "watchlist.yaml: targets[500].workflow: missing, and it has no default (line 502)"
+    assert errors[MAX_ALIKE + 1 :] == [f"watchlist.yaml: targets[*].account: and 480 more of these: {stranger}"]

@@ -118,8 +118,8 @@ def test_a_target_that_is_asked_for_twice_names_both_places() -> None:
     )
     assert len(targets) == 2
     assert errors == [
-        "b.yaml: targets[1]: the same target as a.yaml: targets[0]",
-        "b.yaml: targets[2]: the same target as a.yaml: targets[0]",
+        "b.yaml: targets[1]: the same target as a.yaml: targets[0], line 1 (line 1)",
+        "b.yaml: targets[2]: the same target as a.yaml: targets[0], line 1 (line 1)",
     ]
 
 
@@ -215,14 +215,14 @@ def test_a_wrong_watchlist_is_told(text: str, line: str) -> None:
     ids=lambda value: value[:70],
 )
 def test_a_wrong_target_is_told(entry: str, line: str) -> None:
-    assert _load(f"targets: [{entry}]")[1] == [f"a.yaml: targets[0]{line}"]
+    assert _load(f"targets: [{entry}]")[1] == [f"a.yaml: targets[0]{line} (line 1)"]
 
 
 def test_what_wrong_defaults_would_have_said_is_not_missed() -> None:
     text = "defaults: {account: a/b}\ntargets: [{definition: d, workflow: w}, {definition: d}]"
     assert _load(text)[1] == [
         "a.yaml: defaults.account: an id must not hold '/', it would change the path of the URL",
-        "a.yaml: targets[1].workflow: missing, and it has no default",
+        "a.yaml: targets[1].workflow: missing, and it has no default (line 2)",
     ]
 
 

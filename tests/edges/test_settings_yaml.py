@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.settings import ConfigurationError, load_settings
+from monitor.settings.yamlfile import item_lines
 
 _ACME = "accounts: [{id: acme}]\n"
 
@@ -100,3 +101,10 @@ def test_all_twice_written_keys_and_tags_are_told() -> None:
         "4:10: tags are not read here; write the text alone",
         "5:1: the key 'api' stands twice in one mapping",
     ]
+
+
+def test_the_lines_of_a_lists_items_are_known() -> None:
+    first = "other: [targets, {targets: [1]}]\ntargets:\n  - a: 1\n    b: [1,\n        2]\n"
+    text = first + "  # words\n\n  - &x {targets: [5]}\n  - *x\n  - word\nlast: []\n"
+    assert item_lines(text, "targets") == [3, 8, 9, 10]
+    assert item_lines("[]", "targets") == item_lines("targets: {a: b}", "other") == []

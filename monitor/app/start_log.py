@@ -1,0 +1,20 @@
+"""What a log begins with: what runs here, whom it watches and tells, and what is likely forgotten."""
+
+from structlog.typing import FilteringBoundLogger
+
+from monitor import __version__
+from monitor.settings import Settings, warnings_at_start
+
+
+def log_start(log: FilteringBoundLogger, settings: Settings) -> None:
+    log.info(
+        "starting",
+        version=__version__,
+        base_url=settings.api.base_url,
+        accounts=[account.id for account in settings.accounts],
+        targets=len(settings.watchlist.targets),
+        receivers=[f"{receiver.name} ({receiver.type.value})" for receiver in settings.receivers],
+        store=settings.store.url,
+    )
+    for warning in warnings_at_start(settings):
+        log.warning("config.warning", warning=warning)
