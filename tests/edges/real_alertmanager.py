@@ -184,5 +184,12 @@ def _settings(behind: str, group_by: Sequence[str]) -> dict[str, Any]:
             "group_interval": "1s",
             "repeat_interval": "1h",
         },
+        "inhibit_rules": [
+            {
+                "source_matchers": ['alertname = "WorkflowTerminated"'],
+                "target_matchers": ['alertname = "WorkflowStepFailed"'],
+                "equal": ["account", "definition", "workflow", "step"],
+            }
+        ],
         "receivers": [{"name": "phone", "webhook_configs": [{"url": behind, "send_resolved": True}]}],
     }

@@ -86,17 +86,17 @@ def test_what_does_not_apply_is_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("occurred", "end", "starts", "ends"),
+    ("observed", "end", "starts", "ends"),
     [
         pytest.param(-20, None, -20, 240, id="open: four rounds from now"),
-        pytest.param(90, None, 0, 240, id="a clock ahead of ours: it starts now"),
+        pytest.param(90, None, 0, 240, id="a clock that was set back: it starts now"),
         pytest.param(-20, -5, -20, -5, id="ended: when it ended"),
-        pytest.param(-20, -60, -20, -20, id="ended before it began, by two clocks"),
+        pytest.param(-20, -60, -20, -20, id="ended before it was observed"),
         pytest.param(90, -5, 0, 0, id="ended, and by its clock not begun"),
     ],
 )
-def test_moments(occurred: float, end: float | None, starts: float, ends: float) -> None:
-    alert = workflow_alert("w1", at=NOW + timedelta(seconds=occurred))
+def test_moments(observed: float, end: float | None, starts: float, ends: float) -> None:
+    alert = workflow_alert("w1", at=NOW + timedelta(seconds=observed))
     if end is not None:
         alert = ended(alert, NOW + timedelta(seconds=end))
 

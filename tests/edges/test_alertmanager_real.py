@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +13,7 @@ import pytest
 from monitor.core.alerts import Alert, AlertEnd
 from monitor.core.commits import About
 from monitor.core.incidents import grown
+from monitor.core.model import EventType, Severity
 from monitor.core.retry import Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert
@@ -98,6 +99,32 @@ async def test_over_30_rounds_a_person_hears_once_that_it_fires_and_once_that_it
     assert resolved.annotations["ended"]
     assert resolved.labels["fault_group"] == ALERT.fault_group
     assert [rung.status for rung in behind.rang if rung.labels["alertname"] == "Watchdog"] == ["firing"]
+
+
+async def test_a_step_that_ended_its_workflow_does_not_ring_beside_the_end_however_long_ago_it_happened(
+    tmp_path: Path, behind: Phone
+) -> None:
+    async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
+        ends = [_long_ago(workflow_alert(f"w{n}", at=now())) for n in range(18)]
+        await asyncio.gather(*(told.tell(alert) for end in ends for alert in (_step_of(end), end)))
+        await when(lambda: len(behind.heard("firing")) >= len(ends))
+        await told.rounds(10)
+
+    assert {rung.labels["alertname"] for rung in behind.heard("firing")} == {"WorkflowTerminated"}
+    assert len(behind.heard("firing")) == len(ends)
+
+
+def _long_ago(alert: Alert) -> Alert:
+    """Observed now, and happened before any `group_wait`."""
+    event = msgspec.structs.replace(alert.event, occurred_at=alert.opened_at - timedelta(hours=1))
+    return msgspec.structs.replace(alert, event=event)
+
+
+def _step_of(end: Alert) -> Alert:
+    event = msgspec.structs.replace(
+        end.event, id=f"step-of-{end.id}", type=EventType.STEP_FAILED, severity=Severity.WARNING, cause=None
+    )
+    return msgspec.structs.replace(end, id=event.id, event=event)
 
 
 async def test_alerts_with_one_cause_are_grouped_by_their_label(tmp_path: Path, behind: Phone) -> None:

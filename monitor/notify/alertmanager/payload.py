@@ -13,7 +13,7 @@ from monitor.core import prose
 from monitor.core.alerts import Alert, Incident
 from monitor.core.labels import alert_labels, fingerprint
 from monitor.core.links import link_of, link_to
-from monitor.core.model import Event
+from monitor.core.model import Event, EventType
 from monitor.core.moments import format_moment
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -29,10 +29,13 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: datetime
-    """When it happened."""
+    """When it was observed: Alertmanager lets an alert that began longer ago than `group_wait` wait for nothing, so
+    nothing could inhibit it any more. When it happened is an annotation."""
     opened_at: datetime
     """When it was observed; of two with the same labels the later one is shown."""
     ended_at: datetime | None = None
+    is_end: bool = False
+    """It tells that a workflow was terminated."""
     lapses: bool = False
     """It is told as open once, and nothing ends it before Alertmanager does."""
     link: str
@@ -53,9 +56,10 @@ def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
             **_facts(event),
             ended=prose.ended(alert.end, hold=hold) if alert.end is not None else "",
         ),
-        starts_at=event.time,
+        starts_at=alert.opened_at,
         opened_at=alert.opened_at,
         ended_at=alert.ended_at,
+        is_end=event.type is EventType.TERMINATED,
         link=link,
     )
 
@@ -79,9 +83,10 @@ def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
             samples="\n".join(link_to(one.key, external_url) for one in incident.samples if one.key is not None),
             ended=prose.ended(incident.outcome, hold=hold) if incident.outcome is not None else "",
         ),
-        starts_at=incident.first_at,
+        starts_at=incident.opened_at,
         opened_at=incident.opened_at,
         ended_at=incident.ended_at,
+        is_end=event.type is EventType.TERMINATED,
         link=link_of(event, external_url),
     )
 

@@ -1,4 +1,8 @@
-"""One instance of Alertmanager: one POST at a time, of whatever waits by then."""
+"""One instance of Alertmanager: one POST at a time, of whatever waits by then.
+
+What one look saw goes into one POST, the ends of workflows first: the alert about a step that ended its workflow is
+inhibited by the one about the end only if Alertmanager knows that one by then.
+"""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +17,8 @@ from monitor.notify.sending import Answer
 
 BATCH: Final = 200
 """Alerts in one POST."""
+_GATHERING = 0.05
+"""Seconds that a POST waits for more of what was seen at once."""
 _BATCH_BYTES = 1024 * 1024
 _BAD_CONTENT = (400, 413, 422)
 """It is about what was posted, not about who posts: a bad alert, too much of them, no fit to the API's schema."""
@@ -102,6 +108,8 @@ class Peer:
     async def _until_told(self, one: _Waiting) -> None:
         while not one.verdict.done():
             async with self._posting:
+                if not one.verdict.done() and len(self._queue) < BATCH:
+                    await asyncio.sleep(_GATHERING)
                 if not one.verdict.done():
                     await self._post_next()
 
@@ -132,9 +140,9 @@ class Peer:
         return batch
 
     def _grouped(self) -> dict[str, list[_Waiting]]:
-        """The queue by alert, as Alertmanager sees it; what is old news by now gets its verdict."""
+        """The queue by alert, as Alertmanager sees it, ends of workflows first; what is old news by now gets its verdict."""
         groups: dict[str, list[_Waiting]] = {}
-        for one in self._queue:
+        for one in sorted(self._queue, key=lambda one: not one.posting.is_end):
             if one.verdict.done():
                 continue
             if self._known.is_news(one.posting):
