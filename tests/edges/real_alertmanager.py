@@ -75,14 +75,14 @@ async def phone() -> AsyncIterator[Phone]:
 class Running:
     """One instance. It may be ended and started again at the same place."""
 
-    def __init__(self, folder: Path, behind: str, group_by: Sequence[str], cluster: Sequence[str]) -> None:
+    def __init__(self, folder: Path, behind: str, group_by: Sequence[str], cluster: Sequence[str], wait: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._cluster = cluster
         self._process: asyncio.subprocess.Process | None = None
         folder.mkdir(parents=True)
-        (folder / "alertmanager.yml").write_text(yaml.safe_dump(_settings(behind, group_by)))
+        (folder / "alertmanager.yml").write_text(yaml.safe_dump(_settings(behind, group_by, wait)))
 
     async def start(self) -> None:
         assert PROGRAM is not None
@@ -131,9 +131,9 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def instance(
-    folder: Path, behind: Phone, *, group_by: Sequence[str] = ("...",), cluster: Sequence[str] = ()
+    folder: Path, behind: Phone, *, group_by: Sequence[str] = ("...",), cluster: Sequence[str] = (), wait: str = "200ms"
 ) -> AsyncIterator[Running]:
-    running = Running(folder, behind.url, group_by, cluster or ["--cluster.listen-address="])
+    running = Running(folder, behind.url, group_by, cluster or ["--cluster.listen-address="], wait)
     try:
         await running.start()
         yield running
@@ -175,12 +175,12 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _settings(behind: str, group_by: Sequence[str]) -> dict[str, Any]:
+def _settings(behind: str, group_by: Sequence[str], group_wait: str) -> dict[str, Any]:
     return {
         "route": {
             "receiver": "phone",
             "group_by": list(group_by),
-            "group_wait": "200ms",
+            "group_wait": group_wait,
             "group_interval": "1s",
             "repeat_interval": "1h",
         },

@@ -8,12 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.core.alerts import Alert
+from monitor.core.model import EventType
 from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Access, Alertmanager
-from tests.edges.alertmanager_kit import Instance, alertmanager, delivery_of, numbered, one_round, with_labels
+from tests.edges.alertmanager_kit import (
+    Instance,
+    alertmanager,
+    delivery_of,
+    numbered,
+    one_round,
+    with_labels,
+    workflow_alert,
+)
 from tests.edges.notifier_kit import (
     ANSWERS,
     CASES,
@@ -188,6 +198,21 @@ async def test_what_comes_while_a_post_is_under_way_goes_into_the_next_one() -> 
 
     assert verdicts == [Delivered("HTTP 200")] * 5
     assert workflows(instance.posts) == [["w000"], ["w001", "w002", "w003", "w004"]]
+
+
+@pytest.mark.looptime
+async def test_what_one_look_saw_goes_in_one_post_and_the_end_of_a_workflow_first() -> None:
+    end = workflow_alert("w1")
+    failed = msgspec.structs.replace(end.event, id="failed", type=EventType.STEP_FAILED)
+    alerts = [msgspec.structs.replace(end, id="failed", event=failed), end]
+    instance, cases = Instance(), Cases(alerts)
+    notifier = alertmanager(["http://a"], cases, connect=lambda _url: instance)
+
+    await asyncio.gather(*(notifier.send(delivery_of(alert)) for alert in alerts))
+    await notifier.close()
+
+    (post,) = instance.posts
+    assert [alert["labels"]["alertname"] for alert in post] == ["WorkflowTerminated", "WorkflowStepFailed"]
 
 
 @pytest.mark.looptime

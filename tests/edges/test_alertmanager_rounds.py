@@ -160,7 +160,7 @@ async def test_every_instance_gets_everything_and_none_delays_another() -> None:
         assert asyncio.get_running_loop().time() <= 10.1
         await until(100.0)
         await story.close(alert)
-        assert asyncio.get_running_loop().time() == pytest.approx(100.0)
+        assert asyncio.get_running_loop().time() <= 100.1
         await until(300.0)
 
     wants(quick, (10.0, 10.1, "+w1"), (100.0, 100.1, "-w1"))

@@ -140,7 +140,7 @@ class Peer:
         return batch
 
     def _grouped(self) -> dict[str, list[_Waiting]]:
-        """The queue by alert, as Alertmanager sees it, ends of workflows first; what is old news by now gets its verdict."""
+        """The queue by alert, as Alertmanager sees it, ends of workflows first; what is old news gets its verdict."""
         groups: dict[str, list[_Waiting]] = {}
         for one in sorted(self._queue, key=lambda one: not one.posting.is_end):
             if one.verdict.done():
