@@ -5,6 +5,6 @@ output, complaints on standard error, and what to do about them. It returns its 
 time, 2 usage or configuration. No command prints a secret.
 
 Read `usage.py` (what they share), `living.py` (run, demo, simulate), `looking.py` (check, status, schema), then
-`telling.py` (close, deliveries, drill) with `running.py`, which asks the running daemon. `beginning.py` (init) is
-for who has no configuration yet.
+`telling.py` (alerts, close, deliveries, drill) with `running.py`, which asks the running daemon. `tables.py`
+is how they print lists. `beginning.py` (init) is for who has no configuration yet.
 """

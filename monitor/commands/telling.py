@@ -1,14 +1,16 @@
-"""Commands about what people are told: `close`, `deliveries`, `drill`."""
+"""Commands about what people are told: `alerts`, `close`, `deliveries`, `drill`."""
 
 import argparse
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 from monitor import app
 from monitor.commands.running import Remote, address, admin_token
+from monitor.commands.tables import Row, age, table, until
 from monitor.commands.usage import (
     CLEAN,
     Adding,
@@ -24,17 +26,30 @@ from monitor.core.text import clean
 from monitor.settings import Receiver, Settings
 
 _PAGE: Final = "1000"
-_MOST_LINES = 200
-_CELL = 80
-"""Characters of a cell; the last column gets more."""
-_LAST_CELL = 200
-_COLUMNS: Final = ("receiver", "status", "about", "type", "severity", "tries", "since", "next try", "subject", "why")
-_ABSENT = "-"
+_SHOWN = 80
+"""Characters of what was typed."""
+_ALERTS: Final = {"id": 40, "severity": 8, "type": 28, "age": 8, "name": 28}
+"""Columns, each with the characters that a cell gets."""
+_DELIVERIES: Final = {
+    "seq": 7,
+    "receiver": 16,
+    "status": 9,
+    "type": 28,
+    "name": 20,
+    "tries": 5,
+    "age": 8,
+    "next try": 13,
+}
+_STRANGE: Final = "the daemon answers as no version that this one knows"
+_TOLD: Final = {"delivered": "acknowledged", "pending": "pending", "dead": "given up"}
 
 
 def add(command: Adding) -> None:
+    sub = command("alerts", _alerts, "list what is open, with ids, ages and who was told")
+    sub.add_argument("--json", action="store_true", help="for a program")
+    _with_daemon(sub)
     sub = command("close", _close, "close an open alert: somebody has seen to it")
-    sub.add_argument("id", metavar="ID", type=identifier, help="of the alert, as /api/v1/alerts lists it")
+    sub.add_argument("id", metavar="ID", type=identifier, help="of the alert, as the command alerts lists it")
     _with_daemon(sub)
     sub = command("deliveries", _deliveries, "show what is pending and what was given up, or try that again")
     sub.add_argument("--pending", action="store_true", help="only what is pending")
@@ -68,8 +83,50 @@ def _receivers(settings: Settings, name: str | None) -> Sequence[Receiver]:
     chosen = [receiver for receiver in settings.receivers if name in (None, receiver.name)]
     if not chosen:
         known = ", ".join(receiver.name for receiver in settings.receivers)
-        raise UsageError(f"--receiver: there is no receiver {clean(name or '', _CELL)!r}; {settings.path} has {known}")
+        raise UsageError(f"--receiver: there is no receiver {clean(name or '', _SHOWN)!r}; {settings.path} has {known}")
     return chosen
+
+
+# --- alerts -----------------------------------------------------------------------------------------------
+
+
+def _alerts(options: argparse.Namespace) -> int:
+    said = Remote(address(loader(options)(), options.url)).get("/api/v1/alerts", {})
+    try:
+        found = list(said["alerts"])
+    except (KeyError, TypeError):
+        raise CommandError(_STRANGE) from None
+    if options.json:
+        say(json.dumps({"alerts": found}, indent=2))
+    else:
+        say(_alerts_text(found, app.utc_now()) if found else "no alert is open")
+    return CLEAN
+
+
+def _alerts_text(alerts: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    return table([*_ALERTS], [*_ALERTS.values()], [_alert(alert, now) for alert in alerts])
+
+
+def _alert(alert: Mapping[str, Any], now: datetime) -> Row:
+    cells = [_said(alert, key) for key in ("id", "severity", "type")]
+    told = "; ".join(_told(telling, now) for telling in alert.get("deliveries", ()))
+    return Row(
+        (*cells, age(alert.get("opened_at"), now), _said(alert, "name", "workflow", "account")),
+        (_said(alert, "summary"), told or "no receiver gets it"),
+    )
+
+
+def _told(telling: Mapping[str, Any], now: datetime) -> str:
+    """What came of one receiver: `oncall: acknowledged 5m ago`."""
+    status = _said(telling, "status")
+    word = f"{_said(telling, 'receiver')}: {_TOLD.get(status, status)}"
+    ago = f" {gone} ago" if (gone := age(telling.get("at"), now)) else ""
+    return f"{word}{ago}" + (f" ({detail})" if status != "delivered" and (detail := _said(telling, "detail")) else "")
+
+
+def _said(shown: Mapping[str, Any], *keys: str) -> str:
+    """The first of these that is there."""
+    return next((str(shown[key]) for key in keys if shown.get(key) is not None), "")
 
 
 # --- close ------------------------------------------------------------------------------------------------
@@ -102,7 +159,7 @@ def _deliveries(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps({"deliveries": found}, indent=2))
     else:
-        say(_table(found) if found else f"no delivery is {' or '.join(statuses)}")
+        say(_deliveries_text(found, app.utc_now()) if found else f"no delivery is {' or '.join(statuses)}")
     return CLEAN
 
 
@@ -125,23 +182,37 @@ def _all(remote: Remote, asked: Mapping[str, str]) -> Iterator[dict[str, Any]]:
             yield from page["deliveries"]
             after = page["next"]
         except (KeyError, TypeError):
-            raise CommandError("the daemon answers as no version that this one knows") from None
+            raise CommandError(_STRANGE) from None
 
 
-def _table(deliveries: Sequence[Mapping[str, Any]]) -> str:
-    """For a person; the first of many, and how many there are."""
-    rows = [_COLUMNS, *(_row(delivery) for delivery in deliveries[:_MOST_LINES])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if len(deliveries) > _MOST_LINES:
-        lines.append(f"and {len(deliveries) - _MOST_LINES} more; --json gives all of them")
-    return "\n".join(lines)
+def _deliveries_text(deliveries: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    return table([*_DELIVERIES], [*_DELIVERIES.values()], [_delivery(delivery, now) for delivery in deliveries])
 
 
-def _row(delivery: Mapping[str, Any]) -> tuple[str, ...]:
-    keys = ("receiver", "status", "about", "type", "severity", "attempts", "observed_at", "next_try", "subject")
-    cells = [clean(str(delivery.get(key, _ABSENT)), _CELL) for key in keys]
-    return (*cells, clean(str(delivery.get("detail", "")), _LAST_CELL) or _ABSENT)
+def _delivery(delivery: Mapping[str, Any], now: datetime) -> Row:
+    tries = _said(delivery, "attempts")
+    cells = [_said(delivery, key) for key in ("seq", "receiver", "status", "type")]
+    about = _said(delivery, "about").replace("_", " ")
+    summary = _said(delivery, "summary", "subject")
+    why = _said(delivery, "detail")
+    return Row(
+        (*cells, _name(delivery), tries, age(delivery.get("observed_at"), now), _next_try(delivery, now)),
+        (f"{about}: {summary}", f"why: {why}" if why else ""),
+    )
+
+
+def _name(delivery: Mapping[str, Any]) -> str:
+    """What it is about; without a name the last part of its subject, an id."""
+    return _said(delivery, "name") or _said(delivery, "subject").rpartition("/")[2]
+
+
+def _next_try(delivery: Mapping[str, Any], now: datetime) -> str:
+    if delivery.get("status") != "pending":
+        return ""
+    if delivery.get("behind") is not None:
+        return f"after {delivery['behind']}"
+    seconds = until(delivery.get("next_try"), now)
+    return f"in {seconds}" if seconds else "due"
 
 
 # --- drill ------------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from monitor.core.routing import Route
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.holds import hold_is_over
-from monitor.store.schema import alerts, deliveries, incidents
-from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling
+from monitor.store.schema import alerts, deliveries, events, incidents
+from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling, Told
 
 _IDS = 500
 """Of one SELECT; both databases take more."""
+_UNKNOWN = Told()
 _is_open = alerts.c.closed_at.is_(None)
 _holds = and_(_is_open, alerts.c.ends_at.is_(None))
 
@@ -162,6 +163,7 @@ def deliveries_after(
     statement = select(deliveries).where(*chosen, deliveries.c.seq <= last)
     found = _all(engine, statement.order_by(deliveries.c.seq, deliveries.c.receiver))
     first = _first_pending(engine, {row.subject for row in found if row.done_at is None})
+    told = _told(engine, {row.ref for row in found})
     return [
         StoredDelivery(
             seq=row.seq,
@@ -178,9 +180,24 @@ def deliveries_after(
             detail=row.last_error or "",
             done_at=row.done_at,
             behind=_behind(row, first),
+            name=told.get(row.ref, _UNKNOWN).name,
+            summary=told.get(row.ref, _UNKNOWN).summary,
         )
         for row in found
     ]
+
+
+def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
+    """What the events, alerts and incidents of these ids are about."""
+    found: dict[str, Told] = {}
+    for some in _some(sorted(refs)):
+        of_events = select(events.c.id, events.c.body).where(events.c.id.in_(some))
+        found.update((row.id, rows.told(row.body)) for row in _all(engine, of_events))
+        of_alerts = [rows.alert(row) for row in _all(engine, select(alerts).where(alerts.c.id.in_(some)))]
+        of_incidents = [rows.incident(row) for row in _all(engine, select(incidents).where(incidents.c.id.in_(some)))]
+        cases: list[Alert | Incident] = [*of_alerts, *of_incidents]
+        found.update((one.id, Told(one.event.summary, one.event.name)) for one in cases)
+    return found
 
 
 def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str, str], int]:

@@ -15,7 +15,7 @@ from monitor.core.incidents import condition_of
 from monitor.core.model import AccountState, Condition, Event, EventType, Kind, Severity, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
-from monitor.store.values import DeliveryMark
+from monitor.store.values import DeliveryMark, Told
 
 Values = dict[str, Any]
 S = TypeVar("S")
@@ -29,6 +29,13 @@ _account = msgspec.json.Decoder(AccountState)
 _event = msgspec.json.Decoder(Event)
 _incident = msgspec.json.Decoder(Incident)
 _names = msgspec.json.Decoder(tuple[str, ...])
+
+
+class _CloudEvent(msgspec.Struct, gc=False):
+    data: Told = Told()
+
+
+_body = msgspec.json.Decoder(_CloudEvent)
 
 _NEVER = Condition()
 _NOTHING_TOLD: frozenset[str] = frozenset()
@@ -202,6 +209,11 @@ def names_text(receivers: Sequence[str]) -> str:
 
 def names(text: str) -> tuple[str, ...]:
     return _names.decode(text)
+
+
+def told(body: str) -> Told:
+    """Of an event's body."""
+    return _body.decode(body).data
 
 
 def alert(row: Row[Any]) -> Alert:

@@ -72,6 +72,13 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """In the order of the deliveries; none where it belongs to no receiver."""
 
 
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """As much of what was told as a list of deliveries shows."""
+
+    summary: str = ""
+    name: str | None = None
+
+
 class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A delivery and where it stands, without its body."""
 
@@ -96,6 +103,10 @@ class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When it was acknowledged, or given up; None: it is pending."""
     behind: int | None = None
     """`seq` of the earlier delivery about the same subject that it waits for."""
+    name: str | None = None
+    """Of the target that it is about, where it has one."""
+    summary: str = ""
+    """What it is about, for people; of an incident, its first alert."""
 
 
 class Pruned(msgspec.Struct, frozen=True, gc=False):

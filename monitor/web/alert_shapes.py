@@ -66,6 +66,9 @@ class DeliveryShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Of one that has its turn later; absent for one that is due, or waits behind another."""
     behind: int | None = None
     """`seq` of the earlier delivery about the same subject that it waits for."""
+    name: str | None = None
+    summary: str = ""
+    """What it is about, for people."""
     detail: str = ""
 
 
@@ -105,6 +108,8 @@ def delivery_shape(delivery: StoredDelivery) -> DeliveryShape:
         at=moment(delivery.done_at),
         next_try=moment(delivery.next_try),
         behind=delivery.behind,
+        name=delivery.name,
+        summary=delivery.summary,
         detail=delivery.detail,
     )
 

@@ -17,7 +17,7 @@ from monitor.sim import plots
 from monitor.sim.stage import ACME, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
-COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "close", "deliveries", "drill", "init")
+COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "alerts", "close", "deliveries", "drill", "init")
 ONE = scene(
     "one",
     role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),

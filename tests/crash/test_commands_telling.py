@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from aiohttp import web
 
 from monitor.core.commits import About
 from monitor.core.model import EventType, Severity
-from monitor.store import DeliveryStatus, StoredDelivery
+from monitor.store import DeliveryStatus, StoredDelivery, Telling
 from monitor.web import build
 from tests.crash.running import Ended, command
 from tests.edges.notifier_kit import http, receiver
 from tests.edges.web_kit import NOW, SITE, TOKEN, Daemon, alert
 
+LONG = "a-name-that-is-longer-than-its-column"
 NOWHERE = "http://127.0.0.1:1/s3cret-path"
 
 
@@ -144,6 +145,34 @@ async def test_what_answers_and_is_no_daemon_is_told(here: Place) -> None:
     assert "is no workflow-monitor (HTTP 404)" in ended.stderr
 
 
+# --- alerts ---------------------------------------------------------------------------------------------------
+
+
+async def test_alerts_lists_what_is_open_since_when_and_who_was_told(here: Place) -> None:
+    ago = datetime.now(UTC) - timedelta(hours=2)
+    told = Telling(receiver="pager", about=About.INCIDENT_OPENED, status=DeliveryStatus.DELIVERED, attempts=1, at=ago)
+    not_told = Telling(receiver="hook", about=About.EVENT, status=DeliveryStatus.PENDING, attempts=3, detail="HTTP 500")
+    here.daemon.open = [alert(told, not_told), alert(id="77aa", name=None)]
+    ended = await here.run("alerts")
+    assert (ended.code, ended.stderr) == (0, "")
+    head, *lines = ended.stdout.splitlines()
+    assert re.split(" {2,}", head) == ["id", "severity", "type", "age", "name"]
+    ids = [re.split(" {2,}", line) for line in lines if not line.startswith(" ")]
+    assert [(row[0], row[-1]) for row in ids] == [("3f0c", "onboarding-reply"), ("77aa", "60dbe307")]
+    assert [line.strip() for line in lines if line.startswith(" ")] == [
+        "onboarding-reply terminated: step1: Invalid subaccount id.",
+        "pager: acknowledged 2h ago; hook: pending (HTTP 500)",
+        "onboarding-reply terminated: step1: Invalid subaccount id.",
+        "no receiver gets it",
+    ]
+    given = json.loads((await here.run("alerts", "--json")).stdout)["alerts"]
+    assert [one["id"] for one in given] == ["3f0c", "77aa"]
+
+
+async def test_where_nothing_is_open_it_says_so(here: Place) -> None:
+    assert await here.run("alerts") == Ended(0, "no alert is open\n", "")
+
+
 # --- deliveries -----------------------------------------------------------------------------------------------
 
 
@@ -151,20 +180,30 @@ async def test_deliveries_shows_what_did_not_arrive_and_why(here: Place) -> None
     here.daemon.outbox = [
         delivery(1, "hook", DeliveryStatus.DEAD, detail="HTTP 410: gone", done_at=NOW),
         delivery(2, "hook", DeliveryStatus.DELIVERED),
-        delivery(2, "pager", DeliveryStatus.PENDING, next_try=NOW + timedelta(seconds=9)),
+        delivery(2, "pager", DeliveryStatus.PENDING, next_try=datetime.now(UTC) + timedelta(hours=1)),
         delivery(3, "pager", DeliveryStatus.PENDING, attempts=0, detail=""),
+        delivery(4, "hook", DeliveryStatus.PENDING, attempts=1, behind=3, name=LONG, summary=f"{LONG} {'no ' * 99}"),
     ]
     ended = await here.run("deliveries")
     assert (ended.code, ended.stderr) == (0, "")
-    head, *rows = [re.split(" {2,}", line) for line in ended.stdout.splitlines()]
-    assert head == ["receiver", "status", "about", "type", "severity", "tries", "since", "next try", "subject", "why"]
-    when, later = "2026-01-05T10:00:00.000000Z", "2026-01-05T10:00:09.000000Z"
-    event = ["event", "workflow.terminated", "critical"]
-    assert rows == [
-        ["pager", "pending", *event, "3", when, later, "acme/d/w2", "HTTP 500"],
-        ["pager", "pending", *event, "0", when, "-", "acme/d/w3", "-"],
-        ["hook", "dead", *event, "3", when, "-", "acme/d/w1", "HTTP 410: gone"],
+    head, *lines = ended.stdout.splitlines()
+    assert re.split(" {2,}", head) == ["seq", "receiver", "status", "type", "name", "tries", "age", "next try"]
+    rows = [re.split(" {2,}", line) for line in lines if not line.startswith(" ")]
+    assert [row[:6] for row in rows] == [
+        ["2", "pager", "pending", "workflow.terminated", "w2", "3"],
+        ["3", "pager", "pending", "workflow.terminated", "w3", "0"],
+        ["4", "hook", "pending", "workflow.terminated", LONG[:19] + "…", "1"],
+        ["1", "hook", "dead", "workflow.terminated", "w1", "3"],
     ]
+    assert re.fullmatch(r"in 5\dm( \d+s)?|in 1h", rows[0][7])
+    assert [row[7] for row in rows[1:]] == ["due", "after 3", "-"]
+    assert [line.strip() for line in lines if line.startswith(" ")] == [
+        "event: acme/d/w2", "why: HTTP 500",
+        "event: acme/d/w3",
+        "event: " + (LONG + " " + "no " * 99)[:108] + "…", "why: HTTP 500",
+        "event: acme/d/w1", "why: HTTP 410: gone",
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 120
     only = await here.run("deliveries", "--dead", "--json")
     assert [(one["seq"], one["status"]) for one in json.loads(only.stdout)["deliveries"]] == [(1, "dead")]
 
@@ -178,7 +217,7 @@ async def test_nothing_to_show_says_so(here: Place) -> None:
 async def test_very_many_are_counted_and_a_program_gets_all_of_them(here: Place) -> None:
     here.daemon.outbox = [delivery(seq, "hook", DeliveryStatus.DEAD) for seq in range(1, 2502)]
     shown = (await here.run("deliveries")).stdout.splitlines()
-    assert len(shown) == 202
+    assert len(shown) == 602
     assert shown[-1] == "and 2301 more; --json gives all of them"
     given = json.loads((await here.run("deliveries", "--json")).stdout)["deliveries"]
     assert [one["seq"] for one in given] == list(range(1, 2502))

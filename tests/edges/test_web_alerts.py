@@ -176,6 +176,8 @@ def delivery(seq: int, receiver: str, status: DeliveryStatus) -> StoredDelivery:
         next_try=NOW + timedelta(seconds=5) if status is DeliveryStatus.PENDING else None,
         detail="" if status is DeliveryStatus.DELIVERED else "HTTP 500",
         done_at=None if status is DeliveryStatus.PENDING else NOW + timedelta(seconds=1),
+        name="onboarding-reply",
+        summary="onboarding-reply terminated",
     )
 
 
@@ -196,6 +198,8 @@ async def test_a_delivery_says_where_it_stands(client: Client, daemon: Daemon) -
         "status": "pending",
         "attempts": 2,
         "next_try": "2026-01-05T10:00:05.000000Z",
+        "name": "onboarding-reply",
+        "summary": "onboarding-reply terminated",
         "detail": "HTTP 500",
     }
     assert (dead["status"], dead["at"]) == ("dead", "2026-01-05T10:00:01.000000Z")

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from monitor.core import cloudevent
 from monitor.core.alerts import AlertEnd, Closing
-from monitor.core.commits import Change, Delivery
+from monitor.core.commits import Change, Delivery, Outgoing
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Store, StoredEvent, Writer
-from tests.store.examples import NOON, at, belief, event, key, outgoing, telling
+from tests.store.examples import NOON, alerting, at, belief, event, key, outgoing, telling
 
 pytestmark = pytest.mark.looptime
 
@@ -89,6 +90,18 @@ async def test_pending_deliveries_of_one_receiver_from_a_cursor(store: Store, wr
     assert [d.event_id for d in await store.pending("a", 0, 10)] == ["e1", "e3"]
     assert [d.event_id for d in await store.pending("a", 1, 10)] == ["e3"]
     assert [d.event_id for d in await store.pending("b", 0, 1)] == ["e2"]
+
+
+async def test_a_delivery_says_what_it_is_about(store: Store, writer: Writer) -> None:
+    done = event("done", EventType.COMPLETED)
+    body = cloudevent.encode(done, base_url="https://api.example", external_url="https://watch.example")
+    await writer.commit(Change(outgoing=(Outgoing(done, body, ("hook",), None, 0.0),)))
+    await writer.commit(alerting("failed"))
+    found = {one.receiver: (one.name, one.summary) for one in await store.deliveries(None, None, 0, 10)}
+    name = "order-reminder"
+    assert found == {
+        "hook": (name, "summary of done"), "am": (name, "summary of failed"), "pager": (name, "summary of failed")
+    }  # fmt: skip
 
 
 async def test_a_delivery_says_what_it_waits_behind(store: Store, writer: Writer) -> None:

@@ -1,0 +1,60 @@
+"""Tables for people: a row of short cells, and beneath it what takes a line of its own; 120 columns at most."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from monitor.core.text import clean
+from monitor.core.units import format_duration
+
+WIDTH: Final = 120
+"""Columns."""
+MOST: Final = 200
+"""Rows; the rest is counted."""
+_INDENT: Final = "    "
+ABSENT: Final = "-"
+
+
+class Row(NamedTuple):
+    cells: Sequence[str]
+    beneath: Sequence[str] = ()
+    """Lines; an empty one is left out."""
+
+
+def table(head: Sequence[str], limits: Sequence[int], rows: Sequence[Row]) -> str:
+    """`limits`: characters that a cell of each column gets at most."""
+    shown = [Row([clean(c, n) for c, n in zip(row.cells, limits, strict=True)], row.beneath) for row in rows[:MOST]]
+    widths = [max(map(len, column)) for column in zip(head, *(row.cells for row in shown), strict=True)]
+    lines = [_line(head, widths)]
+    for row in shown:
+        lines += [_line(row.cells, widths), *_beneath(row)]
+    if len(rows) > MOST:
+        lines.append(f"and {len(rows) - MOST} more; --json gives all of them")
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(f"{cell or ABSENT:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _beneath(row: Row) -> Iterator[str]:
+    return (_INDENT + clean(line, WIDTH - len(_INDENT)) for line in row.beneath if line)
+
+
+def age(moment: object, now: datetime) -> str:
+    """How long ago the moment is, as the daemon writes it; "" where it is none."""
+    at = _moment(moment)
+    return format_duration(max(round((now - at).total_seconds()), 0)) if at is not None else ""
+
+
+def until(moment: object, now: datetime) -> str:
+    """The other way round."""
+    at = _moment(moment)
+    return format_duration(max(round((at - now).total_seconds()), 0)) if at is not None else ""
+
+
+def _moment(moment: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(moment))
+    except ValueError:
+        return None
