@@ -188,6 +188,8 @@ class Scheduler:
         """Hears of every target that is watched, now or otherwise; that is polled no more; and whose turn has ended."""
         self.watched: dict[TargetKey, Watched] = {}
         """Every target that is shown: those that are polled, and those that ended within the retention."""
+        self._news: dict[TargetKey, TargetState] = {}
+        """What others than its poller wrote of a target since the plan was begun that is carried out next."""
         self._targets: Mapping[TargetKey, Target] = {}
         self._rounds: dict[str, Round] = {}
         self._ended: dict[TargetKey, None] = {}
@@ -296,6 +298,7 @@ class Scheduler:
 
     async def plan(self, targets: Mapping[TargetKey, Target]) -> Plan:
         """All of `replace` that can fail, because the store cannot be read; changes nothing."""
+        self._news = {}
         change = await asyncio.get_running_loop().run_in_executor(self._executor, difference, self._targets, targets)
         return Plan(targets, change, await self._beliefs([target.key for target in change.added]))
 
@@ -313,7 +316,16 @@ class Scheduler:
             round_.wake()
         return change
 
+    def believe(self, state: TargetState) -> None:
+        """Somebody else than its poller has written this belief: memory follows, and so does what is being read."""
+        self._news[state.key] = state
+        watched = self.watched.get(state.key)
+        if watched is not None and watched.state.revision < state.revision:
+            watched.state = state
+
     def _add(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
+        if (news := self._news.get(target.key)) is not None and news.revision > state.revision:
+            state = news
         watched = Watched(target, state, last_seen_at)
         if watched.ended_at is not None and self._expired(watched.ended_at):
             return

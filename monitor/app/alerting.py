@@ -10,7 +10,7 @@ from monitor.app.surroundings import StartError, Surroundings
 from monitor.app.tolls import Tolls
 from monitor.closer import Closer
 from monitor.core.commits import Delivery
-from monitor.core.model import TargetKey
+from monitor.core.model import TargetKey, TargetState
 from monitor.core.pulse import LoopHealth, Pulses, why_silent
 from monitor.deliverer import Deliverer
 from monitor.heartbeat import Heartbeat
@@ -21,6 +21,7 @@ from monitor.poller import Announcer, Watched
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, Writer
 from monitor.telemetry import Telemetry
+from monitor.watchlist_changes import WatchlistChanges
 
 
 class Alerting:
@@ -69,16 +70,25 @@ class Alerting:
             fault=telemetry.fault,
         )
 
-    def attach(self, announcer: Announcer) -> None:
-        """Who commits the end of alerts."""
+    def attach(self, announcer: Announcer, believe: Callable[[TargetState], None]) -> None:
+        """Who commits the end of alerts; `believe` hears of beliefs that change with it."""
+        changes = WatchlistChanges(
+            self._store,
+            announcer,
+            now=self._around.now,
+            grace=lambda: self._settings().alerts.unwatched_after,
+            is_watched=lambda key: key in self._settings().watchlist.targets,
+            believe=believe,
+            report=self._telemetry.account,
+            leaving=self._telemetry.leaving,
+        )
         self.closer = Closer(
             self._store,
             announcer,
             now=self._around.now,
             hold=lambda: self._settings().alerts.hold,
             routes=self._routes,
-            is_watched=lambda key: key in self._settings().watchlist.targets,
-            report=self._telemetry.account,
+            changes=changes,
             count=self._telemetry.alerts_open,
             fault=self._telemetry.fault,
         )

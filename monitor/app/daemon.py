@@ -99,7 +99,6 @@ class Daemon:
         )
         self.deliverer = self.alerting.deliverer
         self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault)
-        self.alerting.attach(self.announcer)
         self.deadlines = Deadlines(
             self.client, self.store, self.telemetry, around, slack=lambda: self.settings.alerts.step_slack
         )
@@ -125,6 +124,7 @@ class Daemon:
             retention=settings.polling.retention,
             executor=self._background,
         )
+        self.alerting.attach(self.announcer, self.scheduler.believe)
         self.timekeeper = self.deadlines.keep(self.poller, self.scheduler)
         self.members.attach(self.scheduler, self.announcer, self.store.load_account)
         self.reloader = Reloader(

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from monitor.app import parts
 from monitor.app.members import Members, Spawn
 from monitor.core.records import ReloadRecord
+from monitor.core.watchlist import lost_half
 from monitor.poller import Announcer
 from monitor.scheduler import Scheduler
 from monitor.settings import Account, ConfigurationError, Settings, fingerprint
@@ -165,7 +166,9 @@ class Reloader:
         if bound := _bound(self._started_with, new):
             self._log.warning("config.needs_restart", keys=bound)
         change = plan.change
-        return ReloadRecord(True, self._now(), trigger, len(change.added), len(change.removed), len(change.changed))
+        halved = lost_half(len(old.watchlist.targets), len(change.removed))
+        numbers = len(change.added), len(change.removed), len(change.changed)
+        return ReloadRecord(True, self._now(), trigger, *numbers, halved=halved)
 
 
 def _credentials(settings: Settings) -> dict[str, Credential]:

@@ -62,6 +62,7 @@ class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     last_seen_at: str | None = None
     link: str
     labels: Mapping[str, str] = {}
+    repeats: str | None = None
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -102,6 +103,7 @@ def _facts(event: Event, link: str) -> _Facts:
         last_seen_at=format_moment(event.last_seen_at) if event.last_seen_at is not None else None,
         link=link,
         labels=dict(event.labels),
+        repeats=event.repeats,
     )
 
 

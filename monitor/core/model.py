@@ -389,6 +389,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""
+    repeats: str | None = None
+    """Id of the event that told it first, where its target has left the watchlist since and come back."""
 
     @property
     def subject(self) -> str:

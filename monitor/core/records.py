@@ -108,6 +108,8 @@ class ReloadRecord(msgspec.Struct, frozen=True, gc=False):
     added: int = 0
     removed: int = 0
     changed: int = 0
+    halved: bool = False
+    """More than half of the targets were removed."""
     errors: tuple[str, ...] = ()
 
 

@@ -1,13 +1,14 @@
-"""The end of watching: what a target that leaves the watchlist leaves behind."""
+"""The end of watching, and its return: what a target leaves behind, and finds again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
+from monitor.core.alerts import Alert
 from monitor.core.episodes import closed
 from monitor.core.identity import event_id
-from monitor.core.model import Event, EventType, Lateness, Severity, TargetKey, TargetState
+from monitor.core.model import Event, EventType, Lateness, Severity, Status, TargetKey, TargetState
 from monitor.core.text import summary
 
 
@@ -60,3 +61,26 @@ def unwatched_event(
         closes=ids,
     )
     return msgspec.structs.replace(event, summary=summary(event))
+
+
+def again_id(alert: str) -> str:
+    """The id under which what an alert was about is told again, once its target is back: no twin of the first."""
+    return event_id(EventType.UNWATCHED, "", what=f"again {alert}")
+
+
+def again(alert: Alert, now: datetime) -> Event:
+    """The alert's event, told again since its target, for whose leaving the alert was closed, is watched again."""
+    event = alert.event
+    return msgspec.structs.replace(
+        event, id=again_id(alert.id), repeats=event.repeats or event.id, observed_at=now, closes=()
+    )
+
+
+def holds_still(event: Event, state: TargetState | None) -> bool:
+    """Whether what happened needs a person still; conditions are seen by the next poll. `state`: None is unknown."""
+    match event.type:
+        case EventType.TERMINATED:
+            return True
+        case EventType.STEP_FAILED:
+            return state is None or state.status is not Status.COMPLETE
+    return False

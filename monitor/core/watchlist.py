@@ -56,6 +56,11 @@ def difference(old: Mapping[TargetKey, Target], new: Mapping[TargetKey, Target])
     return Difference(tuple(added), tuple(key for key in old if key not in new), tuple(changed))
 
 
+def lost_half(before: int, removed: int) -> bool:
+    """Whether a list of `before` targets lost more than half of them at once: more likely by accident than not."""
+    return removed * 2 > before
+
+
 def _alike(one: Target, other: Target) -> bool:
     return one is other or (
         one.interval == other.interval

@@ -120,6 +120,8 @@ class Alerts(Section):
     """How long an alert about an event (terminated, step failed, drift) stays open; it then expires, unresolved."""
     settle: Annotated[float, duration("0s", "1d")] = default("1m")
     """How long a condition must be over before its alert is resolved; if it comes back meanwhile, nothing is told."""
+    unwatched_after: Annotated[float, duration("0s", "7d")] = default("10m")
+    """How long a target is gone from the watchlist before its alerts are closed."""
     step_slack: Annotated[float, duration("0s", "7d")] = default("2m")
     """What a step may take beyond what its definition declares."""
     group_window: Annotated[float, duration("0s", "7d")] = default("1h")

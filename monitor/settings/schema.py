@@ -78,6 +78,10 @@ def _event() -> dict[str, Any]:
         "last_seen_at": {**_MOMENT, "description": "When the monitor had last looked before."},
         "link": {"type": "string", "format": "uri"},
         "labels": {"type": "object", "additionalProperties": _TEXT},
+        "repeats": {
+            **_TEXT,
+            "description": "The id of the event that told it first; its target left the watchlist and is back.",
+        },
     }
     return {
         "$schema": _DIALECT,

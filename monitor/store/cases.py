@@ -104,6 +104,23 @@ def alerts_about(engine: Engine, key: TargetKey) -> list[Alert]:
     return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))]
 
 
+def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
+    """The alerts about what happened that were closed because their target left: id to target, oldest first."""
+    closed = and_(alerts.c.end == AlertEnd.UNWATCHED.value, alerts.c.kind == rows.EVENT)
+    statement = select(alerts.c.id, alerts.c.account, alerts.c.definition, alerts.c.workflow).where(closed)
+    return {
+        row.id: TargetKey(row.account, row.definition, row.workflow)
+        for row in _all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))
+    }
+
+
+def known_alerts(engine: Engine, ids: Collection[str]) -> frozenset[str]:
+    """Those of the ids that are of alerts, open or not."""
+    return frozenset(
+        row.id for some in _some(sorted(ids)) for row in _all(engine, select(alerts.c.id).where(alerts.c.id.in_(some)))
+    )
+
+
 # --- who knows of it ------------------------------------------------------------------------------------------
 
 

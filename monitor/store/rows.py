@@ -199,7 +199,7 @@ def alert_values(alert: Alert, paging: Paging) -> Values:
         "single": int(alert.single),
         "receivers": names_text(alert.receivers),
         "opened_at": alert.opened_at,
-        "last_event": alert.id,
+        "last_event": event.repeats or alert.id,
     }
 
 

@@ -151,6 +151,14 @@ class Store:
         """The open alerts of one target, oldest first."""
         return await self.read(cases.alerts_about, key)
 
+    async def unwatched_alerts(self) -> dict[str, TargetKey]:
+        """The alerts about what happened that were closed because their target left: id to target, oldest first."""
+        return await self.read(cases.unwatched_alerts)
+
+    async def known_alerts(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids that are of alerts, open or not."""
+        return await self.read(cases.known_alerts, ids)
+
     # --- deliveries, beside the poll path ---
 
     async def deliveries(

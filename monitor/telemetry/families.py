@@ -129,6 +129,12 @@ class Families:
             "When a ping of the heartbeat was last acknowledged, in seconds since the epoch; 0 before the first.",
         )
         self.alerts_open = gauge("workflow_monitor_alerts_open", "Alerts that are open now.", "severity")
+        self.leaving = gauge(
+            "workflow_monitor_targets_leaving", "Targets with open alerts that are gone from the watchlist."
+        )
+        self.halved = counter(
+            "workflow_monitor_watchlist_halved_total", "Reloads that lost more than half of the watchlist's targets."
+        )
         self.faults = counter(
             "workflow_monitor_faults_total", "Faults of the monitor itself that one of its loops survived.", "loop"
         )

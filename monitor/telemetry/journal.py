@@ -28,6 +28,7 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
+from monitor.core.units import format_duration
 from monitor.telemetry.troubles import Troubles, named
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
@@ -120,9 +121,14 @@ class Journal:
         if record.successful:
             numbers = {"added": record.added, "removed": record.removed, "changed": record.changed}
             self._log.info("config.loaded", trigger=record.trigger, **numbers)
+            if record.halved:
+                self._log.warning("watchlist.halved", removed=record.removed)
         else:
             shown = list(record.errors[:_MOST_ERRORS])
             self._log.error("config.refused", trigger=record.trigger, errors=shown, number=len(record.errors))
+
+    def leaving(self, number: int, grace: float) -> None:
+        self._log.warning("watchlist.targets_left", with_open_alerts=number, closed_in=format_duration(grace))
 
     def store(self, record: StoreRecord) -> None:
         if record.available is not self._store_available:

@@ -233,6 +233,8 @@ class Metrics:
         self._families.reload_successful.set(record.successful)
         if record.successful:
             self._families.reload_success_at.set(record.at.timestamp())
+        if record.halved:
+            self._families.halved.inc()
 
     def store(self, record: StoreRecord) -> None:
         self._families.store_available.set(record.available)
@@ -244,6 +246,9 @@ class Metrics:
     def alerts_open(self, counts: Mapping[Severity, int]) -> None:
         for severity in Severity:
             self._families.alerts_open.labels(severity.value).set(counts.get(severity, 0))
+
+    def leaving(self, number: int) -> None:
+        self._families.leaving.set(number)
 
     def fault(self, loop: str) -> None:
         self._families.faults.labels(loop).inc()

@@ -102,6 +102,12 @@ class Telemetry:
         """How many alerts are open now; a severity that is not there has none."""
         self._metrics.alerts_open(counts)
 
+    def leaving(self, number: int, news: int, grace: float) -> None:
+        """So many targets with open alerts are gone from the watchlist, `news` since it was told last; `grace` in s."""
+        self._metrics.leaving(number)
+        if news:
+            self._journal.leaving(number, grace)
+
     def fault(self, loop: str, error: Exception) -> None:
         """A fault of ours that `loop` survived."""
         self._metrics.fault(loop)

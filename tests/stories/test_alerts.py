@@ -133,14 +133,16 @@ async def test_a_target_that_leaves_the_watchlist_closes_its_alerts_and_may_come
         everybody = list(house.targets)
         house.targets = [one for one in everybody if one.name != "lopez"]
         assert await house.reload() == ()
-        await house.until(210.0)
+        await house.until(790.0)
+        assert await house.alerts() == ["workflow.suspended"], "the list may have lost it by accident"
+        await house.until(810.0)
         assert await house.alerts() == []
         assert house.types("hook") == ["workflow.suspended", "workflow.unwatched"]
         assert rang(house.phones["am"]) == [OPENED, CLOSED]
         assert rang(house.phones["pager"]) == [BEGUN, OVER]
         house.targets = everybody
         assert await house.reload() == ()
-        await house.until(300.0)
+        await house.until(900.0)
         assert await house.alerts() == ["workflow.suspended"]
         ids = [event["id"] for event in house.told("hook") if event["type"] == "workflow.suspended"]
         assert len(set(ids)) == len(ids) == 2
@@ -153,8 +155,12 @@ async def test_a_target_that_left_while_nothing_ran_closes_its_alerts(tmp_path: 
         await house.stop()
         house.targets = []
         await house.start()
-        await house.until(300.0)
+        await house.until(790.0)
+        assert house.types("hook") == ["workflow.suspended"], "the grace counts from the start"
+        assert house.metric("workflow_monitor_targets_leaving") == 1
+        await house.until(810.0)
         assert house.types("hook") == ["workflow.suspended", "workflow.unwatched"]
+        assert house.metric("workflow_monitor_targets_leaving") == 0
         assert rang(house.phones["pager"]) == [BEGUN, OVER]
 
 
