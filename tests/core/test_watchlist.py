@@ -3,11 +3,12 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import EventType, Severity, Target, TargetKey
-from monitor.core.watchlist import Difference, build, difference
+from monitor.core.watchlist import Difference, build, difference, lost_half
 
 
 def _target(workflow: str, interval: float = 30.0, place: str = "") -> Target:
@@ -61,3 +62,14 @@ def test_the_difference_leads_from_one_to_the_other(before: list[Target], after:
     assert not arrived.keys() & {target.key for target in change.added}
     arrived |= {target.key: target for target in (*change.added, *change.changed)}
     assert {key: target.interval for key, target in arrived.items()} == {k: t.interval for k, t in new.items()}
+
+
+@pytest.mark.parametrize(
+    ("before", "removed", "lost"),
+    [(4, 2, False), (4, 3, True), (1, 1, True), (1, 0, False), (0, 0, False)],
+    ids=["half", "more than half", "the only one", "none", "of an empty list"],
+)
+def test_a_list_that_loses_more_than_half_has_likely_lost_it_by_accident(
+    before: int, removed: int, *, lost: bool
+) -> None:
+    assert lost_half(before, removed) is lost

@@ -181,7 +181,7 @@ OF_OURSELVES = {
     "workflow_monitor_heartbeat_last_success_timestamp_seconds",
     "workflow_monitor_alerts_open",
     "workflow_monitor_targets_leaving",
-    "workflow_monitor_watchlist_halved_total",
+    "workflow_monitor_watchlist_halved",
 }
 
 
