@@ -7,7 +7,7 @@ Read in this order:
 3. `poller.py`: one turn: observe, detect, commit. `scheduler.py`: whose turn it is. `lookout.py`: whether an account
    answers at all. `timekeeper.py`: what is overdue, told in time; `allowances.py`: how long steps may take.
    `deliverer.py`: send, then mark. `closer.py`: ends alerts that no event ends.
-   `watchlist_changes.py`: what becomes of alerts when targets leave and come back. `heartbeat.py`: tells that all works.
+   `watchlist_changes.py`: what becomes of alerts when targets leave and return. `heartbeat.py`: tells that all works.
 4. `upstream/`, `store/`, `notify/`, `telemetry/`, `web/`: the edges.
 5. `app/`: how it is put together, started and stopped. `settings/`, `commands/`, `cli.py`: how people reach it.
 6. `sim/`: the API as it behaves, for the tests and for `demo.py`: simulator, daemon and console in one process.
