@@ -278,6 +278,16 @@ async def test_who_hears_of_a_fault_by_another_alert_is_spared(store: Store, wri
     ], "this one is told by nothing else"
 
 
+async def test_a_pager_that_comes_later_hears_of_a_fault_that_nobody_was_told_of(store: Store, writer: Writer) -> None:
+    await writer.commit(Change(outgoing=(outgoing(event("e1", workflow="w1")),)))
+    assert await store.introduce([Route("new-pager", gets=Gets.INCIDENTS)], NOON, 100) == 1
+
+
+async def test_a_pager_that_comes_later_is_spared_what_others_are_spared(store: Store, writer: Writer) -> None:
+    await writer.commit(Change(outgoing=(outgoing(event("e1", workflow="w1"), spared=["pager"]),)))
+    assert await store.introduce([Route("new-pager", gets=Gets.INCIDENTS)], NOON, 100) == 0
+
+
 async def test_a_receiver_gets_nothing_that_it_did_not_ask_for(store: Store, writer: Writer) -> None:
     await writer.commit(_failed(1))
     wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Gets]
