@@ -206,7 +206,7 @@ class Courier:
                 wait = self._wait()
                 if self._deadline is not None and not self._tasks and _time() + wait > self._deadline:
                     self._settled.set()
-                await self._pause(min(wait, _TURN))
+                await self._pause(min(wait, max(self._recount_at, self._load_at) - _time(), _TURN))
 
     async def _load(self) -> None:
         """Take in a page of what is in the store only, where there is room for it."""
@@ -261,8 +261,7 @@ class Courier:
     def _wait(self) -> float:
         """Seconds until there is something to do, unless something changes before."""
         to_load = max(0.0, self._load_at - _time()) if self.backlog.behind else math.inf
-        to_count = max(0.0, max(self._recount_at, self._load_at) - _time())
-        return min(to_load, to_count, self._wait_to_send(fresh=False), self._wait_to_send(fresh=True))
+        return min(to_load, self._wait_to_send(fresh=False), self._wait_to_send(fresh=True))
 
     def _wait_to_send(self, *, fresh: bool) -> float:
         """`fresh`: only what was never tried. What failed takes half of the places at most, so the rest has some."""
