@@ -116,6 +116,7 @@ class WatchlistChanges:
             self._believe(msgspec.structs.replace(change.target, revision=change.target.revision + 1))
         if told:
             self._gone.pop(key, None)
+            self._leaving(len(self._gone), 0, self._grace())
             self._some_may_be_back = self._some_may_be_back or self._is_watched(key)
             self._report(AccountRecord(key.account, told))
 
