@@ -231,8 +231,9 @@ def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str,
 
 
 def _behind(row: Row[Any], first: Mapping[tuple[str, str], int]) -> int | None:
+    """One that was tried waits behind nothing: it was the first, or it has overtaken what fails."""
     before = first.get((row.receiver, row.subject), row.seq)
-    return before if row.done_at is None and before < row.seq else None
+    return before if row.done_at is None and not row.attempts and before < row.seq else None
 
 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -115,6 +115,13 @@ async def test_a_delivery_says_what_it_waits_behind(store: Store, writer: Writer
     assert found == {("a", "e1"): None, ("a", "e2"): None, ("a", "e3"): 2, ("a", "e4"): None}
 
 
+async def test_a_delivery_that_has_overtaken_another_waits_behind_nothing(store: Store, writer: Writer) -> None:
+    await writer.commit(Change(outgoing=(outgoing("e1", "a"), outgoing("e2", "a"))))
+    await writer.mark(_mark(2, "a", DeliveryOutcome.RETRIED))
+    found = {one.ref: (one.behind, one.next_try) for one in await store.deliveries(None, None, 0, 10)}
+    assert found["e2"] == (None, at(9))
+
+
 async def test_an_end_is_pending_until_its_receiver_was_told(store: Store, writer: Writer) -> None:
     committed = await writer.commit(Change(outgoing=(outgoing("e1", grouped=["pager", "other"]),)))
     incident = next(one.event_id for one in committed.deliveries)
