@@ -82,6 +82,11 @@ class Lookout:
         """When the account last answered, by the loop's clock; None: not since the start."""
         return self._reach.answered
 
+    @property
+    def refused(self) -> bool:
+        """Whether the account's key was refused when it was last used."""
+        return self._reach.unanswered_since is not None and self._reach.reason is Outcome.UNAUTHORIZED
+
     def look(self) -> None:
         """Something about the lane changed."""
         self._wake.set()

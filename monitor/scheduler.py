@@ -266,6 +266,12 @@ class Scheduler:
         if key in self.watched:
             self.follower.turned(self.watched[key])
 
+    def try_one(self, account: str) -> None:
+        """What made an account's targets back off may be over: poll one of them now."""
+        if (round_ := self._rounds.get(account)) is not None:
+            round_.schedule.try_one(asyncio.get_running_loop().time())
+            round_.wake()
+
     def forgive(self, account: str) -> None:
         """An outage is over: targets that backed off because of it get their pace again."""
         round_ = self._rounds.get(account)

@@ -118,14 +118,21 @@ class Members:
         member.polling = spawn(self._scheduler.run(name), name=f"poll {name}")
         member.looking = spawn(member.lookout.run(self._beat(f"look {name}")), name=f"look {name}")
 
-    def change(self, account: Account, settings: Settings, credential: Credential | None) -> None:
-        """An account that stays keeps its lane with all it has learned and spent. `credential`: a new one."""
-        if credential is not None:
-            self.credentials[account.id] = credential
-        member = self._members[account.id]
+    def change(self, account: Account, settings: Settings, credential: Credential, *, rekeyed: bool) -> None:
+        """An account that stays keeps its lane with all it has learned and spent.
+
+        `credential` has the key as it is now. It is taken where the key is elsewhere now (`rekeyed`), or was refused:
+        then it is tried at once.
+        """
+        name, member = account.id, self._members[account.id]
+        refused = member.lookout.refused
+        if rekeyed or refused:
+            self.credentials[name] = credential
         member.gate.reconfigure(parts.limits(account))
         member.lookout.blind_after = settings.polling.blind_after
-        self._scheduler.configure(account.id, parts.round_of(account, settings))
+        self._scheduler.configure(name, parts.round_of(account, settings))
+        if refused:
+            self._scheduler.try_one(name)
 
     async def dismiss(self, name: str) -> None:
         """The account is not configured any more: let its polls end, then forget its lane."""

@@ -157,7 +157,7 @@ class Reloader:
             if name in added:
                 self._members.enlist(account, new, credentials[name])
             else:
-                self._members.change(account, new, credentials[name] if _rekeyed(account, old) else None)
+                self._members.change(account, new, credentials[name], rekeyed=_rekeyed(account, old))
         await self._scheduler.carry_out(plan)
         for name in added:
             self._members.begin(name, self._spawn)

@@ -168,6 +168,13 @@ class Schedule:
         else:
             self._put(entry, _slot(entry, max(clock, entry.due + entry.interval / 2)))
 
+    def try_one(self, now: float) -> None:
+        """One of those that back off is due now: its poll tells whether the others may go on, too."""
+        if self._backing_off:
+            entry = self._agenda.entries[self._backing_off.popitem()[0]]
+            self._put(entry, min(entry.due, self._clock(now)))
+            self._agenda.sweep()
+
     def forgive(self, now: float, limit: int) -> bool:
         """After an outage: due again at their next slot, for at most `limit` targets that back off.
 

@@ -289,6 +289,25 @@ def test_nothing_to_forgive_is_nothing_to_do() -> None:
     assert scheduled(3).forgive(START, 100) is False
 
 
+def test_one_of_those_that_back_off_can_be_tried_at_once() -> None:
+    schedule = scheduled(3)
+    now = START
+    for _ in range(3):
+        now = polled(schedule, now, failures=5, jitter=0.9)[1]
+    assert (schedule.wait(now) or 0) > 100
+    schedule.try_one(now)
+    assert schedule.wait(now) == 0
+    schedule.pop(now)
+    assert (schedule.wait(now) or 0) > 100, "the others wait for what comes of it"
+
+
+def test_where_none_backs_off_none_is_tried() -> None:
+    schedule = scheduled(1)
+    before = schedule.wait(START)
+    schedule.try_one(START)
+    assert schedule.wait(START) == before
+
+
 def test_forgiveness_never_puts_a_poll_off() -> None:
     schedule = scheduled(1)
     now = polled(schedule, START, failures=2, jitter=0.1)[1]
@@ -336,6 +355,7 @@ def test_whatever_happens_each_target_is_polled_at_most_once_at_a_time_and_never
             schedule.done(target, now, 3 if what == "fail" else 0, 300.0, amount / 51)
             out.discard(target)
         elif what == "forgive":
+            schedule.try_one(now)
             schedule.forgive(now, number)
         else:
             now += amount

@@ -305,3 +305,25 @@ async def test_the_monitor_ends_in_time_while_a_reload_waits(tmp_path: Path) -> 
         await house.stop()
         assert house.t < 125.0
         assert await reloading == ("the monitor is shutting down",)
+
+
+async def test_a_key_that_was_refused_is_tried_at_once_when_its_file_changes(tmp_path: Path) -> None:
+    key = tmp_path / "acme.key"
+    key.write_text("of-yesterday\n", "utf-8")
+    house = House(
+        tmp_path,
+        night(),
+        lane={"api_key_file": str(key), "api_key_env": None},
+        polling={"max_backoff": "1h"},
+    )
+    house.accounts, house.targets, house.watch_files = [ACME.id], house.targets[:6], True
+    async with house:
+        await house.until(3000.0)
+        before = len(house.sent)
+        key.write_text(ACME.key + "\n", "utf-8")
+        await house.until(3010.0)
+        assert len(house.sent) > before
+        await house.until(3060.0)
+        asked = [[at for at in house.asked(target.name) if at >= 3000.0] for target in house.targets]
+    assert min(map(len, asked)) >= 1, "all have their pace again"
+    assert {event["type"] for event in house.told()} >= {"monitor.blind", "monitor.sighted"}
