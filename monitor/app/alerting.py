@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from monitor.app import parts, receiving
+from monitor.app.clock import Clock
 from monitor.app.receiving import Ties
 from monitor.app.surroundings import StartError, Surroundings
 from monitor.app.tolls import Tolls
@@ -30,6 +31,7 @@ class Alerting:
         settings: Settings,
         around: Surroundings,
         *,
+        clock: Clock,
         in_force: Callable[[], Settings],
         store: Store,
         writer: Writer,
@@ -49,6 +51,7 @@ class Alerting:
         self._pulses = pulses
         ties = Ties(
             now=around.now,
+            latest=clock.latest,
             casebook=store,
             external_url=settings.server.external_url,
             started_at=around.now(),

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from monitor.app import parts
 from monitor.app.alerting import Alerting
+from monitor.app.clock import Clock
 from monitor.app.deadlines import Deadlines
 from monitor.app.housekeeping import Housekeeper
 from monitor.app.loop_errors import LoopErrors
@@ -56,8 +58,10 @@ class Daemon:
         self._time = asyncio.get_running_loop().time
         self.port: int | None = None
         """Where the pages are, once they are."""
-        self._around = around = surroundings or Surroundings()
-        self.now = around.now
+        outside = surroundings or Surroundings()
+        self._clock = clock = Clock(outside.now, self._time)
+        self._around = around = msgspec.structs.replace(outside, now=clock.now)
+        self.now = clock.now
         self._stopping = False
         self._waits_for: str | None = None
         """Why the store cannot be opened yet."""
@@ -66,6 +70,7 @@ class Daemon:
         self._beliefs: dict[TargetKey, Loaded] = {}
         log = settings.log
         self.logs = configure(log.level.value, log.format.value, around.stdout, now=around.now)
+        clock.log = self.logs.log
         self.telemetry = Telemetry(
             self.registry,
             self.logs.log,
@@ -74,13 +79,14 @@ class Daemon:
             idle=self._idle,
             receivers=[receiver.name for receiver in settings.receivers],
         )
-        self.members = Members(around, self.telemetry, self.pulses)
+        self.members = Members(around, self.telemetry, self.pulses, clock)
         self.store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
         self._lock = StoreLock(settings.store.url)
         self.writer = Writer(self.store, report=self.telemetry.store, jitter=around.jitter)
         self.alerting = Alerting(
             settings,
             around,
+            clock=clock,
             in_force=lambda: self.settings,
             store=self.store,
             writer=self.writer,

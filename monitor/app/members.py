@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from monitor.app import parts
+from monitor.app.clock import Clock
 from monitor.app.surroundings import Surroundings
 from monitor.core.model import AccountState, Outcome
 from monitor.core.pulse import Pulses
@@ -45,7 +46,7 @@ class Member:
 class Members:
     """All of them. `gates` and `credentials` are what the client looks up for each request."""
 
-    def __init__(self, around: Surroundings, telemetry: Telemetry, pulses: Pulses) -> None:
+    def __init__(self, around: Surroundings, telemetry: Telemetry, pulses: Pulses, clock: Clock) -> None:
         self.gates: dict[str, Gate] = {}
         self.credentials: dict[str, Credential] = {}
         self.states: dict[str, AccountState] = {}
@@ -59,6 +60,7 @@ class Members:
         self._around = around
         self._telemetry = telemetry
         self._pulses = pulses
+        self._clock = clock
         self._scheduler: Scheduler
         self._announcer: Announcer
         self._load: Load
@@ -200,7 +202,7 @@ class Members:
 
     def requested(self, record: RequestRecord) -> None:
         if record.skew is not None:
-            self._skews[record.account] = record.skew
+            self._skews[record.account] = self._clock.heard(record.account, record.skew)
         self._telemetry.request(record)
 
     def skew(self, account: str) -> float:

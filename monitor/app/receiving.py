@@ -35,6 +35,8 @@ class Ties(msgspec.Struct, frozen=True, kw_only=True):
     """What a notifier is told of the daemon that it belongs to."""
 
     now: Callable[[], datetime]
+    latest: Callable[[], datetime] | None = None
+    """The latest that it may be now, for terms that others measure; None: `now`."""
     casebook: Casebook
     external_url: str
     started_at: datetime
@@ -102,6 +104,7 @@ def _alertmanager(receiver: AlertmanagerReceiver, ties: Ties) -> Alertmanager:
             receiver.urls,
             casebook=ties.casebook,
             now=ties.now,
+            latest=ties.latest,
             external_url=ties.external_url,
             hold=ties.hold,
             alive=ties.alive,

@@ -13,7 +13,7 @@ from monitor.core.model import EventType, Severity, TargetKey
 from monitor.core.routing import Route
 from monitor.store import rows
 from monitor.store.errors import translated
-from monitor.store.holds import hold_is_over
+from monitor.store.holds import first_and_last_told, held_until, hold_is_over
 from monitor.store.schema import alerts, deliveries, events, incidents
 from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling, Told
 
@@ -77,9 +77,10 @@ def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Inci
 def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]:
     """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
     over = or_(hold_is_over(now, hold, routes), alerts.c.ends_at <= now)
-    statement = select(alerts.c.id, alerts.c.ends_at).where(_is_open, over)
+    told = first_and_last_told()
+    statement = select(alerts.c.id, alerts.c.ends_at, alerts.c.opened_at, *told).where(_is_open, over)
     return [
-        Closing(row.id, AlertEnd.EXPIRED, now)
+        Closing(row.id, AlertEnd.EXPIRED, held_until(row.opened_at, row.first_told, row.last_told, hold, now))
         if row.ends_at is None
         else Closing(row.id, AlertEnd.RESOLVED, row.ends_at)
         for row in _all(engine, statement.order_by(alerts.c.opened_at).limit(limit))

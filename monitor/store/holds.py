@@ -12,7 +12,7 @@ The law: a hold counts from the first acknowledgement of the opening, by itself,
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 
 from monitor.core.commits import About
 from monitor.core.routing import Gets, Route
@@ -40,6 +40,24 @@ def hold_is_over(now: datetime, hold: float, routes: Sequence[Route] | None = No
     )
 
 
+def first_and_last_told() -> tuple[ColumnElement[datetime | None], ColumnElement[datetime | None]]:
+    """Of a row of alerts: when its opening was acknowledged, `first_told` and `last_told`."""
+    told = _is_opening(deliveries.c.status == "delivered")
+    first, last = func.min(deliveries.c.done_at), func.max(deliveries.c.done_at)
+    return (
+        select(first).where(told).correlate(alerts).scalar_subquery().label("first_told"),
+        select(last).where(told).correlate(alerts).scalar_subquery().label("last_told"),
+    )
+
+
+def held_until(
+    opened_at: datetime, first_told: datetime | None, last_told: datetime | None, hold: float, now: datetime
+) -> datetime:
+    """When a hold that is over was so; `now`, where somebody was told after that."""
+    until = max(first_told or opened_at, opened_at) + timedelta(seconds=hold)
+    return now if last_told is not None and last_told > until else until
+
+
 def _among(routes: Sequence[Route] | None, gets: Gets | None = None) -> ColumnElement[bool]:
     """Whether a delivery is for one of these receivers."""
     if routes is None:
@@ -49,5 +67,9 @@ def _among(routes: Sequence[Route] | None, gets: Gets | None = None) -> ColumnEl
 
 def _opening(which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether such a delivery has told, or is to tell, that the alert is open."""
+    return exists().where(_is_opening(which))
+
+
+def _is_opening(which: ColumnElement[bool]) -> ColumnElement[bool]:
     of_alert = deliveries.c.ref.in_([alerts.c.id, alerts.c.incident])
-    return exists().where(of_alert, deliveries.c.about.in_(_OPENINGS), which)
+    return and_(of_alert, deliveries.c.about.in_(_OPENINGS), which)

@@ -1,11 +1,12 @@
 """Hours, days and other people's clocks: what ended, what was seen when, and what is forgotten."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.sim import plots
+from monitor.sim.answers import Answer
 from monitor.sim.scenarios import skewed
 from monitor.sim.stage import ACME, GLOBEX, role, scene
 from tests.stories.house import EPOCH, House
@@ -203,3 +204,65 @@ async def test_counters_are_there_before_the_first_failure(tmp_path: Path) -> No
             assert house.metric("workflow_events_total", **blind) == 0
         for outcome in ("delivered", "retried", "dead"):
             assert house.metric("workflow_monitor_deliveries_total", receiver="oncall", outcome=outcome) == 0
+
+
+# --- our own clock --------------------------------------------------------------------------------------------
+
+
+class Jumpy(House):
+    """Its machine's clock is set now and then."""
+
+    ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+
+@pytest.mark.parametrize("ahead", [5 * HOUR, -5 * HOUR, 3000.0], ids=["5h", "-5h", "50m"])
+async def test_a_clock_that_is_set_wrongly_for_a_while_ends_no_alert_and_makes_nothing_overdue(
+    tmp_path: Path, ahead: float
+) -> None:
+    house = Jumpy(tmp_path, scene("night", role("onboarding-reply", "w", FAULT), role("order-reminder", "o", LONG)))
+    house.wishes["o"] = {"max_runtime": "30m"}
+    async with house:
+        await house.until(300.0)
+        house.ahead = ahead
+        await house.until(900.0)
+        house.ahead = 0.0
+        await house.until(1200.0)
+        assert sorted(await house.alerts()) == TOLD[:2]
+        assert house.types() == TOLD[:2]
+        assert [line["seconds"] for line in house.lines("clock.step_doubted")] == [pytest.approx(ahead)]
+        assert len(house.lines("clock.step_undone")) == 1
+
+
+async def test_a_machine_that_slept_believes_its_clock_once_the_api_says_the_same(tmp_path: Path) -> None:
+    house = Jumpy(tmp_path, scene("night", role("order-reminder", "o", LONG)))
+    house.wishes["o"] = {"max_runtime": "2h"}
+
+    def three_hours_later(path: str) -> Answer | None:
+        query = {"includeLogs": "true"}
+        bearer = next(one.key for one in house.world.scenario.accounts if one.id == house.targets[0].account)
+        return house.world.answer("GET", path, query, bearer, house.t + 3 * HOUR)
+
+    async with house:
+        await house.until(300.0)
+        house.ahead, house.instead = 3 * HOUR, three_hours_later
+        await house.until(400.0)
+        assert len(house.lines("clock.step_believed")) == 1
+        assert house.types() == ["workflow.overdue"], "it has run for all that time"
+        assert since_epoch(house.told()[0]["data"]["observed_at"]) > 3 * HOUR
+
+
+async def test_a_page_during_a_doubted_step_does_not_end_at_once_by_the_clock_of_alertmanager(tmp_path: Path) -> None:
+    house = Jumpy(tmp_path, scene("night", role("order-reminder", "o", LONG)))
+    house.instead = lambda _: Answer(503, {}, b"")
+    async with house:
+        await house.until(10.0)
+        house.ahead = 5 * HOUR
+        clock = house.daemon._clock
+        assert (clock.latest() - clock.now()).total_seconds() == pytest.approx(5 * HOUR)
+        await house.until(3500.0)
+        assert house.daemon.now() < house.now()
+        await house.until(3700.0)
+        assert house.daemon.now() == house.now(), "nobody has said anything against it for an hour"

@@ -49,6 +49,7 @@ class Alertmanager:
         alive: Callable[[], bool],
         started_at: datetime,
         fault: Callable[[str, Exception], None],
+        latest: Callable[[], datetime] | None = None,
         resend: float = 60.0,
         timeout: float = 10.0,
         access: Access | None = None,
@@ -57,6 +58,7 @@ class Alertmanager:
     ) -> None:
         """`resend` and `timeout` in seconds. `hold`: seconds that an event alert stays open now, for the texts.
 
+        `latest`: the latest that it may be now: what is open ends by Alertmanager's clock. `now`, unless given.
         `alive`: whether the Watchdog may be told. `fault` hears of our own errors in `run`, with the loop's name.
         `connect`: what reaches the instance at a URL, instead of HTTP.
         Raises ValueError for what is no URL or has a second set of credentials, OSError for files of `tls`.
@@ -76,7 +78,8 @@ class Alertmanager:
         credentials = Credentials(access or Access())
         connect = connect or (lambda url: Sender(url, timeout=timeout, now=now, path=API, tls=tls))
         self._peers = [
-            Peer(connect(url), credentials, self._known, now=now, lasts=_LASTS * resend) for url in dict.fromkeys(urls)
+            Peer(connect(url), credentials, self._known, now=latest or now, lasts=_LASTS * resend)
+            for url in dict.fromkeys(urls)
         ]
         self._telling: set[asyncio.Task[Verdict]] = set()
 
