@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from socket import gethostname
 
 from monitor.app import parts, receiving
 from monitor.app.clock import Clock
@@ -54,6 +55,8 @@ class Alerting:
             latest=clock.latest,
             casebook=store,
             external_url=settings.server.external_url,
+            runbook_url=settings.server.runbook_url,
+            host=gethostname(),
             started_at=around.now(),
             hold=lambda: in_force().alerts.hold,
             alive=self._alive,

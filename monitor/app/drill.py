@@ -109,7 +109,13 @@ def _apart(receiver: Receiver) -> list[tuple[str, Receiver]]:
 
 
 def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifier:
-    ties = Ties(now=utc_now, casebook=book, external_url=settings.server.external_url, started_at=utc_now())
+    ties = Ties(
+        now=utc_now,
+        casebook=book,
+        external_url=settings.server.external_url,
+        runbook_url=settings.server.runbook_url,
+        started_at=utc_now(),
+    )
     return receiving.notifier(receiver, ties)
 
 

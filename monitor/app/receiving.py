@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 
 from monitor import deliverer
+from monitor.core.links import RUNBOOK
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Access, Alertmanager
 from monitor.notify.incidents import Incidents
@@ -39,6 +40,9 @@ class Ties(msgspec.Struct, frozen=True, kw_only=True):
     """The latest that it may be now, for terms that others measure; None: `now`."""
     casebook: Casebook
     external_url: str
+    runbook_url: str = RUNBOOK
+    host: str = ""
+    """The name of this machine."""
     started_at: datetime
     hold: Callable[[], float] = lambda: 4 * 3600.0
     """Seconds that an event alert stays open."""
@@ -93,7 +97,9 @@ def delivered(receiver: Receiver, notifier: Notifier) -> deliverer.Receiver:
 
 
 def _incidents(pager: Pager, ties: Ties) -> Incidents:
-    return Incidents(pager, casebook=ties.casebook, tolls=ties.tolls, external_url=ties.external_url)
+    return Incidents(
+        pager, casebook=ties.casebook, tolls=ties.tolls, external_url=ties.external_url, runbook_url=ties.runbook_url
+    )
 
 
 def _alertmanager(receiver: AlertmanagerReceiver, ties: Ties) -> Alertmanager:
@@ -106,6 +112,8 @@ def _alertmanager(receiver: AlertmanagerReceiver, ties: Ties) -> Alertmanager:
             now=ties.now,
             latest=ties.latest,
             external_url=ties.external_url,
+            runbook_url=ties.runbook_url,
+            host=ties.host,
             hold=ties.hold,
             alive=ties.alive,
             started_at=ties.started_at,

@@ -5,6 +5,7 @@ from typing import Final
 
 from monitor.core import steps
 from monitor.core.faults import fold
+from monitor.core.links import runbook_of
 from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
 from monitor.core.text import about, clean
 
@@ -116,8 +117,8 @@ def labels(event: Event) -> str:
     return f"Labels: {shown}" if shown else ""
 
 
-def runbook(event: Event) -> str:
-    return clean(event.labels.get(_RUNBOOK, ""), _MESSAGE)
+def runbook(event: Event, runbook_url: str) -> str:
+    return clean(runbook_of(event, runbook_url), _MESSAGE)
 
 
 def said(error: WorkflowError) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from monitor.core import paragraphs, steps
 from monitor.core.advice import advice
 from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
-from monitor.core.links import link_of, link_to
+from monitor.core.links import RUNBOOK, link_of, link_to
 from monitor.core.model import Event, EventType, Severity, WorkflowError
 from monitor.core.moments import format_moment
 from monitor.core.text import about, clean, summary
@@ -29,9 +29,9 @@ def title(event: Event) -> str:
     return clean(event.summary, TITLE_LIMIT) or clean(summary(event), TITLE_LIMIT)
 
 
-def body(event: Event, *, link: str) -> str:
+def body(event: Event, *, link: str, runbook_url: str = RUNBOOK) -> str:
     """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
-    return _bounded([_causes(event), _severity(event), *_of_one(event)], link)
+    return _bounded([_causes(event), _severity(event), *_of_one(event, runbook_url)], link)
 
 
 def ended(end: AlertEnd, *, hold: float) -> str:
@@ -79,18 +79,18 @@ def incident_title(incident: Incident) -> str:
     return clean(what + (_why(event, error) if error is not None else ""), TITLE_LIMIT)
 
 
-def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> str:
+def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str, runbook_url: str = RUNBOOK) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
     event, radius = incident.event, _blast_radius(incident, tolls)
     if incident.members > 1:
         many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
-        parts = [*many, _lines("The first of them:", paragraphs.change(event)), *_of_one(event)]
+        parts = [*many, _lines("The first of them:", paragraphs.change(event)), *_of_one(event, runbook_url)]
     else:
-        parts = [_causes(event), _severity(event), radius, *_of_one(event)]
+        parts = [_causes(event), _severity(event), radius, *_of_one(event, runbook_url)]
     return _bounded(parts, link_of(event, external_url))
 
 
-def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
+def details(incident: Incident, tolls: Sequence[Toll], runbook_url: str = RUNBOOK) -> dict[str, str]:
     """The same facts for programs; a fact that is not there has no key.
 
     Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
@@ -107,7 +107,7 @@ def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
         "error": error.message if error is not None else "",
         "reason": event.reason or "",
         "version": str(event.version) if event.version is not None else "",
-        "runbook": paragraphs.runbook(event),
+        "runbook": paragraphs.runbook(event, runbook_url),
         **{f"label_{clean(name, 80)}": value for name, value in _labels(event.labels)},
         **{f"failed_in_version_{_version(toll)}": f"{toll.failed} of {toll.watched}" for toll in tolls[:_SHOWN]},
     }
@@ -115,13 +115,14 @@ def details(incident: Incident, tolls: Sequence[Toll]) -> dict[str, str]:
     return {name: value for name, value in cleaned.items() if value}
 
 
-def _of_one(event: Event) -> list[str]:
-    runbook, next_step = paragraphs.runbook(event), advice(event)
+def _of_one(event: Event, runbook_url: str) -> list[str]:
+    runbook = paragraphs.runbook(event, runbook_url)
+    next_step = "" if event.labels.get("runbook") else advice(event)
     return [
         _lines(paragraphs.limit(event), *paragraphs.times(event)),
         _lines(*paragraphs.trail(event)),
         paragraphs.labels(event),
-        f"Runbook: {runbook}" if runbook else f"Next: {next_step}" if next_step else "",
+        _lines(f"Next: {next_step}" if next_step else "", f"Runbook: {runbook}" if runbook else ""),
         _lines(f"{paragraphs.where(event)}.", paragraphs.to_close(event)),
     ]
 

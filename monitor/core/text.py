@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from monitor.core.drifts import AND_MORE, MOST_KINDS
-from monitor.core.model import Cause, Event, EventType, Status, WorkflowError
+from monitor.core.model import Cause, Event, EventType, Outcome, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
 """Characters."""
@@ -168,10 +168,22 @@ _OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = 
 }
 
 
+_WHY_BLIND: Mapping[str, str] = {
+    Outcome.UNAUTHORIZED: "The API refuses the key of account {account}",
+    Outcome.THROTTLED: "The API answers 429, too many requests, to all about account {account}",
+    Outcome.TIMEOUT: "The API does not answer in time about account {account}",
+    Outcome.CONNECTION: "The API cannot be reached for account {account}",
+    Outcome.SERVER_ERROR: "The API fails about account {account}",
+    Outcome.BAD_REQUEST: "The API answers 400, bad request, to all about account {account}",
+    Outcome.MALFORMED: "What answers about account {account} cannot be read",
+}
+
+
 def _blind(event: Event, _where: str) -> str:
     since = event.last_seen_at
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since is not None else ""
-    return f"No answer about account {event.account}{when} ({event.reason}): its workflows are not being watched"
+    why = _WHY_BLIND.get(event.reason or "", "No answer about account {account}").format(account=event.account)
+    return f"{why} ({event.reason}){when}: its workflows are not being watched"
 
 
 def _sighted(event: Event, _where: str) -> str:

@@ -12,7 +12,7 @@ from monitor.core import prose
 from monitor.core.alerts import Incident, Sample, Toll
 from monitor.core.commits import About, Delivery
 from monitor.core.incidents import is_resolved
-from monitor.core.links import link_of, link_to
+from monitor.core.links import RUNBOOK, link_of, link_to
 from monitor.core.retry import Delivered, Refused, Verdict
 from monitor.notify.notifier import Casebook, Page, Pager, Tolls
 
@@ -22,11 +22,14 @@ _OVER: Final = -1
 
 
 class Incidents:
-    def __init__(self, pager: Pager, *, casebook: Casebook, tolls: Tolls, external_url: str) -> None:
+    def __init__(
+        self, pager: Pager, *, casebook: Casebook, tolls: Tolls, external_url: str, runbook_url: str = RUNBOOK
+    ) -> None:
         self._pager = pager
         self._casebook = casebook
         self._tolls = tolls
         self._external_url = external_url
+        self._runbook_url = runbook_url
         self._told: OrderedDict[str, int] = OrderedDict()
         """How many members the receiver knows of; `_OVER`: that it is over. The last told one last."""
 
@@ -91,16 +94,16 @@ class Incidents:
     def _page(self, incident: Incident) -> Page:
         definition = incident.event.definition
         tolls = self._tolls(incident.event.account, definition) if definition else ()
-        return page(incident, tolls=tolls, external_url=self._external_url)
+        return page(incident, tolls=tolls, external_url=self._external_url, runbook_url=self._runbook_url)
 
 
-def page(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> Page:
+def page(incident: Incident, *, tolls: Sequence[Toll], external_url: str, runbook_url: str = RUNBOOK) -> Page:
     """The incident as a person gets it; links lead to the monitor's own pages under `external_url`."""
     event = incident.event
     return Page(
         key=incident.id,
         title=prose.incident_title(incident),
-        body=prose.incident_body(incident, tolls=tolls, external_url=external_url),
+        body=prose.incident_body(incident, tolls=tolls, external_url=external_url, runbook_url=runbook_url),
         severity=incident.severity,
         at=incident.first_at,
         account=event.account,
@@ -111,7 +114,7 @@ def page(incident: Incident, *, tolls: Sequence[Toll], external_url: str) -> Pag
         link=link_of(event, external_url),
         ended=prose.ended_after(incident),
         samples=tuple((each.label, _where(each, external_url)) for each in incident.samples),
-        details=prose.details(incident, tolls),
+        details=prose.details(incident, tolls, runbook_url),
     )
 
 

@@ -5,11 +5,12 @@ as text; see `fields.py`.
 """
 
 import enum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from monitor.core.addresses import guarded
+from monitor.core.links import RUNBOOK
 from monitor.settings import later, urls
 from monitor.settings.fields import Written, choice, default, duration, identifier, integer, line, number, size
 from monitor.settings.globs import paths
@@ -89,6 +90,9 @@ class Store(Section):
     url: Annotated[str, Written(urls.store_url(later.STORES, later.REASON), URL)] = default("sqlite:///monitor.db")
 
 
+_URL_OR_NONE: Final = {"anyOf": [dict(URL), {"type": "null"}]}
+
+
 class Server(Section):
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
         ("admin_token", "token"), "name a file by admin_token_file or a variable by admin_token_env"
@@ -97,11 +101,23 @@ class Server(Section):
     host: Annotated[str, line(255)] = default("127.0.0.1")
     port: Annotated[int, integer(0, 65_535)] = default("8808")
     """0: any free port."""
-    external_url: Annotated[str, Written(urls.site_url, URL)] = default("http://localhost:8808")
-    """Links in alerts begin with it."""
+    external_url: Annotated[str, Written(urls.site_url, _URL_OR_NONE)] = default(None)
+    """Links in alerts begin with it; without a value they lead to `port` of this machine."""
+    runbook_url: Annotated[str, Written(urls.site_url, _URL_OR_NONE)] = default(None)
+    """Where people read RUNBOOK.md: the alerts that have a section there link to it."""
     admin_token_file: SecretFile = default(None)
     """Bearer token for what changes something; without one those paths answer 403."""
     admin_token_env: SecretVariable = default(None)
+
+    @field_validator("external_url", mode="before")
+    @classmethod
+    def _follows_the_port(cls, written: object, others: ValidationInfo) -> object:
+        return f"http://localhost:{others.data.get('port', 8808)}" if written is None else written
+
+    @field_validator("runbook_url", mode="wrap")
+    @classmethod
+    def _the_shipped_one(cls, written: object, read: ValidatorFunctionWrapHandler) -> object:
+        return RUNBOOK if written is None else read(written)
 
     @field_validator("admin_token_env")
     @classmethod

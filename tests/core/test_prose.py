@@ -134,6 +134,7 @@ It was Terminated when it was first seen.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Ask who ended it; if nobody did, look for the program that did.
+Runbook: deploy/RUNBOOK.md#workflowterminated
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -147,6 +148,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask the API for its errors; the monitor could not read them.
+Runbook: deploy/RUNBOOK.md#workflowterminated
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -162,6 +164,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See whether the workflow goes on: a failed step may be tried again.
+Runbook: deploy/RUNBOOK.md#workflowstepfailed
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -197,6 +200,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Find out who suspended it and why; it goes on only when somebody resumes it.
+Runbook: deploy/RUNBOOK.md#workflowsuspended
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -223,6 +227,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See which step it is at, and whether that one still moves.
+Runbook: deploy/RUNBOOK.md#workflowoverdue
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -251,6 +256,7 @@ Last steps:
 - step1: WaitingForEvent, started 19s ago
 
 Next: Check whether what it waits for was sent, and whether it went to this workflow.
+Runbook: deploy/RUNBOOK.md#workflowstepoverdue
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -273,6 +279,7 @@ Severity: warning.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Check the account and the ids in the watchlist.
+Runbook: deploy/RUNBOOK.md#workflownotfound
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -297,6 +304,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask for this one by hand (workflow-monitor status); look at it in the API's own console.
+Runbook: deploy/RUNBOOK.md#workflowunanswered
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -330,6 +338,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Check the API key of this account: it is missing, wrong or not valid any more.
+Runbook: deploy/RUNBOOK.md#monitorblind
 
 Account acme.
 To close this alert: workflow-monitor close 1
@@ -352,6 +361,7 @@ Severity: warning.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Look for a newer version of the monitor; until then changes like this one may go untold.
+Runbook: deploy/RUNBOOK.md#monitorschemadrift
 
 Account acme.
 To close this alert: workflow-monitor close 1

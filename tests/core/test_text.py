@@ -210,12 +210,13 @@ TERMINATED = EventType.TERMINATED
         ),
         pytest.param(
             event(EventType.BLIND, reason="timeout"),
-            "No answer about account acme since 2026-01-05 10:00:00 UTC (timeout): its workflows are not being watched",
+            "The API does not answer in time about account acme (timeout) since 2026-01-05 10:00:00 UTC: "
+            "its workflows are not being watched",
             id="blind",
         ),
         pytest.param(
             event(EventType.BLIND, reason="unauthorized", seen=False),
-            "No answer about account acme (unauthorized): its workflows are not being watched",
+            "The API refuses the key of account acme (unauthorized): its workflows are not being watched",
             id="blind from the start",
         ),
         pytest.param(event(EventType.SIGHTED), "Account acme answers again", id="sighted"),

@@ -2,10 +2,14 @@
 
 import re
 
+import msgspec
 import pytest
 
 from monitor.core.labels import alertname
+from monitor.core.links import RUNBOOK as SHIPPED
+from monitor.core.links import runbook_of
 from monitor.core.model import EventType, Kind
+from tests.core.test_prose import told
 from tests.deploy.shipped import ALERTS, RUNBOOK
 
 _TEXT = RUNBOOK.read_text("utf-8")
@@ -46,3 +50,11 @@ def test_links_within_the_runbook_lead_somewhere() -> None:
     links = set(re.findall(r"\]\(#([^)]+)\)", _TEXT))
     assert links
     assert links <= anchors
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_link_of_an_alert_of_the_monitor_leads_to_its_section(name: str) -> None:
+    type_ = EVENTS[name]
+    event = msgspec.structs.replace(told(type_), labels={})
+    assert runbook_of(event, "https://wiki.example/RUNBOOK.md") == f"https://wiki.example/RUNBOOK.md#{_anchor(name)}"
+    assert RUNBOOK.as_posix().endswith(SHIPPED)

@@ -82,7 +82,7 @@ def test_what_does_not_apply_is_absent() -> None:
     alert = posted(msgspec.structs.replace(ALERT, event=bare))
 
     assert set(alert["labels"]) == {"alertname", "severity", "account", "definition", "workflow", "fault_group"}
-    assert set(alert["annotations"]) == {"summary", "description", "event_id", "observed_at"}
+    assert set(alert["annotations"]) == {"summary", "description", "event_id", "observed_at", "runbook_url"}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,19 @@ def test_the_watchdog_is_always_open() -> None:
     assert alert["labels"] == {"alertname": "Watchdog", "severity": "none", "monitor": LINK}
     assert alert["startsAt"] == format_moment(NOW)
     assert alert["endsAt"] == format_moment(LATER + timedelta(seconds=240))
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://localhost:8808", "http://node-1:8808"),
+        ("http://127.0.0.1:9000/x", "http://node-1:9000/x"),
+        ("https://monitor.example/x", "https://monitor.example/x"),
+    ],
+)
+def test_two_monitors_at_their_defaults_have_watchdogs_of_their_own(address: str, name: str) -> None:
+    told = decoded(watchdog(external_url=address, started_at=NOW, host="node-1"), LATER)
+    assert told["labels"]["monitor"] == name
 
 
 # --- which news is old --------------------------------------------------------------------------------------

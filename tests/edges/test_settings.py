@@ -22,7 +22,7 @@ from monitor.settings import (
     load_settings,
 )
 from monitor.settings.errors import sections_in, tag_of
-from monitor.settings.model import Document
+from monitor.settings.model import Document, Server
 from monitor.settings.watchlist_file import WatchlistDocument
 from monitor.settings.yamlfile import parse
 
@@ -421,3 +421,19 @@ def _example(value: Any, section: type[BaseModel]) -> Any:
     entries = value if isinstance(value, list) else [value]
     tag = tag_of(section)
     return next((entry for entry in entries if tag is None or entry["type"] == tag), None)
+
+
+@pytest.mark.parametrize(
+    ("written", "link"),
+    [
+        ({"port": "9000"}, "http://localhost:9000"),
+        ({"port": "9000", "external_url": "https://m.example"}, "https://m.example"),
+    ],
+)
+def test_links_follow_the_port_unless_their_address_is_set(written: dict[str, str], link: str) -> None:
+    assert Server.model_validate(written).external_url == link
+
+
+def test_the_runbook_is_the_shipped_one_unless_another_place_is_set() -> None:
+    assert Server().runbook_url == "deploy/RUNBOOK.md"
+    assert Server.model_validate({"runbook_url": "https://w.example/r.md"}).runbook_url == "https://w.example/r.md"

@@ -10,6 +10,7 @@ from yarl import URL
 
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import About, Delivery
+from monitor.core.links import RUNBOOK
 from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify.alertmanager import payload
 from monitor.notify.alertmanager.access import Access, Credentials
@@ -45,6 +46,8 @@ class Alertmanager:
         casebook: Casebook,
         now: Callable[[], datetime],
         external_url: str,
+        runbook_url: str = RUNBOOK,
+        host: str = "",
         hold: Callable[[], float],
         alive: Callable[[], bool],
         started_at: datetime,
@@ -68,10 +71,10 @@ class Alertmanager:
         self._receiver = receiver
         self._casebook = casebook
         self._now = now
-        self._external_url = external_url
+        self._texts = {"external_url": external_url, "runbook_url": runbook_url}
         self._hold = hold
         self._alive = alive
-        self._watchdog = payload.watchdog(external_url=external_url, started_at=started_at)
+        self._watchdog = payload.watchdog(external_url=external_url, started_at=started_at, host=host)
         self._fault = fault
         self._resend = resend
         self._known = Known(max(RESOLVED_FOR, _LASTS * resend))
@@ -203,10 +206,10 @@ class Alertmanager:
             yield [self._of_storm(storm) for storm in storms]
 
     def _of_alert(self, alert: Alert) -> Posting:
-        return payload.of_alert(alert, external_url=self._external_url, hold=self._hold())
+        return payload.of_alert(alert, hold=self._hold(), **self._texts)
 
     def _of_storm(self, incident: Incident) -> Posting:
-        return payload.of_storm(incident, external_url=self._external_url, hold=self._hold())
+        return payload.of_storm(incident, hold=self._hold(), **self._texts)
 
 
 def _telling(delivery: Delivery, posting: Posting, end: AlertEnd | None) -> Posting:

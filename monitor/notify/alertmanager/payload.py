@@ -6,13 +6,15 @@ Labels are the identity, so they never change while an alert is open; all that v
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from monitor.core import prose
+from monitor.core.addresses import is_this_machine
 from monitor.core.alerts import Alert, Incident
 from monitor.core.labels import alert_labels, fingerprint
-from monitor.core.links import link_of, link_to
+from monitor.core.links import RUNBOOK, link_of, link_to, runbook_of
 from monitor.core.model import Event, EventType
 from monitor.core.moments import format_moment
 
@@ -41,7 +43,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
+def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> Posting:
     """`hold`: seconds that an event alert stays open, for the words of its end."""
     event = alert.event
     labels = alert_labels(event, alert.fault_group)
@@ -52,8 +54,8 @@ def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
         labels=labels,
         annotations=_texts(
             summary=event.summary,
-            description=prose.body(event, link=link),
-            **_facts(event),
+            description=prose.body(event, link=link, runbook_url=runbook_url),
+            **_facts(event, runbook_url),
             ended=prose.ended(alert.end, hold=hold) if alert.end is not None else "",
         ),
         starts_at=alert.opened_at,
@@ -64,7 +66,7 @@ def of_alert(alert: Alert, *, external_url: str, hold: float) -> Posting:
     )
 
 
-def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
+def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> Posting:
     """One alert for all members of an incident, those included that were told one by one."""
     event = incident.event
     shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
@@ -75,8 +77,8 @@ def of_storm(incident: Incident, *, external_url: str, hold: float) -> Posting:
         labels=labels,
         annotations=_texts(
             summary=prose.incident_title(incident),
-            description=prose.incident_body(incident, tolls=(), external_url=external_url),
-            **_facts(event),
+            description=prose.incident_body(incident, tolls=(), external_url=external_url, runbook_url=runbook_url),
+            **_facts(event, runbook_url),
             count=str(incident.members),
             first_at=format_moment(incident.first_at),
             last_at=format_moment(incident.last_at),
@@ -96,9 +98,12 @@ def untold(posting: Posting) -> Posting:
     return msgspec.structs.replace(posting, ended_at=None, lapses=True)
 
 
-def watchdog(*, external_url: str, started_at: datetime) -> Posting:
-    """The alert that is always open: where it is missing, the monitor or the way from it is broken."""
-    labels = {"alertname": "Watchdog", "severity": "none", "monitor": external_url}
+def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> Posting:
+    """The alert that is always open: where it is missing, the monitor or the way from it is broken.
+
+    `host`: the name of this machine, for the label `monitor` if the URL names none but the loopback.
+    """
+    labels = {"alertname": "Watchdog", "severity": "none", "monitor": _name(external_url, host)}
     return Posting(
         id="watchdog",
         key=fingerprint(labels),
@@ -129,7 +134,15 @@ def encode(posting: Posting, *, now: datetime, lasts: float) -> bytes:
     )
 
 
-def _facts(event: Event) -> dict[str, str]:
+def _name(external_url: str, host: str) -> str:
+    """Two monitors at their defaults have one address, `localhost`: the name of the machine tells them apart."""
+    url = urlsplit(external_url)
+    if not host or not is_this_machine(url.hostname or ""):
+        return external_url
+    return url._replace(netloc=f"{host}:{url.port}" if url.port is not None else host).geturl()
+
+
+def _facts(event: Event, runbook_url: str) -> dict[str, str]:
     """What differs between two events with the same labels."""
     return {
         "event_id": event.id,
@@ -137,7 +150,7 @@ def _facts(event: Event) -> dict[str, str]:
         "observed_at": _moment(event.observed_at),
         "last_seen_at": _moment(event.last_seen_at),
         "error": event.errors[0].message if event.errors else "",
-        "runbook_url": event.labels.get("runbook", ""),
+        "runbook_url": runbook_of(event, runbook_url),
     }
 
 
