@@ -288,7 +288,7 @@ async def test_a_good_file_is_tried_again_where_the_store_could_not_be_read(tmp_
         house.targets = everybody
         with house.reading_fails():
             house.write()
-            await house.until(120.0)
+            await house.until(115.0)
         await house.until(200.0)
         assert house.asked("order-5")
 
