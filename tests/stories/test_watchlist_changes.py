@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.core.commits import About
+from monitor.core.unwatching import unwatched
 from monitor.sim import plots
 from monitor.sim.scenario import Scenario
 from monitor.sim.stage import role, scene
@@ -155,3 +157,17 @@ async def test_a_list_that_loses_more_than_half_says_so(tmp_path: Path) -> None:
         assert house.lines("watchlist.halved")[0]["removed"] == 2
         house.targets = everybody
         assert await house.reload() == ()
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["watched", "about to be watched"])
+async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: Path, *, planned: bool) -> None:
+    async with house_of(tmp_path) as house:
+        await house.until(150.0)
+        scheduler, targets = house.daemon.scheduler, house.daemon.settings.watchlist.targets
+        before = next(one.state for one in scheduler.watched.values() if one.target.name == "diaz")
+        written = msgspec.structs.replace(unwatched(before), revision=before.revision + 1)
+        await scheduler.replace(targets if not planned else {})
+        plan = await scheduler.plan(targets)
+        scheduler.believe(written)
+        await scheduler.carry_out(plan)
+        assert scheduler.watched[before.key].state == written
