@@ -8,6 +8,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 help: ## say what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@echo
+	@echo "ARGS goes to the program behind demo, test, bench and lock: make demo ARGS='--port 9000 --duration 1m'"
 
 demo: $(VENV)/.runtime ## watch a simulated day of workflows, no configuration needed
 	$(BIN)/workflow-monitor demo $(ARGS)

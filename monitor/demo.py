@@ -8,8 +8,8 @@ import contextlib
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +18,9 @@ import yaml
 from aiohttp import web
 
 from monitor.app import Daemon, Surroundings
-from monitor.core.model import StepExecution, StepStatus, TargetState
+from monitor.core import prose
+from monitor.core.links import link_of
+from monitor.core.model import EventType
 from monitor.core.units import format_duration
 from monitor.settings import Settings, load_settings
 from monitor.sim.demo_day import PERIOD, demo_day
@@ -28,9 +30,13 @@ from monitor.sim.world import World
 
 _LOOK = 0.2
 _SUMMARY_EVERY = 5.0
-_STALLED_AFTER = timedelta(seconds=8)
 _CEILING = 40.0
-_COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[32m", "stalled": "\x1b[35m"}
+_COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[32m"}
+_LIMITS: Mapping[str, Mapping[str, Any]] = {
+    "survey-lima": {"step_timeouts": {"wait_for_reply": "15s"}},
+    "survey-oslo": {"max_runtime": "25s"},
+}
+"""By the name of a target, what a watchlist says of how long it may take."""
 
 
 async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> None:
@@ -72,7 +78,6 @@ async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], flo
     turn, summary_at = 0, clock() + _SUMMARY_EVERY
     while not ended.is_set():
         await console.tell_events()
-        console.tell_stalled()
         if clock() >= summary_at:
             summary_at += _SUMMARY_EVERY
             await console.tell_summary(_SUMMARY_EVERY)
@@ -80,6 +85,7 @@ async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], flo
             turn = now_turn
             stage.write(turn * PERIOD)
             await console.daemon.reload("file")
+            console.tell_new_day()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), _LOOK)
 
@@ -131,7 +137,13 @@ class _Stage:
     def write(self, t: float) -> None:
         """The configuration for the turn that world time `t` lies in."""
         targets = [
-            {"account": one.account, "definition": one.definition, "workflow": one.workflow, "name": one.name}
+            {
+                "account": one.account,
+                "definition": one.definition,
+                "workflow": one.workflow,
+                "name": one.name,
+                **_LIMITS.get(one.name, {}),
+            }
             for one in watched(self._world.scenario, self._world.seed, at=t)
         ]
         self._put("watchlist.yaml", {"targets": targets})
@@ -147,6 +159,7 @@ class _Stage:
             "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s"},
             "server": {"port": self._port, "external_url": f"http://127.0.0.1:{self._port}"},
             "receivers": [{"name": "listener", "type": "webhook", "url": self._hook, "min_severity": "info"}],
+            "alerts": {"settle": "1s", "unwatched_after": "5s"},
             "shutdown_timeout": "2s",
         }
 
@@ -167,7 +180,8 @@ class _Console:
         self._colours = out.isatty()
         self._cursor = 0
         self._requests = 0.0
-        self._stalled: set[str] = set()
+        self._shown = False
+        """Whether one alert was shown whole."""
 
     def greet(self) -> None:
         address = f"http://127.0.0.1:{self.daemon.port}"
@@ -183,20 +197,28 @@ class _Console:
                 told = msgspec.json.decode(event.body)
                 facts = told["data"]
                 self._line(facts["severity"], facts["observed_at"][11:19], _delayed(facts), facts["summary"])
+                if not self._shown and told["type"] == EventType.TERMINATED:
+                    await self._show_alert(told["id"])
             if not events:
                 return
 
-    def tell_stalled(self) -> None:
-        """The monitor has no deadline for these steps; a person would like to know all the same."""
-        now = self.daemon.now()
-        for watched_ in self.daemon.scheduler.watched.values():
-            for step in stalled(watched_.state, now, _STALLED_AFTER):
-                if step.id not in self._stalled and step.started_at is not None:
-                    self._stalled.add(step.id)
-                    lasted = format_duration((now - step.started_at).total_seconds())
-                    name = watched_.target.name or watched_.target.key.workflow
-                    text = f"{name} has been in {step.step} for {lasted} and does not end"
-                    self._line("stalled", f"{now:%H:%M:%S}", "", text)
+    def tell_new_day(self) -> None:
+        """The same day begins again, with others in it."""
+        number = len(self.daemon.scheduler.watched)
+        self._print(
+            f"--------  a new day: {number} new workflows are on the watchlist, those of yesterday have left it"
+        )
+
+    async def _show_alert(self, event: str) -> None:
+        """Once, the whole text that on-call gets by mail or chat."""
+        alert = await self.daemon.store.alert(event)
+        if alert is None:
+            return
+        self._shown = True
+        told, link = alert.event, link_of(alert.event, f"http://127.0.0.1:{self.daemon.port}")
+        text = f"{prose.subject(prose.title(told), told.severity)}\n\n{prose.body(told, link=link)}"
+        self._print("\nThis is what on-call gets of it, by mail or chat:\n")
+        self._print("\n".join(f"    | {line}".rstrip() for line in text.splitlines()) + "\n")
 
     async def tell_summary(self, seconds: float) -> None:
         sent = sum(
@@ -221,15 +243,6 @@ class _Console:
     def _print(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
-
-
-def stalled(state: TargetState, now: datetime, patience: timedelta) -> Iterator[StepExecution]:
-    """The steps of a running instance that do not wait for anything and yet run for longer than `patience`."""
-    if state.status.ended:
-        return
-    for step in state.steps:
-        if step.status is StepStatus.RUNNING and step.started_at is not None and now - step.started_at > patience:
-            yield step
 
 
 def _delayed(facts: dict[str, str]) -> str:

@@ -60,7 +60,11 @@ def _demo(options: argparse.Namespace) -> int:
             asyncio.get_running_loop().call_later(options.duration, stop.set)
         await demo.run_demo(options.port, stop)
 
-    return _lived(live())
+    try:
+        return _lived(live())
+    except app.StartError as error:
+        # Here the port is no key of a file.
+        raise app.StartError(str(error).replace("server.port:", "--port:")) from error
 
 
 def _simulate(options: argparse.Namespace) -> int:

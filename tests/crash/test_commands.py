@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -295,6 +296,30 @@ async def test_the_demo_tells_events_and_ends(tmp_path: Path) -> None:
     assert (ended.code, ended.stderr) == (0, "")
     assert re.search(r"^Metrics: http://127\.0\.0\.1:\d+/metrics", ended.stdout, re.MULTILINE)
     assert re.search(r"^[\d:]{8}  critical  onboarding-lopez terminated: step1: Invalid", ended.stdout, re.MULTILINE)
+
+
+async def test_the_demo_shows_what_on_call_gets_and_what_takes_too_long() -> None:
+    async with process("demo", "--port", "0") as running:
+
+        def said(text: str) -> bool:
+            return text in running.stdout or not running.lives
+
+        for text in (
+            "    | CRITICAL: onboarding-lopez terminated: step1: Invalid",
+            "survey-oslo is overdue: ",
+            "survey-lima: step wait_for_reply has been WaitingForEvent for ",
+        ):
+            await eventually(partial(said, text), text, within=60.0)
+        assert running.lives, running.stderr
+
+
+async def test_the_demo_says_how_to_choose_another_port(tmp_path: Path) -> None:
+    async with process("demo", "--port", "0") as running:
+        await eventually(lambda: "Metrics: " in running.stdout or not running.lives, "the address")
+        port = running.stdout.partition("Metrics: http://127.0.0.1:")[2].partition("/")[0]
+        ended = await command("demo", "--port", port, cwd=tmp_path)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"workflow-monitor: --port: cannot listen on 127.0.0.1:{port}")
 
 
 async def test_simulate_serves_the_api_that_it_prints() -> None:
