@@ -9,6 +9,7 @@ from monitor.app.daemon import Daemon
 from monitor.app.descriptors import raise_limit
 from monitor.app.drill import Drilled, drill, drill_text, unusable
 from monitor.app.look import LookFailedError, as_json, as_text, look, try_key
+from monitor.app.losses import losses
 from monitor.app.parts import routes
 from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings, utc_now
 
@@ -24,6 +25,7 @@ __all__ = [
     "drill",
     "drill_text",
     "look",
+    "losses",
     "raise_limit",
     "routes",
     "try_key",

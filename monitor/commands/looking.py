@@ -27,7 +27,7 @@ def add(command: Adding) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     settings = loader(options)()
-    plan, warned = settings.plan(), warnings(settings)
+    plan, warned = settings.plan(), [*warnings(settings), *app.losses(settings)]
     if errors := app.unusable(settings):
         raise ConfigurationError(errors)
     say(plan.text())

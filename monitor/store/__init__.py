@@ -6,9 +6,11 @@ commits from a row that is locked until the commit. One implementation for SQLit
 
 Read `schema.py`, then `transaction.py` (what one commit does) with `docket.py` (what its events do to alerts),
 `writer.py` (who commits when), `reading.py` and `cases.py`, `outbox.py`, `pruning.py`; `store.py` is the face of all.
+`glance.py` is for who is not the daemon.
 """
 
 from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable
+from monitor.store.glance import running_targets
 from monitor.store.lock import StoreLock
 from monitor.store.reading import Loaded
 from monitor.store.store import Store
@@ -38,4 +40,5 @@ __all__ = [
     "StoredEvent",
     "Telling",
     "Writer",
+    "running_targets",
 ]

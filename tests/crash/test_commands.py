@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
@@ -103,6 +104,23 @@ async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(h
         "accounts[1].api_key_file",
     ]
     assert (strict.code, strict.stderr.splitlines()) == (2, [line.removeprefix("warning: ") for line in warned])
+
+
+async def test_check_warns_of_a_watchlist_that_has_lost_what_the_daemon_watches(here: Station) -> None:
+    check = ("check", "--config", str(here.config))
+    async with here.run() as daemon:
+        await eventually(
+            lambda: daemon.running.lines("stopped") or (here.folder / "monitor.db-wal").exists(), "the store"
+        )
+        await eventually(lambda: here.asked > len(here.targets), "polls")
+        daemon.running.signal(signal.SIGTERM)
+        await daemon.running.ended()
+    whole = await command(*check)
+    here.watch(here.targets[0]._replace(workflow="0" * 24))
+    cut = await command(*check)
+    assert "that ran of late" not in whole.stderr
+    assert "watchlist: 1 of the 1 targets that ran of late are not in it" in cut.stderr
+    assert cut.code == 0
 
 
 async def test_check_tries_the_key_of_each_account_once_where_it_is_asked_to(here: Station) -> None:

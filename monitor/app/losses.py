@@ -1,0 +1,15 @@
+"""Whether a watchlist has lost by accident what the daemon watched: asked before a start or a reload, by `check`."""
+
+from monitor.core.watchlist import lost_half
+from monitor.settings import Settings
+from monitor.store import running_targets
+
+
+def losses(settings: Settings) -> list[str]:
+    """A warning if the list has lost more than half of what ran of late by what the store says. Blocking."""
+    running = running_targets(settings.store.url) or frozenset()
+    gone = len(running - settings.watchlist.targets.keys())
+    if not lost_half(len(running), gone):
+        return []
+    lost = f"{gone:,} of the {len(running):,} targets that ran of late are not in it"
+    return [f"{settings.path}: watchlist: {lost}: was it cut, or does a glob match less?"]
