@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.core import cloudevent
-from monitor.core.alerts import Closing
+from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change, Committed, Delivery, Outgoing, Paging
 from monitor.core.deadlines import NO_LIMITS, Limits, next_deadline
 from monitor.core.detect import Policy, Verdict, detect, overdue
@@ -337,7 +337,8 @@ class Poller:
 
     async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:
         """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
-        change = Change(target=verdict.state if verdict.changed else None)
+        over = [Closing(id_, AlertEnd.RESOLVED, self._now()) for id_ in verdict.over]
+        change = Change(target=verdict.state if verdict.changed else None, closings=tuple(over))
         account = watched.target.key.account
         drifts = _drifts(verdict.events)
         # Known before they are durable: polls that end meanwhile show the same, and would tell it, too.

@@ -4,8 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from monitor.core import steps
 from monitor.core.alerts import Toll
-from monitor.core.model import Cause, StepStatus, TargetState
+from monitor.core.model import Cause, Status, TargetState
 from monitor.poller import Watched
 
 _FRESH = 10.0
@@ -41,5 +42,7 @@ class Tolls:
 
 
 def has_failed(state: TargetState) -> bool:
-    """Terminated by a fault, or with a failed step."""
-    return state.cause is Cause.FAULT or any(step.status is StepStatus.FAILED for step in state.steps)
+    """Terminated by a fault, or under way with a failed step that nobody has retried."""
+    if state.status is Status.COMPLETE:
+        return False
+    return state.cause is Cause.FAULT or steps.has_failed(state.steps)

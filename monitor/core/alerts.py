@@ -132,4 +132,4 @@ class Toll(msgspec.Struct, frozen=True, gc=False):
     watched: int
     """Instances that are watched now, ended ones within the retention included."""
     failed: int
-    """Those of them that were terminated by a fault, or have a failed step."""
+    """Those of them that were terminated by a fault, or are under way with a failed step that was not retried."""

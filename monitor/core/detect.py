@@ -27,7 +27,9 @@ The law:
 9.  A field or a log that is missing from an answer is not news: what was known of it stays.
 10. What is overdue is judged whenever the belief changes, and whenever somebody asks (`overdue`): a deadline needs no
     poll to pass. A poll that sees what is believed judges nothing.
-11. Conditions of a target that left the watchlist are closed by others, and their beliefs with them. If it comes back
+11. The alert of a failed execution is over once its step has completed after all, or its workflow has; which alerts are
+    over with which event says `ENDS` in `core/telling.py`.
+12. Conditions of a target that left the watchlist are closed by others, and their beliefs with them. If it comes back
     and the condition is still believed, it opens again, as the next episode; what was not found is missed afresh.
 """
 
@@ -58,6 +60,7 @@ from monitor.core.telling import (
     answered_event,
     cause,
     drift_event,
+    failures,
     overdue_event,
     status_event,
     step_event,
@@ -128,6 +131,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     changed: bool
     reason: str
     """For people who ask what a poll did."""
+    over: tuple[str, ...] = ()
+    """Ids of the events whose alerts have ended without an event of their own."""
 
 
 def detect(
@@ -176,7 +181,7 @@ def detect(
         told = answered_event(occasion)
         occasion = msgspec.structs.replace(occasion, before=state, after=state)
         verdict = _answered(occasion, observation, policy, known_drifts)
-        return Verdict(verdict.state, (told, *verdict.events), True, verdict.reason)
+        return Verdict(verdict.state, (told, *verdict.events), True, verdict.reason, verdict.over)
     return _answered(occasion, observation, policy, known_drifts)
 
 
@@ -279,7 +284,8 @@ def _seen(occasion: Occasion, seen: Seen, known_drifts: frozenset[str]) -> Verdi
     )
     if after == state:
         return Verdict(state, events, False, "as believed")
-    return Verdict(after, events, True, _why(state, after))
+    over = failures(state.key, steps.recovered(state.steps, after.steps, after.told))
+    return Verdict(after, events, True, _why(state, after), tuple(over))
 
 
 def _drifts(kinds: Sequence[str], known: frozenset[str], occasion: Occasion) -> tuple[Event, ...]:

@@ -36,6 +36,39 @@ def last_failed(steps: Sequence[StepExecution]) -> StepExecution | None:
     return next((step for step in reversed(steps) if step.status is StepStatus.FAILED), None)
 
 
+def recovered(believed: Sequence[StepExecution], seen: Sequence[StepExecution], told: Collection[str]) -> list[str]:
+    """Of the executions that were told as failed, those whose step has completed since what was believed, in log order.
+
+    By itself, where it was retried under its own id; or by another execution of its step that began after it had
+    failed. One that ran beside it, in a parallel branch or a loop, says nothing of it.
+    """
+    before = {step.id for step in believed if step.status is StepStatus.COMPLETE}
+    news = {step.id for step in seen if step.status is StepStatus.COMPLETE and step.id not in before}
+    if not told or not news:
+        return []
+    began: dict[str, datetime] = {}
+    place: dict[str, int] = {}
+    for number, step in enumerate(seen):
+        if step.id in news:
+            place[step.step] = number
+            began[step.step] = max(began.get(step.step, _NEVER), step.started_at or _NEVER)
+
+    def over(number: int, step: StepExecution) -> bool:
+        if step.status is not StepStatus.FAILED:
+            return step.id in news
+        failed_at, retried_at = step.completed_at or step.started_at, began.get(step.step, _NEVER)
+        if failed_at is None or retried_at == _NEVER:
+            return place.get(step.step, -1) > number
+        return retried_at >= failed_at
+
+    return [step.id for number, step in enumerate(seen) if step.id in told and over(number, step)]
+
+
+def has_failed(log: Sequence[StepExecution]) -> bool:
+    """Whether the last execution of some step is Failed: one that was retried is under way again, or done."""
+    return StepStatus.FAILED in {step.step: step.status for step in log}.values()
+
+
 def older(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> str:
     """Why the log `seen` must be older than the one believed, in words; "" where nothing proves it.
 

@@ -1,6 +1,6 @@
 """From a difference of beliefs to events: which fields each type carries, which id it has, what it closes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from monitor.core.episodes import named
 from monitor.core.identity import event_id
 from monitor.core.model import (
     Cause,
-    Condition,
     Event,
     EventType,
     Outcome,
@@ -42,7 +41,17 @@ _TRANSITIONS = frozenset(
     }
 )
 """They say from which status to which."""
-_OPENERS = {EventType.OVERDUE_CLEARED: EventType.OVERDUE, EventType.STEP_OVERDUE_CLEARED: EventType.STEP_OVERDUE}
+ENDS: Final[Mapping[EventType, tuple[EventType, ...]]] = {
+    # what is told: which alerts of the target are over with it
+    EventType.TERMINATED: (EventType.SUSPENDED,),
+    EventType.COMPLETED: (EventType.SUSPENDED, EventType.STEP_FAILED),
+    EventType.RESUMED: (EventType.SUSPENDED,),
+    EventType.FOUND: (EventType.NOT_FOUND,),
+    EventType.ANSWERED: (EventType.UNANSWERED,),
+    EventType.OVERDUE_CLEARED: (EventType.OVERDUE,),
+    EventType.STEP_OVERDUE_CLEARED: (EventType.STEP_OVERDUE,),
+}
+"""A failed step is over also when it completes after all (`recovered`); no event tells that."""
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -74,9 +83,9 @@ def status_event(type: EventType, occasion: Occasion) -> Event:
         case EventType.SUSPENDED | EventType.NOT_FOUND:
             return _opens(type, occasion)
         case EventType.RESUMED:
-            return _closes(type, occasion, EventType.SUSPENDED, occasion.before.suspended)
+            return _event(type, occasion, what=named(occasion.before.suspended), closes=_ended(type, occasion))
         case EventType.FOUND:
-            return _closes(type, occasion, EventType.NOT_FOUND, occasion.before.not_found)
+            return _event(type, occasion, what=named(occasion.before.not_found), closes=_ended(type, occasion))
         case _:
             raise ValueError(f"{type} is not about a status")
 
@@ -103,7 +112,7 @@ def _terminated(occasion: Occasion) -> Event:
         step=step,
         errors=_shown(errors, explaining),
         occurred_at=after.completed_at or last_error_at,
-        closes=_opening_id(EventType.SUSPENDED, after.key, occasion.before.suspended),
+        closes=_ended(EventType.TERMINATED, occasion),
     )
 
 
@@ -113,7 +122,7 @@ def _completed(occasion: Occasion) -> Event:
         EventType.COMPLETED,
         occasion,
         occurred_at=after.completed_at,
-        closes=_opening_id(EventType.SUSPENDED, after.key, occasion.before.suspended),
+        closes=_ended(EventType.COMPLETED, occasion),
     )
 
 
@@ -123,14 +132,30 @@ def _opens(type: EventType, occasion: Occasion) -> Event:
     return _event(type, occasion, what=named(condition))
 
 
-def _closes(type: EventType, occasion: Occasion, opener: EventType, condition: Condition) -> Event:
-    closes = _opening_id(opener, occasion.after.key, condition)
-    return _event(type, occasion, what=named(condition), closes=closes)
+def _ended(type: EventType, occasion: Occasion) -> tuple[str, ...]:
+    """Ids of the events whose alerts are over with one of this type, as far as they may be open."""
+    return tuple([id_ for opener in ENDS[type] for id_ in _openings(opener, occasion)])
 
 
-def _opening_id(type: EventType, key: TargetKey, condition: Condition) -> tuple[str, ...]:
-    """Of the event that told the open episode, in the form of `closes`."""
-    return (event_id(type, *key, what=named(condition)),) if condition.open else ()
+def _openings(opener: EventType, occasion: Occasion) -> Sequence[str]:
+    before, key = occasion.before, occasion.after.key
+    match opener:
+        case EventType.STEP_FAILED:
+            return failures(key, sorted(occasion.after.told))
+        case EventType.SUSPENDED:
+            condition = before.suspended
+        case EventType.NOT_FOUND:
+            condition = before.not_found
+        case EventType.UNANSWERED:
+            condition = before.unanswered
+        case _:
+            raise ValueError(f"{opener} is not about the whole instance")
+    return [event_id(opener, *key, what=named(condition))] if condition.open else []
+
+
+def failures(key: TargetKey, executions: Iterable[str]) -> list[str]:
+    """Ids of the events that told these executions as failed."""
+    return [event_id(EventType.STEP_FAILED, *key, what=execution) for execution in executions]
 
 
 def _from_status(before: TargetState) -> Status | None:
@@ -147,7 +172,8 @@ def unanswered_event(occasion: Occasion, outcome: Outcome) -> Event:
 
 
 def answered_event(occasion: Occasion) -> Event:
-    return _closes(EventType.ANSWERED, occasion, EventType.UNANSWERED, occasion.before.unanswered)
+    what, closes = named(occasion.before.unanswered), _ended(EventType.ANSWERED, occasion)
+    return _event(EventType.ANSWERED, occasion, what=what, closes=closes)
 
 
 # --- steps ------------------------------------------------------------------------------------------------
@@ -181,18 +207,18 @@ def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) ->
 
 def overdue_event(finding: Finding, occasion: Occasion) -> Event:
     """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
-    after, limit, opener = occasion.after, finding.limit, _OPENERS.get(finding.type)
+    after, limit, openers = occasion.after, finding.limit, ENDS.get(finding.type, ())
     ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
     return _event(
         finding.type,
         occasion,
         what=finding.what,
         step=finding.step,
-        occurred_at=ended_at if opener is not None else finding.deadline,
+        occurred_at=ended_at if openers else finding.deadline,
         started_at=finding.started_at,
         limit=limit.seconds if limit is not None else None,
         reason=limit.source.value if limit is not None else None,
-        closes=(event_id(opener, *after.key, what=finding.what),) if opener is not None else (),
+        closes=tuple([event_id(opener, *after.key, what=finding.what) for opener in openers]),
     )
 
 

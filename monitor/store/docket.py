@@ -119,8 +119,8 @@ class Docket:
         self._write()
 
     def _may_end(self, case: _Case, closing: Closing) -> bool:
-        """What was about to settle may hold again by now."""
-        if closing.end is not AlertEnd.RESOLVED:
+        """What was about to settle may hold again by now; what has happened does not."""
+        if closing.end is not AlertEnd.RESOLVED or case.condition is None:
             return True
         ends_at = self._settled[case.id][0] if case.id in self._settled else case.ends_at
         return ends_at is not None and ends_at <= closing.at

@@ -32,6 +32,24 @@ def test_a_failure_is_told_once_even_when_the_log_loses_it() -> None:
     assert types(events) == [STEP_FAILED]
 
 
+def test_the_alert_of_a_failed_step_is_over_once_the_step_has_completed() -> None:
+    failed, done = step("a", FAILED, 1, 2), step("b", COMPLETE, 3, 4)
+    state, (told,) = believe(seen(RUN, failed))
+    verdict = poll(state, seen(RUN, failed, done))
+    assert (verdict.over, verdict.events) == ((told.id,), ())
+    assert poll(verdict.state, seen(RUN, failed, done)).over == ()
+
+
+def test_the_alerts_of_failed_steps_are_over_with_a_workflow_that_completes_and_not_with_one_that_is_terminated() -> (
+    None
+):
+    failed = step("a", FAILED, 1, 2)
+    state, (told,) = believe(seen(RUN, failed))
+    (completed,) = poll(state, seen(Status.COMPLETE, failed)).events
+    (terminated,) = poll(state, seen(DEAD, failed, errors=())).events
+    assert (completed.closes, terminated.closes) == ((told.id,), ())
+
+
 def test_the_same_step_failing_again_is_another_failure() -> None:
     first, second = step("a", FAILED, 1, 2), step("b", FAILED, 3, 4)
     _, events = believe(seen(RUN, first), seen(RUN, first, second))

@@ -164,6 +164,29 @@ async def test_a_target_that_left_while_nothing_ran_closes_its_alerts(tmp_path: 
         assert rang(house.phones["pager"]) == [BEGUN, OVER]
 
 
+@pytest.mark.parametrize("interval", ["10s", "5m"], ids=["seen one after the other", "seen at once"])
+async def test_a_step_that_is_retried_and_succeeds_resolves_its_alert_everywhere(tmp_path: Path, interval: str) -> None:
+    retried = plots.retried("order-reminder", "fetch_order", 101.0, 10 * HOUR)
+    cast = scene("night", role("order-reminder", "lopez", retried))
+    async with night(tmp_path, cast, polling={"interval": interval}) as house:
+        await house.until(100.0)
+        await house.until(9 * HOUR)
+        assert await house.alerts() == []
+        am, pager = house.phones["am"], house.phones["pager"]
+        assert (rang(am), rang(pager)) == ([OPENED, CLOSED], [BEGUN, OVER])
+        ended = await house.daemon.store.alert(am.calls[0][1].event_id)
+        assert ended is not None
+        assert ended.end is AlertEnd.RESOLVED
+
+
+async def test_a_workflow_that_completes_resolves_the_alerts_of_its_steps(tmp_path: Path) -> None:
+    failed_and_done = plots.retried("order-reminder", "fetch_order", 101.0, 900.0)
+    async with night(tmp_path, scene("night", role("order-reminder", "lopez", failed_and_done))) as house:
+        await house.until(1200.0)
+        assert await house.alerts() == []
+        assert (rang(house.phones["am"]), rang(house.phones["pager"])) == ([OPENED, CLOSED], [BEGUN, OVER])
+
+
 # --- restarts -------------------------------------------------------------------------------------------------
 
 
