@@ -221,7 +221,8 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
             self._load_at = _time() + next_try(self._failed_loads, Again(""), 1.0)
-            self._around.fault(self.loop_name, error)
+            if not isinstance(error, StoreUnavailable):  # of that the writer tells
+                self._around.fault(self.loop_name, error)
         else:
             self._failed_loads = 0
             self.backlog.loaded(page, _time(), self._around.now())

@@ -74,8 +74,13 @@ def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Inci
     return [storm for row in found if receiver in (storm := rows.incident(row)).storm_receivers]
 
 
+_ANY_OPEN = select(alerts.c.id).where(_is_open).limit(1)
+
+
 def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]:
     """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
+    if not _all(engine, _ANY_OPEN):
+        return []  # nearly always; the rest is a long statement to be made every few seconds
     over = or_(hold_is_over(now, hold, routes), alerts.c.ends_at <= now)
     told = first_and_last_told()
     statement = select(alerts.c.id, alerts.c.ends_at, alerts.c.opened_at, *told).where(_is_open, over)
