@@ -25,8 +25,8 @@ from monitor.settings.yamlfile import Tree, YamlError, item_lines, parse, read_t
 
 _T = TypeVar("_T", bound=Hashable)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_JUDGED = [kind.value for kind in EventType if not kind.of_account]
-"""Types of events whose severity a target may decide; the others are about a whole account."""
+_JUDGED = [kind.value for kind in EventType if not kind.of_account and kind is not EventType.UNWATCHED]
+"""Types of events whose severity a target may decide."""
 
 
 def _label_name(value: object) -> str:
@@ -40,6 +40,8 @@ def _label_name(value: object) -> str:
 def _event_type(value: object) -> EventType:
     if value in _JUDGED:
         return EventType(str(value))
+    if value == EventType.UNWATCHED:
+        raise ValueError("it is told of a target that has left the watchlist, and its severity with it")
     if value in list(EventType):
         raise ValueError("an event of a whole account, whose severity no single target decides")
     near = difflib.get_close_matches(str(value)[:100], _JUDGED, n=1)

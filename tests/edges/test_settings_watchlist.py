@@ -208,6 +208,11 @@ def test_a_wrong_watchlist_is_told(text: str, line: str) -> None:
             ".severities.monitor.schema_drift: an event of a whole account, whose severity no single target decides",
         ),
         (
+            "{definition: d, workflow: w, severities: {workflow.unwatched: warning}}",
+            ".severities.workflow.unwatched: it is told of a target that has left the watchlist, and its severity with "
+            "it",
+        ),
+        (
             "{definition: d, workflow: w, severities: {workflow.suspended: high}}",
             ".severities.workflow.suspended: expected info, warning or critical, got 'high'",
         ),
