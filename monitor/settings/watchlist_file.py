@@ -41,7 +41,7 @@ def _event_type(value: object) -> EventType:
     if value in _JUDGED:
         return EventType(str(value))
     if value == EventType.UNWATCHED:
-        raise ValueError("it is told of a target that has left the watchlist, and its severity with it")
+        raise ValueError("its target has left the watchlist by then, and says nothing any more")
     if value in list(EventType):
         raise ValueError("an event of a whole account, whose severity no single target decides")
     near = difflib.get_close_matches(str(value)[:100], _JUDGED, n=1)

@@ -209,8 +209,7 @@ def test_a_wrong_watchlist_is_told(text: str, line: str) -> None:
         ),
         (
             "{definition: d, workflow: w, severities: {workflow.unwatched: warning}}",
-            ".severities.workflow.unwatched: it is told of a target that has left the watchlist, and its severity with "
-            "it",
+            ".severities.workflow.unwatched: its target has left the watchlist by then, and says nothing any more",
         ),
         (
             "{definition: d, workflow: w, severities: {workflow.suspended: high}}",
