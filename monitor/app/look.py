@@ -62,7 +62,7 @@ async def try_key(settings: Settings, name: str) -> str:
     # Whoever is told that there is no such instance was let in.
     if isinstance(found, Failed) and found.outcome is not Outcome.NOT_FOUND:
         raise LookFailedError(_trouble(settings, account, found), found.outcome)
-    return f"account {name}: {settings.api.base_url} takes the key of {account.secret.place}"
+    return f"account {name}: {settings.api.base_url} takes the key in {account.secret.place}"
 
 
 @contextlib.asynccontextmanager
@@ -92,7 +92,7 @@ def _account(settings: Settings, name: str) -> Account:
 
 def _trouble(settings: Settings, account: Account, failed: Failed) -> str:
     """The API's own words; then whom was asked, as whom, and by which key."""
-    asked = f"asked {settings.api.base_url}, account {account.id}, by the key of {account.secret.place}"
+    asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
     return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"
 
 

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from monitor import __version__
 from monitor.sim import plots
-from monitor.sim.stage import ACME, role, scene
+from monitor.sim.stage import ACME, GLOBEX, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
 COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "alerts", "close", "deliveries", "drill", "init")
@@ -90,6 +90,8 @@ async def test_check_says_who_gets_what(here: Station) -> None:
 
 async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(here: Station) -> None:
     (here.folder / "watchlist.yaml").write_text("targets: []")
+    for key, mode in ((f"key-{ACME.id}", 0o644), (f"key-{GLOBEX.id}", 0o640)):
+        (here.folder / key).chmod(mode)
     settings = yaml.safe_load(here.config.read_text())
     here.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "receivers"}))
     lax, strict = [await command("check", "--config", str(here.config), *more) for more in ((), ("--strict",))]
@@ -101,7 +103,6 @@ async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(h
         "server.external_url",
         "watchlist",
         "accounts[0].api_key_file",
-        "accounts[1].api_key_file",
     ]
     assert (strict.code, strict.stderr.splitlines()) == (2, [line.removeprefix("warning: ") for line in warned])
 
@@ -127,11 +128,11 @@ async def test_check_tries_the_key_of_each_account_once_where_it_is_asked_to(her
     key, api = here.folder / f"key-{ACME.id}", here.settings["api"]["base_url"]
     ended = await command("check", "--online", "--config", str(here.config))
     assert ended.code == 0
-    assert f"account acme: {api} takes the key of {key}" in ended.stdout
+    assert f"account acme: {api} takes the key in {key}" in ended.stdout
     key.write_text("another\n")
     ended = await command("check", "--online", "--config", str(here.config))
     assert ended.code == 2
-    asked = f"asked {api}, account acme, by the key of {key}"
+    asked = f"asked {api}, account acme, by the key in {key}"
     error = ended.stderr.splitlines()[-1]
     assert error.startswith(f"{here.config}: accounts[0]: unauthorized: 401 4010 Unauthorized; {asked}")
     assert ACME.key not in ended.stdout + ended.stderr
@@ -297,7 +298,7 @@ async def test_status_of_what_the_api_does_not_know_is_1(here: Station) -> None:
     assert (ended.code, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("workflow-monitor: not_found: ")
-    assert f"asked {here.settings['api']['base_url']}, account acme, by the key of {here.folder}/key-acme" in line
+    assert f"asked {here.settings['api']['base_url']}, account acme, by the key in {here.folder}/key-acme" in line
 
 
 async def test_status_of_an_account_that_is_not_configured_is_2(here: Station) -> None:
