@@ -23,6 +23,7 @@ class Cases(Protocol):
     """Where alerts are kept."""
 
     async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]: ...
+    async def calm(self, now: datetime, limit: int) -> list[str]: ...
     async def open_counts(self) -> Mapping[Severity, int]: ...
 
 
@@ -74,6 +75,7 @@ class Closer:
     async def _turn(self, beat: Callable[[], None]) -> None:
         while await self._close_due(beat) == _AT_ONCE:
             beat()
+        await self._tell_sizes(beat)
         await self._changes.turn(beat)
         self._count(await self._cases.open_counts())
 
@@ -87,6 +89,14 @@ class Closer:
             if isinstance(error, Exception):
                 self._fault("close", error)
         return sum(len(one) for one in closed if not isinstance(one, BaseException))
+
+    async def _tell_sizes(self, beat: Callable[[], None]) -> None:
+        """Of incidents that have calmed down; one that cannot be read keeps no other from it."""
+        now = self._now()
+        telling = [self._announcer.tell_size(id_, now) for id_ in await self._cases.calm(now, _AT_ONCE)]
+        for error in await beating(asyncio.gather(*telling, return_exceptions=True), beat):
+            if isinstance(error, Exception):
+                self._fault("close", error)
 
     async def _pause(self) -> None:
         timer = asyncio.get_running_loop().call_later(_TURN, self._wake.set)

@@ -154,6 +154,10 @@ class Announcer:
         """End alerts; the ids of those that were open until now."""
         return (await self._commit(Change(closings=tuple(closings)))).closed
 
+    async def tell_size(self, incident: str, now: datetime) -> None:
+        """Of an incident that has calmed down."""
+        await self._commit(Change(calmed=((incident, now),)))
+
     async def _commit(self, change: Change) -> Committed:
         """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
         return await self._ledger.commit(change, self._hand_on)

@@ -106,6 +106,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether it has members that are not told one by one."""
     storm_receivers: tuple[str, ...] = ()
     """Receivers of alerts that were told of it, or are to be, since it is a storm."""
+    storm_told_later: tuple[str, ...] = ()
+    """Receivers of alerts that are to be told of the storm when its size is known."""
+    calms_at: datetime | None = None
+    """When its size is told, unless it has grown by then; None: it was told."""
     labels: Mapping[str, str] = {}
     """Labels that all of its targets have; those of a storm are its identity, and stay as they were when it began."""
     end: AlertEnd | None = None

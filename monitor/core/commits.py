@@ -50,6 +50,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outgoing: tuple[Outgoing, ...] = ()
     closings: tuple[Closing, ...] = ()
     """Alerts that end without an event."""
+    calmed: tuple[tuple[str, datetime], ...] = ()
+    """Incidents that have calmed down, by id, and when that was seen: their size is told."""
 
 
 class About(enum.StrEnum):

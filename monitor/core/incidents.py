@@ -1,9 +1,10 @@
 """How alerts with one cause become one incident: who joins it, when its growth is told, when it is over.
 
 An incident begins with the first alert of its group and takes in every alert of the group for `window` seconds from
-then on, while some alert of it is open. Who is told of incidents hears of the first, of the second, fourth, eighth, ...
-and of the end, once no alert of it is open. Where alerts ended because time passed, nobody is told that it is over:
-nobody knows.
+then on, while some alert of it is open. Who is told of incidents hears of the first, of the second, fourth, eighth
+and so on, of its size once it has calmed down, and of its end, once no alert of it is open. Who is told of alerts hears
+of a storm once it has calmed down or lasts long: so with its size. Where alerts ended because time passed, nobody is
+told that it is over: nobody knows.
 """
 
 import json
@@ -22,6 +23,10 @@ SAMPLES: Final = 5
 """An incident shows at most so many of its alerts, the first ones."""
 GATHERING: Final = 2.0
 """Seconds that an incident's first telling waits for more of it: a page that says how many is worth more."""
+_CALM: Final = 60.0
+"""Seconds without another alert after which an incident has calmed down; longer, where it has gone on for long."""
+LONG: Final = 900.0
+"""Seconds after which nothing waits for a storm to calm down."""
 _NAMESPACE = uuid.UUID("0d8f9a4e-1b8e-5f0a-8d0f-3c2b7a6e5d41")
 
 
@@ -59,7 +64,32 @@ def grown(incident: Incident, event: Event, storm_threshold: int) -> Incident:
         samples=samples if len(samples) >= SAMPLES else (*samples, _sample(event)),
         storm=incident.storm or members > storm_threshold,
         labels=incident.labels if incident.storm else _common(incident.labels, event.labels),
+        calms_at=_calms_at(incident, event.observed_at),
     )
+
+
+def _calms_at(incident: Incident, now: datetime) -> datetime:
+    """Its pauses have to grow with its age, so that its size is told a few times, however long it trickles."""
+    lasts = (now - incident.opened_at).total_seconds()
+    return now + timedelta(seconds=min(max(_CALM, lasts / 2), LONG))
+
+
+def lasts_long(incident: Incident, now: datetime) -> bool:
+    """Whether who is told of alerts hears of the storm at once."""
+    return now - incident.opened_at >= timedelta(seconds=LONG)
+
+
+def calmed(incident: Incident, now: datetime) -> Incident | None:
+    """With its size told; None where it has grown meanwhile, is over, or was told already."""
+    if incident.ended_at is not None or incident.calms_at is None or incident.calms_at > now:
+        return None
+    return storm_told(msgspec.structs.replace(incident, calms_at=None))
+
+
+def storm_told(incident: Incident) -> Incident:
+    """With a storm that everybody is told of who was to hear of it later."""
+    told = (*incident.storm_receivers, *incident.storm_told_later)
+    return msgspec.structs.replace(incident, storm_receivers=tuple(dict.fromkeys(told)), storm_told_later=())
 
 
 def _common(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, str]:

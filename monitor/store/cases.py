@@ -92,6 +92,12 @@ def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence
     ]
 
 
+def calm(engine: Engine, now: datetime, limit: int) -> list[str]:
+    """Ids of incidents that have calmed down, and whose size was not told since they grew."""
+    untold = select(incidents.c.id).where(incidents.c.calms_at <= now, incidents.c.ended_at.is_(None))
+    return [row.id for row in _all(engine, untold.order_by(incidents.c.calms_at).limit(limit))]
+
+
 def open_counts(engine: Engine) -> dict[Severity, int]:
     statement = select(alerts.c.severity, func.count().label("number")).where(_holds).group_by(alerts.c.severity)
     return {Severity(row.severity): row.number for row in _all(engine, statement)}

@@ -13,7 +13,19 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import About, Delivery, Outgoing, Paging
-from monitor.core.incidents import GATHERING, begun, condition_of, grown, is_resolved, joins, shrunk, worth_telling
+from monitor.core.incidents import (
+    GATHERING,
+    begun,
+    calmed,
+    condition_of,
+    grown,
+    is_resolved,
+    joins,
+    lasts_long,
+    shrunk,
+    storm_told,
+    worth_telling,
+)
 from monitor.core.model import Event, EventType, Kind, Severity
 from monitor.store import rows, statements
 from monitor.store.errors import StoreUnavailable
@@ -46,6 +58,14 @@ class Made(NamedTuple):
 
     origin: int
     delivery: Delivery
+
+
+class Calm(NamedTuple):
+    """An incident whose size is to be told."""
+
+    origin: int
+    incident: str
+    at: datetime
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -106,8 +126,8 @@ class Docket:
         self._settled: dict[str, tuple[datetime | None, str]] = {}
         self._ended: dict[str, _End] = {}
 
-    def enter(self, told: Sequence[Told], endings: Sequence[Ending]) -> None:
-        self._read(told, endings)
+    def enter(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm] = ()) -> None:
+        self._read(told, endings, calms)
         for one in told:
             self._follow(one)
         for ending in endings:
@@ -116,6 +136,8 @@ class Docket:
             if case is not None and case.id not in self._ended and self._may_end(case, closing):
                 self._end(_End(case, closing.end, closing.at, ending.number, ending.origin))
                 self.closed[case.id] = ending
+        for calm in calms:
+            self._calm_down(calm)
         self._write()
 
     def _may_end(self, case: _Case, closing: Closing) -> bool:
@@ -127,7 +149,7 @@ class Docket:
 
     # --- what is there ---
 
-    def _read(self, told: Sequence[Told], endings: Sequence[Ending]) -> None:
+    def _read(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm]) -> None:
         opening = [(one.outgoing.event, paging) for one in told if (paging := one.outgoing.paging) is not None]
         closes = {id_ for one in told for id_ in one.outgoing.event.closes}
         wished = {ending.closing.alert for ending in endings}
@@ -139,7 +161,8 @@ class Docket:
                 self._settling[row["condition"]] = self._cases.setdefault(row["id"], _Case.of(row))
         groups = {paging.fault_group for _, paging in opening}
         self._take_in(incidents.c.fault_group, groups)
-        self._take_in(incidents.c.id, {case.incident for case in self._cases.values()} - self._incidents.keys())
+        further = {case.incident for case in self._cases.values()}.union(calm.incident for calm in calms)
+        self._take_in(incidents.c.id, further - self._incidents.keys())
         self._stored = dict(self._incidents)
 
     def _alerts(self, column: ColumnElement[Any], keys: Collection[str]) -> list[RowMapping]:
@@ -223,13 +246,16 @@ class Docket:
         else:
             after, before, told = begun(event, paging.fault_group), None, ()
         new = [name for name in paging.grouped if before is None or name not in before.receivers]
-        stormed = paging.singles if after.storm and not after.storm_receivers else ()
+        begins = after.storm and not (after.storm_receivers or after.storm_told_later)
+        later = paging.singles if begins else after.storm_told_later
+        stormed = later if lasts_long(after, event.observed_at) else ()
         receivers = (*after.receivers, *new)
         after = msgspec.structs.replace(
             after,
             receivers=receivers,
             spared=tuple([name for name in dict.fromkeys((*after.spared, *paging.spared)) if name not in receivers]),
             storm_receivers=(*after.storm_receivers, *stormed),
+            storm_told_later=() if stormed else later,
         )
         for about, receivers in (
             (About.INCIDENT_OPENED, (*new, *stormed)),
@@ -241,6 +267,21 @@ class Docket:
         self._going_on[paging.fault_group] = after.id
         return after
 
+    def _calm_down(self, calm: Calm) -> None:
+        before = self._incidents.get(calm.incident)
+        if before is None or (after := calmed(before, calm.at)) is None:
+            return
+        self._incidents[after.id] = after
+        unaware = () if worth_telling(after) else before.receivers  # who hears of its doublings knows
+        for receiver in (*unaware, *before.storm_receivers):
+            self._tell(calm.origin, About.INCIDENT_GREW, receiver, after, calm.at)
+        self._tell_of_storm(calm.origin, before, after, calm.at)
+
+    def _tell_of_storm(self, origin: int, before: Incident, after: Incident, at: datetime) -> None:
+        for receiver in after.storm_receivers:
+            if receiver not in before.storm_receivers:
+                self._tell(origin, About.INCIDENT_OPENED, receiver, after, at)
+
     def _end(self, ended: _End) -> None:
         case = ended.case
         self._ended[case.id] = ended
@@ -249,6 +290,8 @@ class Docket:
             return
         after = self._incidents[before.id] = shrunk(before, ended.end, ended.at)
         if after.ended_at is not None:
+            after = self._incidents[before.id] = storm_told(after)
+            self._tell_of_storm(ended.origin, before, after, ended.at)
             for receiver in (*(after.receivers if is_resolved(after) else ()), *after.storm_receivers):
                 self._tell(ended.origin, About.INCIDENT_CLOSED, receiver, after, ended.at)
 
@@ -322,7 +365,10 @@ def _readable(row: Any) -> Incident:
 
 def _saved(incident: Incident) -> rows.Values:
     values = rows.incident_values(incident)
-    return {"of_id": incident.id, **{f"new_{name}": values[name] for name in ("ended_at", "storm", "state")}}
+    return {
+        "of_id": incident.id,
+        **{f"new_{name}": values[name] for name in ("ended_at", "storm", "state", "calms_at")},
+    }
 
 
 def _execute(connection: Connection, statement: Any, values: Sequence[rows.Values]) -> None:

@@ -99,7 +99,9 @@ def _of_storms(connection: Connection, route: Route, current: Current) -> list[D
     return [
         _told(connection, route, storm, msgspec.structs.replace(storm, storm_receivers=(*storm.storm_receivers, name)))
         for storm in _going_on(connection, current)
-        if storm.storm and (name := route.receiver) not in storm.storm_receivers and route.takes(storm.event)
+        if storm.storm
+        and (name := route.receiver) not in (*storm.storm_receivers, *storm.storm_told_later)
+        and route.takes(storm.event)
     ]
 
 

@@ -237,6 +237,7 @@ def incident_values(incident: Incident) -> Values:
         "opened_at": incident.opened_at,
         "ended_at": incident.ended_at,
         "storm": int(incident.storm),
+        "calms_at": incident.calms_at if incident.ended_at is None else None,
         "state": _json.encode(incident).decode(),
     }
 

@@ -160,8 +160,11 @@ incidents = Table(
     Column("ended_at", Moment),
     Column("storm", Integer, nullable=False),
     _word("state"),  # JSON of Incident
+    Column("calms_at", Moment),  # of one that has grown since its size was told: when it is
 )
 _going_on = incidents.c.ended_at.is_(None)
+_untold = incidents.c.calms_at.is_not(None)
+Index("ix_incidents_calm", incidents.c.calms_at, sqlite_where=_untold, postgresql_where=_untold)
 Index("ix_incidents_group", incidents.c.fault_group, sqlite_where=_going_on, postgresql_where=_going_on)
 
 declarations = Table(

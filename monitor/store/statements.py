@@ -80,7 +80,7 @@ CLOSING_OF = select(alerts.c.closing).where(alerts.c.id == bindparam("id"))
 SAVE_INCIDENT = (
     update(incidents)
     .where(incidents.c.id == bindparam("of_id"))
-    .values(ended_at=bindparam("new_ended_at"), storm=bindparam("new_storm"), state=bindparam("new_state"))
+    .values(**{name: bindparam(f"new_{name}") for name in ("ended_at", "storm", "state", "calms_at")})
 )
 
 TAKE_NUMBERS = (

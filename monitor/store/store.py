@@ -143,6 +143,10 @@ class Store:
         """Alerts that are to be closed now, oldest first. `routes`: of the receivers that run."""
         return await self.read(cases.due, now, hold, limit, routes)
 
+    async def calm(self, now: datetime, limit: int) -> list[str]:
+        """Incidents that have calmed down, and whose size was not told since they grew."""
+        return await self.read(cases.calm, now, limit)
+
     async def targets_with_alerts(self) -> list[TargetKey]:
         """Every target with an open alert."""
         return await self.read(cases.targets_with_alerts)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from monitor.core.commits import Change, Committed, Delivery
 from monitor.core.model import TargetKey
 from monitor.store import rows, statements
-from monitor.store.docket import Docket, Ending, Made, Told
+from monitor.store.docket import Calm, Docket, Ending, Made, Told
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
 from monitor.store.schema import accounts, deliveries, events, targets
@@ -151,11 +151,15 @@ def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
         raise _Conflict
 
 
-def _append(connection: Connection, works: Sequence[Work]) -> tuple[list[Told], list[Ending]] | None:
-    """Store events; those that were not there before, and the closings that are wished, each with a number."""
+def _append(connection: Connection, works: Sequence[Work]) -> tuple[list[Told], list[Ending], list[Calm]] | None:
+    """Store events; those that were not there before, and the closings that are wished, each with a number.
+
+    And the incidents that have calmed down.
+    """
     outgoing = [(origin, out) for origin, work in enumerate(works) for out in work.change.outgoing]
     closings = [(origin, closing) for origin, work in enumerate(works) for closing in work.change.closings]
-    if not outgoing and not closings:
+    calms = [Calm(origin, *calm) for origin, work in enumerate(works) for calm in work.change.calmed]
+    if not outgoing and not closings and not calms:
         return None
     first = _take_numbers(connection, len(outgoing) + len(closings))
     told = [Told(origin, out, seq) for seq, (origin, out) in enumerate(outgoing, first)]
@@ -164,7 +168,7 @@ def _append(connection: Connection, works: Sequence[Work]) -> tuple[list[Told], 
         there = _seqs(connection, [one.outgoing.event.id for one in told])
         told = [one for one in told if there.get(one.outgoing.event.id) == one.seq]
     endings = [Ending(*wish, number) for number, wish in enumerate(closings, first + len(outgoing))]
-    return told, endings
+    return told, endings, calms
 
 
 def _number(connection: Connection, made: Sequence[Made]) -> list[Made]:

@@ -11,6 +11,7 @@ from monitor.core.alerts import AlertEnd, Incident
 from monitor.core.incidents import (
     SAMPLES,
     begun,
+    calmed,
     condition_of,
     covered_by,
     grown,
@@ -94,6 +95,19 @@ def test_its_size_is_told_a_bounded_number_of_times(members: int) -> None:
     told = [size for size in range(1, members + 1) if worth_telling(incident(size))]
     assert len(told) == members.bit_length()
     assert all(later == 2 * earlier for earlier, later in itertools.pairwise(told))
+
+
+@given(st.lists(st.floats(0.1, 3600), min_size=1, max_size=200))
+def test_however_it_trickles_its_size_is_told_in_the_end_and_seldom(pauses: list[float]) -> None:
+    found, now, told, size = begun(event(), "group"), 0.0, 0, 1
+    for number, pause in enumerate([*pauses, 1000.0]):
+        now += pause
+        if (after := calmed(found, NOON + timedelta(seconds=now))) is not None:
+            found, told, size = after, told + 1, after.members
+        if number < len(pauses):
+            found = grown(found, event(number + 1, after=now), 50)
+    assert size == found.members
+    assert told <= 1 + 5 + now / 900, "a few times in its first half an hour, then four times an hour at most"
 
 
 @given(st.integers(1, 30), st.integers(1, 30))

@@ -45,14 +45,42 @@ async def test_an_incident_is_told_at_its_first_alert_and_whenever_it_has_double
     ]
 
 
-async def test_alerts_are_told_one_by_one_until_they_are_a_storm(writer: Writer) -> None:
+async def _calm(store: Store, writer: Writer, seconds: float = 60) -> list[tuple[str, About, int]]:
+    calmed = [(id_, at(seconds)) for id_ in await store.calm(at(seconds), 10)]
+    return _told(await writer.commit(Change(calmed=tuple(calmed))))
+
+
+async def test_alerts_are_told_one_by_one_until_they_are_a_storm_which_is_told_with_its_size(
+    store: Store, writer: Writer
+) -> None:
     told = await _grow(writer, 6)
-    assert [[about for name, about, _ in one if name == "am"] for one in told] == [
-        *([[About.ALERT_OPENED]] * 3),
-        [About.INCIDENT_OPENED],
-        [],
-        [],
-    ]
+    assert [[about for name, about, _ in one if name == "am"] for one in told] == [[About.ALERT_OPENED]] * 3 + [[]] * 3
+    assert await _calm(store, writer, 59.9) == []
+    assert await _calm(store, writer) == [("pager", About.INCIDENT_GREW, 6), ("am", About.INCIDENT_OPENED, 6)]
+    assert await _calm(store, writer, 999) == [], "once"
+    await writer.commit(_failed(7, observed_at=at(100)))
+    assert await _calm(store, writer, 159.9) == []
+    assert await _calm(store, writer, 160) == [("pager", About.INCIDENT_GREW, 7), ("am", About.INCIDENT_GREW, 7)]
+
+
+async def test_a_storm_that_does_not_calm_down_is_told_all_the_same(store: Store, writer: Writer) -> None:
+    await _grow(writer, 5)
+    told = _told(await writer.commit(_failed(6, observed_at=at(900))))
+    assert ("am", About.INCIDENT_OPENED, 6) in told
+
+
+async def test_a_storm_that_is_over_before_it_was_told_is_told_with_its_end(store: Store, writer: Writer) -> None:
+    await _grow(writer, 4)
+    ends = [_told(await writer.commit(_close(f"e{number}"))) for number in range(1, 5)]
+    assert [about for name, about, _ in ends[-1] if name == "am"] == [About.INCIDENT_OPENED, About.INCIDENT_CLOSED]
+    assert await store.calm(at(1e6), 10) == []
+
+
+async def test_what_grew_again_since_it_was_seen_calm_is_not_told_yet(store: Store, writer: Writer) -> None:
+    await _grow(writer, 3)
+    (id_,) = await store.calm(at(60), 10)
+    await writer.commit(_failed(4, observed_at=at(59)))
+    assert _told(await writer.commit(Change(calmed=((id_, at(60)),)))) == []
 
 
 async def test_many_alerts_of_one_group_commit_are_counted_as_well(writer: Writer, store: Store) -> None:
@@ -89,8 +117,9 @@ async def test_what_ended_because_time_passed_is_resolved_for_nobody(writer: Wri
     assert (alert.end, alert.ended_at) == (AlertEnd.EXPIRED, at(5))
 
 
-async def test_a_storm_ends_for_receivers_of_alerts_too(writer: Writer) -> None:
+async def test_a_storm_ends_for_receivers_of_alerts_too(store: Store, writer: Writer) -> None:
     await _grow(writer, 5)
+    await _calm(store, writer)
     ends = [_told(await writer.commit(_close(f"e{number}"))) for number in range(1, 6)]
     assert [[about for name, about, _ in one if name == "am"] for one in ends] == [
         *([[About.ALERT_CLOSED]] * 3),
@@ -206,12 +235,9 @@ async def test_a_hold_counts_from_the_first_acknowledgement(
 async def test_what_is_told_by_its_incident_only_is_held_from_the_acknowledgement_of_that(
     store: Store, writer: Writer
 ) -> None:
-    (storm,) = [
-        one
-        for number in range(1, 5)
-        for one in (await writer.commit(_failed(number))).deliveries
-        if (one.receiver, one.about) == ("am", About.INCIDENT_OPENED)
-    ]
+    await _grow(writer, 4)
+    calmed = Change(calmed=tuple([(id_, at(60)) for id_ in await store.calm(at(60), 1)]))
+    (storm,) = [one for one in (await writer.commit(calmed)).deliveries if one.receiver == "am"]
     (last,) = [found.alert for found in await store.open_alerts(NOON, 100) if not found.alert.single]
     assert last.id not in [one.alert for one in await store.due(at(1000), 100, 10, RUNNING[:1])]
     told = DeliveryMark(seq=storm.seq, receiver="am", outcome=DeliveryOutcome.DELIVERED, attempts=1, at=at(950))
@@ -236,6 +262,7 @@ async def test_another_open_alert_with_the_same_labels_keeps_it_open(store: Stor
 
 async def test_a_receiver_reads_its_alerts_in_pages(store: Store, writer: Writer) -> None:
     await _grow(writer, 5)
+    await _calm(store, writer)
     await writer.commit(_close("e2", seconds=5))
     page = await store.alerts_of("am", after="", limit=2, ended_after=NOON)
     assert [(alert.id, alert.end) for alert in page] == [("e1", None), ("e2", AlertEnd.CLOSED)]

@@ -320,11 +320,13 @@ async def test_many_faults_with_three_causes_are_three_pages(tmp_path: Path) -> 
         begun = [(at, one) for at, one in pager.calls if one.about is BEGUN]
         assert len(begun) == 3
         assert len(pager.calls) <= 3 * 10
+        assert [one.members for _, one in pager.calls[-3:]] == [200] * 3, "its size is told once it has calmed down"
         assert {event["id"] for event in house.told("hook")} == {one.event_id for _, one in hook.calls}
         assert house.types("hook").count("workflow.terminated") == 600
         singles = [one for _, one in am.calls if one.about is OPENED]
         storms = [one for _, one in am.calls if one.about is BEGUN]
         assert (len(singles), len(storms)) == (6 * 50, 6), "steps and workflows, each of three causes"
+        assert [one.members for one in storms] == [200] * 6
 
 
 def _is(name: str, cause: int) -> bool:
