@@ -61,7 +61,7 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
 async def test_every_loop_turns_while_ends_of_alerts_wait_for_the_disk(tmp_path: Path) -> None:
     held = plots.suspended(LONG, 201.0)
     cast = scene("night", role("onboarding-reply", "lopez", FAULT), role("order-reminder", "order", held))
-    async with House(tmp_path, cast, alerts={"hold": "5m"}) as house:
+    async with House(tmp_path, cast, alerts={"hold": "5m", "unwatched_after": "1m"}) as house:
         await house.until(400.0)
         assert sorted(await house.alerts()) == sorted([*TOLD, "workflow.suspended"])
         with house.disk_fails():
