@@ -276,7 +276,7 @@ class Courier:
         return max(wait if wait > _CLOSE_ENOUGH else 0.0, paced)
 
     def _make_way(self, subject: str) -> None:
-        if not self._wellness.failed_probes:
+        if not self._wellness.failed_probes or self._wellness.doubted:
             self.backlog.turns.make_way(subject)
 
     async def _pause(self, seconds: float) -> None:

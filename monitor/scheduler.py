@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from monitor.core.model import Target, TargetKey, TargetState
+from monitor.core.model import Outcome, Target, TargetKey, TargetState
 from monitor.core.records import NextPoll
 from monitor.core.schedule import Schedule, Turn
 from monitor.core.units import format_duration
@@ -328,6 +328,13 @@ class Scheduler:
         watched = self.watched.get(state.key)
         if watched is not None and watched.state.revision < state.revision:
             watched.state = state
+
+    def was_seen(self, key: TargetKey) -> bool:
+        """Whether a target has answered since it is watched, or has ended, so that it is not asked any more."""
+        watched = self.watched.get(key)
+        return (
+            watched is None or watched.ended_at is not None or any(one.outcome is Outcome.OK for one in watched.traces)
+        )
 
     def _add(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
         if (news := self._news.get(target.key)) is not None and news.revision > state.revision:

@@ -11,12 +11,12 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.aio import beating
+from monitor.aio import TURN, beating
 from monitor.core.alerts import Alert
 from monitor.core.commits import Change
 from monitor.core.model import TargetKey, TargetState
 from monitor.core.records import AccountRecord
-from monitor.core.unwatching import again, again_id, holds_still, unwatched, unwatched_event
+from monitor.core.unwatching import again, again_id, holds_still, needs_a_look, unwatched, unwatched_event
 from monitor.poller import Announcer
 
 _LOOK_AROUND = 60.0
@@ -45,19 +45,22 @@ class WatchlistChanges:
         now: Callable[[], datetime],
         grace: Callable[[], float],
         is_watched: Callable[[TargetKey], bool],
+        was_seen: Callable[[TargetKey], bool],
         believe: Callable[[TargetState], None],
         report: Callable[[AccountRecord], None],
         leaving: Callable[[int, int, float], None],
     ) -> None:
         """`grace`: seconds that a target's alerts stay open after it left. `believe` hears of each belief written here.
 
-        `leaving` is told how many targets with open alerts are gone, how many of them are news, and the grace.
+        `was_seen`: whether a target that is watched has answered, or has ended, since it is. `leaving` is told how many
+        targets with open alerts are gone, how many of them are news, and the grace.
         """
         self._cases = cases
         self._announcer = announcer
         self._now = now
         self._grace = grace
         self._is_watched = is_watched
+        self._was_seen = was_seen
         self._believe = believe
         self._report = report
         self._leaving = leaving
@@ -84,7 +87,8 @@ class WatchlistChanges:
         if self._some_may_be_back:
             self._some_may_be_back = False
             await self._welcome(beat)
-        self._look_at = min([clock + _LOOK_AROUND, *(since + self._grace() for since in self._gone.values())])
+        wait = TURN if self._some_may_be_back else _LOOK_AROUND
+        self._look_at = min([clock + wait, *(since + self._grace() for since in self._gone.values())])
 
     async def _notice(self, clock: float) -> None:
         gone = [key for key in await self._cases.targets_with_alerts() if not self._is_watched(key)]
@@ -140,6 +144,9 @@ class WatchlistChanges:
         loaded = await self._cases.load_target(key)
         alerts = [alert for id_ in ids if (alert := await self._cases.alert(id_)) is not None]
         state = loaded[0] if loaded is not None else None
+        if not self._was_seen(key) and any(needs_a_look(alert.event) for alert in alerts):
+            self._some_may_be_back = True  # and this one is asked about again, soon
+            return
         events = [again(alert, self._now()) for alert in alerts if holds_still(alert.event, state)]
         if not events or not self._is_watched(key):
             return

@@ -76,14 +76,17 @@ class Alerting:
             fault=telemetry.fault,
         )
 
-    def attach(self, announcer: Announcer, believe: Callable[[TargetState], None]) -> None:
-        """Who commits the end of alerts; `believe` hears of beliefs that change with it."""
+    def attach(
+        self, announcer: Announcer, believe: Callable[[TargetState], None], was_seen: Callable[[TargetKey], bool]
+    ) -> None:
+        """Who commits the end of alerts; `believe` and `was_seen` as in `WatchlistChanges`."""
         changes = WatchlistChanges(
             self._store,
             announcer,
             now=self._around.now,
             grace=lambda: self._settings().alerts.unwatched_after,
             is_watched=lambda key: key in self._settings().watchlist.targets,
+            was_seen=was_seen,
             believe=believe,
             report=self._telemetry.account,
             leaving=self._telemetry.leaving,

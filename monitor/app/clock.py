@@ -38,7 +38,7 @@ class Clock:
         if not before.step:
             self._skews[account] = skew
             return skew
-        self._turn(heard(before, skew - self._skews.get(account, 0.0), self._loop_time()))
+        self._turn(heard(before, skew - self._skews.get(account, 0.0), self._loop_time(), skew))
         return skew - (self._steady.offset - before.offset)
 
     def _turn(self, after: Steady) -> None:

@@ -130,7 +130,7 @@ class Daemon:
             retention=settings.polling.retention,
             executor=self._background,
         )
-        self.alerting.attach(self.announcer, self.scheduler.believe)
+        self.alerting.attach(self.announcer, self.scheduler.believe, self.scheduler.was_seen)
         self.timekeeper = self.deadlines.keep(self.poller, self.scheduler)
         self.members.attach(self.scheduler, self.announcer, self.store.load_account)
         self.reloader = Reloader(

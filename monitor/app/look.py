@@ -23,7 +23,7 @@ _NOBODYS = ("00000000-0000-0000-0000-000000000000", "000000000000000000000000")
 _MEANINGS = {
     None: "",
     Cause.FAULT: " (it faulted)",
-    Cause.MANUAL: " (no errors, no failed step: somebody ended it)",
+    Cause.MANUAL: " (no errors, no failed step: by hand, or by a program)",
     Cause.UNKNOWN: " (nobody knows why: its errors could not be read)",
 }
 

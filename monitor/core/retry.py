@@ -107,7 +107,7 @@ class Wellness:
 
     def _recovered(self) -> None:
         self.failed_probes = self._in_a_row = 0
-        self.doubted = False
+        self.doubted = self._probing = False
 
     def _failed(self, now: float, verdict: Again, jitter: float, *, probe: bool) -> None:
         self._in_a_row = 0 if verdict.whole else self._in_a_row + 1

@@ -5,8 +5,9 @@ The law:
 1.  Between two readings as much time has passed as the loop's clock says. A wall clock that is off by less than `STEP`
     is followed at once: so clocks are kept right.
 2.  A larger step is doubted: time goes on from where it was. Nothing that lasts ends because of it.
-3.  It is believed once an answer of the API has taken the same step, by its `Date`; and where no answer said anything
-    about it, after `PATIENCE`. An answer whose `Date` took no such step speaks against it.
+3.  It is believed once an answer of the API has taken the same step, by its `Date`, or agrees with the wall clock as it
+    is now (which is being put right); and where no answer said anything about it, after `PATIENCE`. An answer whose
+    `Date` took no such step speaks against it.
 """
 
 from typing import Final
@@ -40,9 +41,12 @@ def read(before: Steady, wall: float, loop: float) -> Steady:
     return _stepped(before) if loop - before.since >= PATIENCE else before
 
 
-def heard(before: Steady, moved: float, loop: float) -> Steady:
-    """After an answer of the API. `moved`: seconds that its clock has moved against what is believed."""
-    if before.step and abs(moved - before.step) < STEP:
+def heard(before: Steady, moved: float, loop: float, ahead: float) -> Steady:
+    """After an answer of the API.
+
+    `moved`: seconds that its clock has moved against what is believed; `ahead`: seconds that it is ahead of that.
+    """
+    if before.step and min(abs(moved - before.step), abs(ahead - before.step)) < STEP:
         return _stepped(before)
     if before.step and abs(moved) < STEP:
         return Steady(before.offset, before.step, loop)

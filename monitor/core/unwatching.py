@@ -9,6 +9,7 @@ from monitor.core.alerts import Alert
 from monitor.core.episodes import closed
 from monitor.core.identity import event_id
 from monitor.core.model import Event, EventType, Lateness, Severity, Status, TargetKey, TargetState
+from monitor.core.steps import recovered
 from monitor.core.text import summary
 
 
@@ -76,11 +77,21 @@ def again(alert: Alert, now: datetime) -> Event:
     )
 
 
+def needs_a_look(event: Event) -> bool:
+    """Whether it may be over by now: what was believed before the target left does not tell."""
+    return event.type is EventType.STEP_FAILED
+
+
+def _is_over(event: Event, state: TargetState) -> bool:
+    """Whether the step that failed has completed after all."""
+    return event.step is not None and bool(recovered((), state.steps, {event.step.id}))
+
+
 def holds_still(event: Event, state: TargetState | None) -> bool:
     """Whether what happened needs a person still; conditions are seen by the next poll. `state`: None is unknown."""
     match event.type:
         case EventType.TERMINATED:
             return True
         case EventType.STEP_FAILED:
-            return state is None or state.status is not Status.COMPLETE
+            return state is None or not (state.status is Status.COMPLETE or _is_over(event, state))
     return False

@@ -154,7 +154,7 @@ class Docket:
         closes = {id_ for one in told for id_ in one.outgoing.event.closes}
         wished = {ending.closing.alert for ending in endings}
         held = {condition_of(event) for event, _ in opening if event.type.kind is Kind.CONDITION}
-        for row in (*self._alerts(alerts.c.last_event, closes), *self._alerts(alerts.c.id, closes | wished)):
+        for row in (*self._alerts(alerts.c.last_event, closes | wished), *self._alerts(alerts.c.id, closes | wished)):
             self._cases[row["last_event"]] = self._cases.setdefault(row["id"], _Case.of(row))
         for row in self._alerts(alerts.c.condition, held):
             if row["ends_at"] is not None:

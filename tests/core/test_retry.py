@@ -190,3 +190,12 @@ def test_a_receiver_in_doubt_that_goes_away_is_down() -> None:
     wellness = in_doubt()
     wellness.ended(1.0, DOWN, JITTER, probe=wellness.began(fresh=True))
     assert wellness.wait(1.0, fresh=True) > 0.0
+
+
+def test_one_that_is_taken_while_a_probe_is_out_lets_all_go_on() -> None:
+    wellness = in_doubt()
+    slow = wellness.began(fresh=False)
+    wellness.ended(12.0, Delivered(), JITTER, probe=wellness.began(fresh=True))
+    assert (wellness.wait(12.0), wellness.wait(12.0, fresh=True)) == (0.0, 0.0)
+    wellness.ended(20.0, Delivered(), JITTER, probe=slow)
+    assert wellness.wait(20.0) == 0.0

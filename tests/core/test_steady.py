@@ -50,7 +50,7 @@ def test_a_step_that_is_undone_leaves_nothing_behind() -> None:
     ],
 )
 def test_a_step_is_believed_once_an_answer_took_it_too(moved: float, is_believed: bool) -> None:
-    steady = heard(read(Steady(NOON), NOON + 7200, 0), moved, 5)
+    steady = heard(read(Steady(NOON), NOON + 7200, 0), moved, 5, moved)
     assert believed(steady, 5) == pytest.approx(7205 if is_believed else 5)
     assert bool(steady.step) is not is_believed
 
@@ -58,9 +58,18 @@ def test_a_step_is_believed_once_an_answer_took_it_too(moved: float, is_believed
 def test_a_step_of_which_nobody_says_anything_is_believed_in_the_end_and_one_that_is_contradicted_is_not() -> None:
     doubted = read(Steady(NOON), NOON + 7200, 0)
     assert believed(read(doubted, NOON + 7200 + PATIENCE, PATIENCE), 0) == pytest.approx(7200)
-    contradicted = heard(doubted, 0, 3000)
+    contradicted = heard(doubted, 0, 3000, 0)
     assert believed(read(contradicted, NOON + 7200 + PATIENCE, PATIENCE), 0) == pytest.approx(0)
 
 
 def test_without_a_step_an_answer_says_nothing() -> None:
-    assert heard(Steady(NOON), 7200, 5) == Steady(NOON)
+    assert heard(Steady(NOON), 7200, 5, 7200) == Steady(NOON)
+
+
+def test_a_clock_that_was_wrong_from_the_start_is_put_right_where_the_api_agrees() -> None:
+    """The API's clock has not moved; it was ahead all along, by as much as the step."""
+    steady = read(Steady(NOON - 2 * 86400), NOON + 20, 20)
+    assert steady.step
+    steady = heard(steady, 0.0, 25, 2 * 86400)
+    assert not steady.step
+    assert believed(steady, 25) == pytest.approx(25)

@@ -58,6 +58,17 @@ def test_a_lock_is_held_by_one_and_names_it(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_link_to_the_file_has_the_lock_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "m.db").touch()
+    (tmp_path / "m.db").symlink_to(tmp_path / "data" / "m.db")
+    first = StoreLock(f"sqlite:///{tmp_path}/data/m.db")
+    first.acquire(NOON)
+    with pytest.raises(StoreInUse):
+        StoreLock(f"sqlite:///{tmp_path}/m.db").acquire(NOON)
+    first.release()
+
+
 def test_a_lock_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="No such file or directory: the database's directory must exist"):
         StoreLock(f"sqlite:///{tmp_path}/absent/m.db").acquire(NOON)

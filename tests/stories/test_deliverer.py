@@ -343,6 +343,19 @@ async def test_what_is_more_severe_overtakes_what_a_receiver_cannot_digest(house
         assert "a2" not in oncall.ids, "what is as severe keeps its place"
 
 
+async def test_what_is_more_severe_overtakes_also_while_the_receiver_is_in_doubt(house: House) -> None:
+    def answer(which: str, _: int) -> Answer:
+        return DOWN if time() < 120 else Again("HTTP 500") if which.endswith("1") else OK
+
+    oncall = Scripted(answer)
+    async with house.delivering(oncall=oncall):
+        for n in range(30):
+            await house.tell(f"w{'x' * n}1", severity=Severity.WARNING)
+            await house.tell(f"w{'x' * n}2", severity=Severity.CRITICAL)
+        await asyncio.sleep(1200)
+    assert len({which for which in oncall.ids if which.endswith("2")}) == 30
+
+
 async def test_the_order_stays_for_a_receiver_that_is_down(house: House) -> None:
     oncall = Scripted(lambda *_: OK if time() > 600 else DOWN)
     async with house.delivering(oncall=oncall):

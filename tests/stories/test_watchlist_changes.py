@@ -171,3 +171,39 @@ async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: 
         scheduler.believe(written)
         await scheduler.carry_out(plan)
         assert scheduler.watched[before.key].state == written
+
+
+# --- a step that failed, and its workflow goes on -------------------------------------------------------------
+
+RETRIED = scene(
+    "night",
+    role("onboarding-reply", "lopez", plots.retried("onboarding-reply", "step1", 60.0, 6000.0)),
+    role("order-reminder", "other", LONG),
+)
+
+
+async def test_what_is_open_again_ends_as_the_first_alert_would_have(tmp_path: Path) -> None:
+    async with House(tmp_path, RETRIED, alerts={"unwatched_after": "0s"}) as house:
+        await house.until(100.0)
+        everybody, house.targets = house.targets, house.targets[1:]
+        assert await house.reload() == ()
+        await house.until(130.0)
+        assert await house.alerts("lopez") == []
+        house.targets = everybody
+        assert await house.reload() == ()
+        await house.until(180.0)
+        assert await house.alerts("lopez") == ["workflow.step_failed"]
+        await house.until(5900.0)
+        assert await house.alerts("lopez") == [], "the step has completed after all"
+
+
+async def test_what_was_over_while_the_target_was_away_is_not_told_again(tmp_path: Path) -> None:
+    async with House(tmp_path, RETRIED, alerts={"unwatched_after": "0s"}) as house:
+        await house.until(100.0)
+        everybody, house.targets = house.targets, house.targets[1:]
+        assert await house.reload() == ()
+        await house.until(5900.0)
+        house.targets = everybody
+        assert await house.reload() == ()
+        await house.until(5990.0)
+        assert house.types().count("workflow.step_failed") == 1
