@@ -11,14 +11,14 @@ import contextlib
 import heapq
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from monitor.aio import beating
 from monitor.core.deadlines import Limits
 from monitor.core.learning import Counts, counted, finished, learned
 from monitor.core.model import Edition, Failed, Outcome, Target, TargetKey, TargetState
 from monitor.store import StoreUnavailable
-from monitor.store.limits import Declared, Experience, Known
+from monitor.store.limits import Declared, Definition, Experience, Known
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
@@ -38,21 +38,26 @@ _FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
 _EVERY_STEP = "*"
 
 
-class Definition(NamedTuple):
-    account: str
-    definition: str
+class History(Protocol):
+    """What is read of a definition."""
+
+    @property
+    def versions(self) -> Mapping[int, Declared]: ...
+    @property
+    def name(self) -> str: ...
 
 
 class Library(Protocol):
     """Where definitions are read."""
 
-    async def declared(self, account: str, definition: str) -> Mapping[int, Declared] | Failed: ...
+    async def declared(self, account: str, definition: str) -> History | Failed: ...
 
 
 class Shelf(Protocol):
     """Where all of this is kept."""
 
     async def declare(self, declared: Mapping[Edition, Declared]) -> None: ...
+    async def name(self, about: Definition, name: str) -> None: ...
     async def experience(self, experiences: Sequence[Experience]) -> None: ...
 
 
@@ -110,11 +115,12 @@ class Allowances:
         changed: Callable[[Edition, bool], None],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
+        named: Callable[[str, str, str], None] = lambda _account, _definition, _name: None,
     ) -> None:
         """`changed` hears of every version whose limits are others now, and whether that is urgent.
 
         `slack` gives the seconds that are added to what is declared and learned; it is asked now and then. `jitter`
-        gives numbers in [0, 1).
+        gives numbers in [0, 1). `named` hears what people call a definition: account, definition, name.
         """
         self._library = library
         self._shelf = shelf
@@ -124,6 +130,8 @@ class Allowances:
         self._changed = changed
         self._fault = fault
         self._jitter = jitter
+        self._named = named
+        self._names: dict[Definition, str] = {}
         self._entries: dict[Edition, _Entry] = {}
         self._questions: dict[Definition, _Question] = {}
         self._unwritten: dict[tuple[Edition, str], None] = {}
@@ -139,6 +147,8 @@ class Allowances:
         """What was known at the last end; comes first of all."""
         self._slack = self._slack_now()
         self._unknown = Limits(slack=self._slack)
+        for about, name in known.names.items():
+            self._call(about, name)
         for edition, declared in known.declared.items():
             self._entry(edition).declared = declared
         for edition, step, counts in known.experiences:
@@ -163,6 +173,14 @@ class Allowances:
         """The limits of the steps of an instance of this version."""
         entry = self._entries.get(Edition(key.account, key.definition, version)) if version is not None else None
         return entry.limits if entry is not None else self._unknown
+
+    def name(self, key: TargetKey) -> str | None:
+        """What people call the target's definition, as the API tells it."""
+        return self._names.get(Definition(key.account, key.definition))
+
+    def _call(self, about: Definition, name: str) -> None:
+        self._names[about] = name
+        self._named(*about, name)
 
     def want(self, target: Target, state: TargetState) -> None:
         """A target that is watched: ask what its definition declares, unless that is known or makes no difference."""
@@ -297,10 +315,15 @@ class Allowances:
             self._later(question)
             return
         declared = (
-            {} if isinstance(answer, Failed) else {Edition(*about, number): said for number, said in answer.items()}
+            {}
+            if isinstance(answer, Failed)
+            else {Edition(*about, number): said for number, said in answer.versions.items()}
         )
         news = {edition: said for edition, said in declared.items() if self._entry(edition).declared is None}
         try:
+            if not isinstance(answer, Failed) and answer.name and answer.name != self._names.get(about):
+                await self._shelf.name(about, answer.name)
+                self._call(about, answer.name)
             await self._shelf.declare(news)  # first, so that a restart believes no less
         except StoreUnavailable:
             self._later(question)

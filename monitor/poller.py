@@ -93,10 +93,11 @@ class Shelf(Protocol):
 
 
 class Allowances(Protocol):
-    """How long steps may take, and where it is learned."""
+    """What is known of definitions: how long steps may take, where it is learned, and what people call them."""
 
     def of(self, key: TargetKey, version: int | None) -> Limits: ...
     def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
+    def name(self, key: TargetKey) -> str | None: ...
 
 
 class Unlimited:
@@ -107,6 +108,9 @@ class Unlimited:
 
     def learn(self, _key: TargetKey, _before: TargetState, _after: TargetState) -> None:
         """There is nowhere to learn."""
+
+    def name(self, _key: TargetKey) -> str | None:
+        return None
 
 
 class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,7 +304,14 @@ class Poller:
             watched.judging = None
         return ()
 
+    def _call(self, watched: Watched) -> None:
+        """Let the target bear its definition's name, which may have been heard since."""
+        name, target = self._allowances.name(watched.target.key), watched.target
+        if name is not None and name != target.definition_name:
+            watched.target = msgspec.structs.replace(target, definition_name=name)
+
     def _overdue(self, watched: Watched) -> Verdict:
+        self._call(watched)
         key, state = watched.target.key, watched.state
         return overdue(
             state,
@@ -326,6 +337,7 @@ class Poller:
         return seen if isinstance(errors, Failed) else Seen(seen.snapshot, errors)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:
+        self._call(watched)
         return detect(
             watched.state,
             watched.target,

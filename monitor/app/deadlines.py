@@ -26,7 +26,13 @@ class Deadlines:
         self._shelf = LimitShelf(store)
         self._timekeeper: Timekeeper | None = None
         self.allowances = Allowances(
-            client, self._shelf, slack=slack, changed=self._changed, fault=telemetry.fault, jitter=around.jitter
+            client,
+            self._shelf,
+            slack=slack,
+            changed=self._changed,
+            fault=telemetry.fault,
+            jitter=around.jitter,
+            named=telemetry.definition_named,
         )
 
     def keep(self, poller: Poller, scheduler: Scheduler) -> Timekeeper:

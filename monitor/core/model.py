@@ -199,7 +199,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     """Shown instead of the ids."""
     definition_name: str | None = None
-    """Alias of the definition in metrics and alerts."""
+    """What people call the definition, as the API tells it; shown in alerts and pages. No configuration says it."""
     labels: Mapping[str, str] = {}
     severities: Mapping[EventType, Severity] = {}
     max_runtime: float | None = None
@@ -212,7 +212,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def definition_label(self) -> str:
         """The `definition` label of the metrics."""
-        return self.definition_name or self.key.definition
+        return self.key.definition
 
 
 # --- what was seen ----------------------------------------------------------------------------------------
@@ -403,7 +403,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def definition_label(self) -> str:
-        return self.definition_name or self.definition or ""
+        return self.definition or ""
 
     @property
     def opens_alert(self) -> bool:

@@ -65,7 +65,6 @@ def _alike(one: Target, other: Target) -> bool:
     return one is other or (
         one.interval == other.interval
         and one.name == other.name
-        and one.definition_name == other.definition_name
         and one.labels == other.labels
         and one.severities == other.severities
         and one.max_runtime == other.max_runtime

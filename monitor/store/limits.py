@@ -13,11 +13,16 @@ from sqlalchemy import Engine, Table, bindparam, delete, insert, select
 from monitor.core.learning import Counts
 from monitor.core.model import Edition
 from monitor.store.errors import translated
-from monitor.store.schema import declarations, durations
+from monitor.store.schema import declarations, definition_names, durations
 from monitor.store.store import Store
 
 Declared = Mapping[str, float | None]
 """Seconds by step; None: not known before run time."""
+
+
+class Definition(NamedTuple):
+    account: str
+    definition: str
 
 
 class Experience(NamedTuple):
@@ -33,10 +38,14 @@ class Known(NamedTuple):
 
     declared: Mapping[Edition, Declared]
     experiences: Sequence[Experience]
+    names: Mapping[Definition, str]
 
 
 class LimitShelf:
-    """The tables `declarations` and `durations`. All calls raise StoreUnavailable where the store cannot be used."""
+    """The tables `declarations`, `definition_names` and `durations`.
+
+    All calls raise StoreUnavailable where the store cannot be used.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -48,6 +57,10 @@ class LimitShelf:
         """Keep what versions of definitions say of their steps; durable when it returns."""
         if declared:
             await self._store.write(_declare, declared)
+
+    async def name(self, about: Definition, name: str) -> None:
+        """Keep what people call a definition, in the place of an older name; durable when it returns."""
+        await self._store.write(_name, (about, name))
 
     async def experience(self, experiences: Sequence[Experience]) -> None:
         """Keep counts in the place of older ones; durable when it returns."""
@@ -63,6 +76,7 @@ _counts = msgspec.json.Decoder(Counts)
 def _load(engine: Engine) -> Known:
     with translated(engine.url), engine.connect() as connection:
         said = connection.execute(select(declarations)).all()
+        named = connection.execute(select(definition_names)).all()
         took = connection.execute(select(durations)).all()
     return Known(
         {Edition(row.account, row.definition, row.version): _declared.decode(row.declared) for row in said},
@@ -70,12 +84,18 @@ def _load(engine: Engine) -> Known:
             Experience(Edition(row.account, row.definition, row.version), row.step, _counts.decode(row.counts))
             for row in took
         ],
+        {Definition(row.account, row.definition): row.name for row in named},
     )
 
 
 def _declare(engine: Engine, declared: Mapping[Edition, Declared]) -> None:
     rows = [{**edition._asdict(), "declared": _encode(said).decode()} for edition, said in declared.items()]
     _put(engine, declarations, rows)
+
+
+def _name(engine: Engine, named: tuple[Definition, str]) -> None:
+    about, name = named
+    _put(engine, definition_names, [{**about._asdict(), "name": name}])
 
 
 def _experience(engine: Engine, experiences: Sequence[Experience]) -> None:

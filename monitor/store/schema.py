@@ -176,6 +176,14 @@ declarations = Table(
     _word("declared"),  # JSON: step to seconds, null where only the run time knows
 )
 
+definition_names = Table(
+    "definition_names",  # what people call a definition, as the API tells it
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),
+    _word("name"),
+)
+
 durations = Table(
     "durations",  # how long the executions of a step took
     metadata,

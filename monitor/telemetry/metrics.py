@@ -88,6 +88,7 @@ class Metrics:
         self.alerts_open({})
         self._accounts: dict[str, _Account] = {}
         self._definitions: set[tuple[str, str]] = set()
+        self._names: dict[tuple[str, str], str] = {}
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
 
     # --- what is there with 0 before anything happens ---
@@ -136,6 +137,14 @@ class Metrics:
         for execution in state.steps:
             if execution.step not in known:
                 self._step_failures(account, definition, execution.step)
+
+    def definition_named(self, account: str, definition: str, name: str) -> None:
+        """One name per definition: a new one takes the place of the old."""
+        info, old = self._families.definition_info, self._names.get((account, definition))
+        if old is not None:
+            info.remove(account, definition, old)
+        self._names[account, definition] = name
+        info.labels(account, definition, name).set(1)
 
     # --- what is watched ---
 

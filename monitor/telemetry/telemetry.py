@@ -58,6 +58,10 @@ class Telemetry:
         self._metrics.target_removed(target.key)
         self._journal.forget(target.key)
 
+    def definition_named(self, account: str, definition: str, name: str) -> None:
+        """What people call a definition, as the API tells it."""
+        self._metrics.definition_named(account, definition, name)
+
     def totals(self) -> Mapping[Status, int]:
         """How many targets there are in each status."""
         return self._metrics.totals()

@@ -25,7 +25,7 @@ from monitor.upstream.transport import (
     TransportTimeout,
 )
 from monitor.upstream.wire import read_errors
-from monitor.upstream.wire_definitions import Declared, read_definitions
+from monitor.upstream.wire_definitions import History, read_definitions
 
 _T = TypeVar("_T")
 _URLS_KEPT = 8_192
@@ -101,8 +101,8 @@ class Client:
         except TimeoutError:
             return Failed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
-    async def declared(self, account: str, definition: str, patience: float = 30.0) -> Declared | Failed:
-        """What the versions of the definition say of their steps: version -> step -> seconds; None: not known yet.
+    async def declared(self, account: str, definition: str, patience: float = 30.0) -> History | Failed:
+        """The name of the definition, and what its versions say of their steps.
 
         Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
         before one of them after `patience` seconds in which the lane was open.
@@ -161,7 +161,7 @@ class Client:
     def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
-    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> Declared | Failed:
+    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> History | Failed:
         status, headers, body = response.status, response.headers, response.body
         return read_definitions(status, headers, body, definition=key.definition, now=self._now(), secret=secret)
 

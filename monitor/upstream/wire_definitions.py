@@ -1,4 +1,4 @@
-"""The version history of a definition: what each version declares of its steps, and nothing else of it. Pure.
+"""The version history of a definition: its name, what each version declares of its steps, and nothing else. Pure.
 
 An answer or a Failed, never an exception. A version or a step that is not what was documented is passed over: it costs
 a limit, not the limits of all the others. Texts, addresses and keys in a definition end here.
@@ -6,22 +6,34 @@ a limit, not the limits of all the others. Texts, addresses and keys in a defini
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from monitor.core.declared import DeclaredStep, declared_limits
 from monitor.core.model import Failed
+from monitor.core.text import clean
 from monitor.upstream.refusal import read_refusal
 from monitor.upstream.wire import bounded, decode
 
 Declared = Mapping[int, Mapping[str, float | None]]
 """Version -> step -> seconds; None: not known before run time. Steps that declare nothing are absent."""
 
+
+class History(NamedTuple):
+    """What the versions of one definition say."""
+
+    versions: Declared
+    name: str
+    """As people see it, in its latest version; empty: it has none."""
+
+
 _T = TypeVar("_T")
 _OK = 200
 _MOST_STEPS = 1000
 _LARGEST = 2**31 - 1
+_LONGEST_NAME = 80
+"""Characters; it comes from outside, and stands in every title."""
 
 
 class _Inputs(msgspec.Struct, gc=False):
@@ -44,6 +56,7 @@ class _Body(msgspec.Struct, gc=False):
     steps: list[msgspec.Raw]
     id: str | None = None
     version: int | None = None
+    name: Any = None
 
 
 class _Version(msgspec.Struct, gc=False):
@@ -66,7 +79,7 @@ def read_definitions(
     definition: str,
     now: datetime | None = None,
     secret: str = "",
-) -> Declared | Failed:
+) -> History | Failed:
     """An answer about `definition`. `now` and `secret` as in `read_refusal`."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
@@ -74,11 +87,13 @@ def read_definitions(
     if isinstance(history, Failed):
         return history
     declared: dict[int, Mapping[str, float | None]] = {}
+    names: dict[int, str] = {}
     for raw in history:
         found = _part(_VERSION, raw)
         if found is not None and (number := _number(found, definition)) is not None:
             declared.setdefault(number, declared_limits(_steps(found)))
-    return declared
+            names.setdefault(number, _name(found))
+    return History(declared, names[max(names)] if names else "")
 
 
 def _number(found: _Version, definition: str) -> int | None:
@@ -87,6 +102,11 @@ def _number(found: _Version, definition: str) -> int | None:
     if about is not None and about.casefold() != definition.casefold():
         return None
     return version if version is not None and 0 <= version <= _LARGEST else None
+
+
+def _name(found: _Version) -> str:
+    name = found.definition.name
+    return clean(name, _LONGEST_NAME) if isinstance(name, str) else ""
 
 
 def _steps(found: _Version) -> Iterator[DeclaredStep]:

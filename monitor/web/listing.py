@@ -22,7 +22,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Only those behind this one, which need not exist any more."""
     account: str | None = None
     definition: str | None = None
-    """The id, or the alias."""
+    """The id, or the name."""
     status: Status | None = None
 
     def holds(self, watched: Watched) -> bool:

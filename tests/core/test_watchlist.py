@@ -38,7 +38,6 @@ def test_every_wish_counts_as_a_change() -> None:
     plain = _target("w")
     wishes: list[dict[str, Any]] = [
         {"name": "order"},
-        {"definition_name": "orders"},
         {"labels": {"team": "a"}},
         {"severities": {EventType.SUSPENDED: Severity.INFO}},
     ]

@@ -98,7 +98,9 @@ async def test_a_definition_is_asked_for_by_its_history() -> None:
     steps = [{"id": "wait", "stepType": "Wait", "inputs": {"duration": "00:01:00"}}]
     history = json.dumps([{"definition": {"id": KEY.definition, "version": 3, "steps": steps}}]).encode()
     async with serving(answering(http(200, history))) as server, house(server.url) as here:
-        assert await here.client.declared(KEY.account, KEY.definition) == {3: {"wait": 60.0}}
+        answer = await here.client.declared(KEY.account, KEY.definition)
+        assert not isinstance(answer, Failed)
+        assert answer.versions == {3: {"wait": 60.0}}
     assert server.heads[0].startswith(f"GET /api/v1/accounts/{KEY.account}/definitions/{KEY.definition} HTTP/1.1\r\n")
     assert [(record.endpoint, record.outcome) for record in here.records] == [(Endpoint.DEFINITIONS, Outcome.OK)]
     assert here.outcomes == [Outcome.OK]

@@ -66,6 +66,7 @@ CONTRACT = {
     "workflow_monitor_config_last_reload_successful": ("gauge", set()),
     "workflow_monitor_config_last_reload_success_timestamp_seconds": ("gauge", set()),
     "workflow_monitor_build_info": ("gauge", {"version", "python"}),
+    "workflow_definition_info": ("gauge", {"account", "definition", "name"}),
     "workflow_target_status": ("gauge", {"account", "definition", "workflow", "name", "status"}),
     "workflow_monitor_target_series_dropped": ("gauge", set()),
 }
@@ -156,6 +157,7 @@ def exercise(scene: Scene) -> None:
     telemetry.target_added(TARGET, RUNNING)
     telemetry.request(RequestRecord("acme", Endpoint.STATUS, Outcome.OK, 0.02, NOW, 0.5))
     telemetry.poll(poll_record(state=ENDED, changed=True, events=told))
+    telemetry.definition_named("acme", "5870442f", "onboarding")
     telemetry.account(AccountRecord("acme", (event(EventType.BLIND, definition=None, workflow=None),)))
     telemetry.lane(LaneRecord("acme", open=False, requests_per_second=5.0, reason="429"))
     telemetry.delivery(DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome.DELIVERED, 1, 0.03))
@@ -232,7 +234,7 @@ def test_counters_of_a_watched_account_are_there_before_the_first_failure(scene:
 def test_counters_of_a_watched_definition_are_there_before_the_first_failure(scene: Scene) -> None:
     target = msgspec.structs.replace(TARGET, severities={EventType.SUSPENDED: Severity.INFO})
     scene.telemetry.target_added(target, RUNNING)
-    place = {"account": "acme", "definition": "onboarding"}
+    place = {"account": "acme", "definition": "5870442f"}
     for type_, severity in [
         *((type_, type_.severity) for type_ in EventType if type_.value.startswith("workflow.")),
         (EventType.TERMINATED, Severity.WARNING),
@@ -275,7 +277,7 @@ def test_only_a_request_that_succeeded_moves_the_last_success(scene: Scene) -> N
 def test_an_end_is_counted_once_with_how_long_the_run_was(scene: Scene) -> None:
     scene.telemetry.target_added(TARGET, RUNNING)
     scene.telemetry.poll(poll_record(state=ENDED, changed=True))
-    place = {"account": "acme", "definition": "onboarding"}
+    place = {"account": "acme", "definition": "5870442f"}
     transition = {"from_status": "Runnable", "to_status": "Terminated"}
     assert scene.value("workflow_transitions_total", **place, **transition) == 1.0
     assert scene.value("workflow_run_duration_seconds_sum", **place, status="Terminated") == 7180.0
@@ -301,7 +303,7 @@ def test_detection_delay(scene: Scene, changes: Any, skew: float, count: int, se
 
 def test_a_step_is_counted_with_zero_as_soon_as_it_is_seen(scene: Scene) -> None:
     def failures(step: str) -> float | None:
-        return scene.value("workflow_step_failures_total", account="acme", definition="onboarding", step=step)
+        return scene.value("workflow_step_failures_total", account="acme", definition="5870442f", step=step)
 
     first, second = (StepExecution(f"id-{name}", name, StepStatus.RUNNING) for name in ("first", "second"))
     scene.telemetry.target_added(TARGET, msgspec.structs.replace(RUNNING, steps=(first,)))
@@ -329,7 +331,7 @@ def test_a_step_that_fails_is_counted_by_its_name_and_names_are_bounded(scene: S
     for number in range(300):
         step = StepExecution(f"id{number}", f"step{number}", StepStatus.FAILED)
         scene.telemetry.poll(poll_record(events=(event(EventType.STEP_FAILED, step=step),)))
-    place = {"account": "acme", "definition": "onboarding"}
+    place = {"account": "acme", "definition": "5870442f"}
     assert scene.value("workflow_step_failures_total", **place, step="step0") == 1.0
     assert scene.value("workflow_step_failures_total", **place, step="(other)") == 100.0
 
@@ -448,13 +450,13 @@ def test_a_poll_that_ends_after_its_target_was_removed_counts_nothing(scene: Sce
     scene.telemetry.target_removed(TARGET, RUNNING)
     scene.telemetry.poll(poll_record(state=ENDED, changed=True))
     assert sum(scene.telemetry.totals().values()) == 0
-    place = {"account": "acme", "definition": "onboarding"}
+    place = {"account": "acme", "definition": "5870442f"}
     assert {scene.value("workflow_targets", **place, status=status.value) for status in Status} == {0.0}
 
 
 def test_a_target_with_a_name_has_a_series_per_status(scene: Scene) -> None:
     scene.telemetry.target_added(TARGET, RUNNING)
-    labels = {"account": "acme", "definition": "onboarding", "workflow": "60dbe307", "name": "onboarding-reply"}
+    labels = {"account": "acme", "definition": "5870442f", "workflow": "60dbe307", "name": "onboarding-reply"}
 
     def believed() -> dict[str, float | None]:
         return {status.value: scene.value("workflow_target_status", **labels, status=status.value) for status in Status}
@@ -501,3 +503,11 @@ def test_no_bucket_is_out_of_order(scene: Scene) -> None:
         for bounds in series.values():
             assert bounds == sorted(set(bounds))
             assert bounds[-1] == math.inf
+
+
+def test_a_definition_has_one_name_and_a_newer_one_takes_its_place(scene: Scene) -> None:
+    place = {"account": "acme", "definition": "5870442f"}
+    for name in ("order", "Order reminder", "Order reminder"):
+        scene.telemetry.definition_named(*place.values(), name)
+    assert scene.value("workflow_definition_info", **place, name="order") is None
+    assert scene.value("workflow_definition_info", **place, name="Order reminder") == 1

@@ -19,7 +19,7 @@ DAY = 86_400.0
 def read(*versions: Any, definition: str = ID) -> Declared:
     result = read_definitions(200, {}, json.dumps(versions).encode(), definition=definition)
     assert not isinstance(result, Failed), result
-    return result
+    return result.versions
 
 
 def version(number: Any, *steps: Any, id: Any = ID) -> dict[str, Any]:
@@ -132,3 +132,20 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=4).map(lambda value: json.dumps(value).encode()) | st.binary())
 def test_whatever_comes_nothing_is_raised(body: bytes) -> None:
     read_definitions(200, {}, body, definition=ID)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        pytest.param({1: "old", 3: "Order reminder", 2: "older"}, "Order reminder", id="of the latest version"),
+        pytest.param({1: "a\nb\x1b[31m\u202ec"}, "a b c", id="on one line, without what forges one"),
+        pytest.param({1: "x" * 5000}, "x" * 79 + "…", id="bounded"),
+        pytest.param({1: 7}, "", id="not a text"),
+        pytest.param({}, "", id="no version"),
+    ],
+)
+def test_a_definition_has_the_name_of_its_latest_version(names: dict[int, Any], shown: str) -> None:
+    versions = [{"definition": {"id": ID, "name": name, "version": n, "steps": []}} for n, name in names.items()]
+    answer = read_definitions(200, {}, json.dumps(versions).encode(), definition=ID)
+    assert not isinstance(answer, Failed)
+    assert answer.name == shown

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.core.model import Edition
 from monitor.store import Store, StoreUnavailable
-from monitor.store.limits import Experience, LimitShelf
+from monitor.store.limits import Definition, Experience, LimitShelf
 from tests.inline import InlineExecutor
 
 pytestmark = pytest.mark.looptime
@@ -15,7 +15,7 @@ FIRST, SECOND = Edition("acme", "d", 1), Edition("acme", "d", 2)
 
 
 async def test_an_empty_store_knows_nothing(store: Store) -> None:
-    assert await LimitShelf(store).load() == ({}, [])
+    assert await LimitShelf(store).load() == ({}, [], {})
 
 
 async def test_what_versions_declare_comes_back(store: Store) -> None:
@@ -23,6 +23,15 @@ async def test_what_versions_declare_comes_back(store: Store) -> None:
     await shelf.declare({FIRST: {"wait": 60.0, "reply": None}, SECOND: {}})
     await shelf.declare({})
     assert (await shelf.load()).declared == {FIRST: {"wait": 60.0, "reply": None}, SECOND: {}}
+
+
+async def test_a_name_comes_back_and_a_newer_one_takes_its_place(store: Store) -> None:
+    shelf = LimitShelf(store)
+    for name in ("order", "Order reminder"):
+        await shelf.name(Definition("acme", "d"), name)
+    await shelf.name(Definition("globex", "d"), "call")
+    names = (await shelf.load()).names
+    assert names == {Definition("acme", "d"): "Order reminder", Definition("globex", "d"): "call"}
 
 
 async def test_newer_words_and_counts_take_the_place_of_older_ones(store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 from monitor.allowances import Allowances
 from monitor.core.learning import ENOUGH
 from monitor.core.model import Edition, Failed, Outcome, StepStatus, TargetState
-from monitor.store.limits import Declared, Experience
+from monitor.store.limits import Declared, Definition, Experience
 from tests.core.beliefs import KEY, step
 
 pytestmark = pytest.mark.looptime
@@ -26,6 +26,9 @@ class Shelf:
 
     async def declare(self, declared: Mapping[Edition, Declared]) -> None:
         """Nothing is declared."""
+
+    async def name(self, about: Definition, name: str) -> None:
+        """Nothing has a name."""
 
     async def experience(self, experiences: Sequence[Experience]) -> None:
         if self.broken:

@@ -291,3 +291,22 @@ async def test_many_deadlines_at_once_keep_the_budget_and_are_told_in_time(tmp_p
         labels = {"definition": house.targets[0].definition, "event": "workflow.overdue", "severity": "warning"}
         assert house.metric("workflow_events_total", account="acme", **labels) == 300
         assert len(house.lines("workflow.overdue")) == 300
+
+
+# --- what people call a definition ----------------------------------------------------------------------------
+
+
+async def test_a_title_shows_the_definitions_own_name_also_after_a_restart_and_metrics_its_id(tmp_path: Path) -> None:
+    async with house_of(tmp_path, STUCK) as house:
+        await house.until(100.0)
+        before = len(asked(house, "definition"))
+        await house.restart()
+        await house.until(2000.0)
+        assert len(asked(house, "definition")) == before == 1
+        [told] = house.about("order-0")
+        place = {"account": told["data"]["account"], "definition": told["data"]["definition"]}
+        info = house.metric("workflow_definition_info", **place, name="order-reminder")
+        counted = house.metric("workflow_targets", **place, status="Runnable")
+    assert told["data"]["definition_name"] == "order-reminder"
+    assert told["data"]["name"] in told["data"]["summary"]
+    assert (info, counted) == (1, 1)
