@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from monitor import __version__, app
-from monitor.commands import beginning, living, looking, telling
-from monitor.commands.usage import FAILED, USAGE, CommandError, UsageError, complain
+from monitor.commands import check, deliveries, init, run
+from monitor.commands.options import FAILED, USAGE, CommandError, UsageError, complain
 from monitor.settings import ConfigurationError
 
 
@@ -48,6 +48,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    for group in (living, looking, telling, beginning):
+    for group in (run, check, deliveries, init):
         group.add(command)
     return parser

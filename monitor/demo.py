@@ -18,10 +18,10 @@ import yaml
 from aiohttp import web
 
 from monitor.app import Daemon, Surroundings
-from monitor.core import prose
-from monitor.core.links import link_of
+from monitor.core.formats.units import format_duration
 from monitor.core.model import EventType
-from monitor.core.units import format_duration
+from monitor.core.text import alert_text
+from monitor.core.text.links import link_of
 from monitor.settings import Settings, load_settings
 from monitor.sim.demo_day import PERIOD, demo_day
 from monitor.sim.scenario import watched
@@ -216,7 +216,7 @@ class _Console:
             return
         self._shown = True
         told, link = alert.event, link_of(alert.event, f"http://127.0.0.1:{self.daemon.port}")
-        text = f"{prose.subject(prose.title(told), told.severity)}\n\n{prose.body(told, link=link)}"
+        text = f"{alert_text.subject(alert_text.title(told), told.severity)}\n\n{alert_text.body(told, link=link)}"
         self._print("\nThis is what on-call gets of it, by mail or chat:\n")
         self._print("\n".join(f"    | {line}".rstrip() for line in text.splitlines()) + "\n")
 

@@ -8,10 +8,10 @@ see; `look.py` polls once, `drill.py` sends a test alert.
 from monitor.app.daemon import Daemon
 from monitor.app.descriptors import raise_limit
 from monitor.app.drill import Drilled, drill, drill_text, unusable
-from monitor.app.look import LookFailedError, as_json, as_text, look, try_key
-from monitor.app.losses import losses
-from monitor.app.parts import routes
-from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings, utc_now
+from monitor.app.environment import AlreadyRunningError, StartError, Surroundings, utc_now
+from monitor.app.from_settings import routes
+from monitor.app.watchlist_losses import losses
+from monitor.commands.status import LookFailedError, as_json, as_text, look, try_key
 
 __all__ = [
     "AlreadyRunningError",

@@ -5,25 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from socket import gethostname
 
-from monitor.app import parts, receiving
-from monitor.app.clock import Clock
-from monitor.app.receiving import Ties
-from monitor.app.surroundings import StartError, Surroundings
-from monitor.app.tolls import Tolls
-from monitor.closer import Closer
+from monitor.alerting.closer import Closer
+from monitor.alerting.deliverer import Deliverer
+from monitor.alerting.heartbeat import Heartbeat
+from monitor.alerting.watchlist_changes import WatchlistChanges
+from monitor.app import from_settings, notifiers
+from monitor.app.blast_radius import Tolls
+from monitor.app.daemon_clock import Clock
+from monitor.app.environment import StartError, Surroundings
+from monitor.app.notifiers import Ties
 from monitor.core.commits import Delivery
+from monitor.core.liveness import LoopHealth, Pulses, why_silent
 from monitor.core.model import TargetKey, TargetState
-from monitor.core.pulse import LoopHealth, Pulses, why_silent
-from monitor.deliverer import Deliverer
-from monitor.heartbeat import Heartbeat
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
 from monitor.notify.ping import Ping
-from monitor.poller import Announcer, Watched
+from monitor.polling.poller import Announcer, Watched
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, Writer
 from monitor.telemetry import Telemetry
-from monitor.watchlist_changes import WatchlistChanges
 
 
 class Alerting:
@@ -63,11 +63,11 @@ class Alerting:
             tolls=Tolls(lambda: watched().values()),
             fault=telemetry.fault,
         )
-        self._routes = parts.routes(settings)
+        self._routes = from_settings.routes(settings)
         receivers = settings.receivers
         self.notifiers = {receiver.name: self._notifier(receiver, ties) for receiver in receivers}
         self.deliverer = Deliverer(
-            [receiving.delivered(receiver, self.notifiers[receiver.name]) for receiver in receivers],
+            [notifiers.delivered(receiver, self.notifiers[receiver.name]) for receiver in receivers],
             store,
             writer,
             now=around.now,

@@ -10,22 +10,22 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from monitor.app import parts
+from monitor.app import from_settings
+from monitor.app.accounts import Members
 from monitor.app.alerting import Alerting
-from monitor.app.clock import Clock
+from monitor.app.daemon_clock import Clock
 from monitor.app.deadlines import Deadlines
+from monitor.app.environment import AlreadyRunningError, StartError, Surroundings
 from monitor.app.housekeeping import Housekeeper
 from monitor.app.loop_errors import LoopErrors
-from monitor.app.members import Members
-from monitor.app.reloading import Reloader
+from monitor.app.reloader import Reloader
 from monitor.app.start_log import log_start
-from monitor.app.surroundings import AlreadyRunningError, StartError, Surroundings
 from monitor.app.view import DaemonView
+from monitor.core.liveness import LoopHealth, Pulses
 from monitor.core.model import TargetKey
-from monitor.core.pulse import LoopHealth, Pulses
 from monitor.core.records import ReloadRecord, StoreRecord
-from monitor.poller import Announcer, Poller
-from monitor.scheduler import Scheduler
+from monitor.polling.poller import Announcer, Poller
+from monitor.polling.scheduler import Scheduler
 from monitor.settings import Account, Settings
 from monitor.store import Loaded, Store, StoreInUse, StoreLock, StoreNewer, StoreUnavailable, Writer
 from monitor.telemetry import Telemetry, configure
@@ -96,7 +96,7 @@ class Daemon:
         )
         self.transport = around.transport(settings.api)
         self.client = Client(
-            parts.client(settings.api),
+            from_settings.client(settings.api),
             self.members.credentials,
             self.members.gates,
             self.transport,
@@ -104,7 +104,9 @@ class Daemon:
             report=self.members.requested,
         )
         self.deliverer = self.alerting.deliverer
-        self.announcer = Announcer(parts.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault)
+        self.announcer = Announcer(
+            from_settings.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault
+        )
         self.deadlines = Deadlines(
             self.client, self.store, self.telemetry, around, slack=lambda: self.settings.alerts.step_slack
         )
@@ -186,8 +188,8 @@ class Daemon:
             self._take_lock()
             if self._around.serve:
                 await self._serve(closing)
-            parts.share()
-            parts.settle()
+            from_settings.share()
+            from_settings.settle()
             if not await self._opened(stop):
                 return
             async with asyncio.TaskGroup() as tasks:
@@ -239,7 +241,7 @@ class Daemon:
         self.members.states.update((state.account, state) for state in await self.store.load_accounts())
         self.poller.drifts.update(await self.store.known_drifts())
         await self.deadlines.load()
-        await self.store.introduce(parts.routes(self.settings), self.now(), self.settings.alerts.hold)
+        await self.store.introduce(from_settings.routes(self.settings), self.now(), self.settings.alerts.hold)
 
     async def _start(self, closing: contextlib.AsyncExitStack) -> None:
         """From here on loops turn."""
@@ -251,7 +253,7 @@ class Daemon:
             self.members.enlist(account, self.settings, _credential(account))
         change = await self.scheduler.replace(self.settings.watchlist.targets)
         self._beliefs.clear()
-        parts.settle()
+        from_settings.settle()
         self.telemetry.reload(ReloadRecord(True, self._around.now(), "start", added=len(change.added)))
         for name in self.members:
             self.members.begin(name, self._tasks.create_task)
@@ -389,7 +391,7 @@ class Daemon:
 
 def _credential(account: Account) -> Credential:
     try:
-        return parts.credential(account.secret)
+        return from_settings.credential(account.secret)
     except CredentialError as error:
         raise StartError(f"accounts[{account.id}]: {error}") from error
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from monitor.allowances import Allowances
-from monitor.app.surroundings import Surroundings
+from monitor.app.environment import Surroundings
 from monitor.core.model import Edition
-from monitor.poller import Poller
-from monitor.scheduler import Scheduler
+from monitor.polling.overdue_watcher import Timekeeper
+from monitor.polling.poller import Poller
+from monitor.polling.scheduler import Scheduler
+from monitor.polling.step_limits import Allowances
 from monitor.store import Store
-from monitor.store.limits import LimitShelf
+from monitor.store.step_limits import LimitShelf
 from monitor.telemetry import Telemetry
-from monitor.timekeeper import Timekeeper
 from monitor.upstream.client import Client
 
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.app import receiving
-from monitor.app.receiving import Ties
-from monitor.app.surroundings import utc_now
+from monitor.app import notifiers
+from monitor.app.environment import utc_now
+from monitor.app.notifiers import Ties
+from monitor.core.alerting.drill import Act, delivery, ending, opening
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery
-from monitor.core.drill import Act, delivery, ending, opening
-from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook
 from monitor.settings import AlertmanagerReceiver, Receiver, SecretError, Settings
@@ -116,7 +116,7 @@ def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifie
         runbook_url=settings.server.runbook_url,
         started_at=utc_now(),
     )
-    return receiving.notifier(receiver, ties)
+    return notifiers.notifier(receiver, ties)
 
 
 class _Way:

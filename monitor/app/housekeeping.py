@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from monitor.aio import beating
-from monitor.scheduler import Scheduler
+from monitor.polling.scheduler import Scheduler
 from monitor.settings import Settings
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.telemetry import Logs

@@ -7,11 +7,11 @@ import msgspec
 
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Delivery
+from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
-from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll
-from monitor.poller import Watched
-from monitor.scheduler import Scheduler
+from monitor.polling.poller import Watched
+from monitor.polling.scheduler import Scheduler
 from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 

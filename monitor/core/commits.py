@@ -13,9 +13,9 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of an event that opens an alert: how it is grouped, and which receivers of alerts it belongs to."""
 
     fault_group: str
-    """The same for alerts that have one cause; see `core/faults.py`."""
+    """The same for alerts that have one cause; see `core/alerting/fault_groups.py`."""
     fingerprint: str
-    """Of the labels that Alertmanager knows the alert by; see `core/labels.py`."""
+    """Of the labels that Alertmanager knows the alert by; see `core/alerting/labels.py`."""
     window: float
     """Seconds from its first alert on, in which an incident takes in more of its group."""
     storm_threshold: int

@@ -354,7 +354,7 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A fact with an id. `id` is derived from what happened only; see `core/identity.py`."""
+    """A fact with an id. `id` is derived from what happened only; see `core/event_ids.py`."""
 
     id: str
     type: EventType

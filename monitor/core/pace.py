@@ -2,14 +2,14 @@
 
 import msgspec
 
-from monitor.core.bucket import Bucket
+from monitor.core.scheduling.token_bucket import Bucket
 
 _WINDOW = 60.0
 """Seconds."""
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
-    """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest is as `core/bucket.py` says.
+    """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest is as `core/scheduling/token_bucket.py` says.
 
     A window holds at most its burst and what the rate lets in, so what is saved for a burst is taken off the rate.
     """

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from monitor.core import prose
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.formats.units import format_duration
 from monitor.core.model import Severity
-from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.core.text import clean
-from monitor.core.units import format_duration
-from monitor.notify import answers
+from monitor.core.text import alert_text
+from monitor.core.text.summary import clean
+from monitor.notify import http_verdict
 from monitor.notify.notifier import Page
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ class Apprise:
         return f"Apprise({', '.join(_name(each) for each in self._services.values())})"
 
     async def trigger(self, page: Page) -> Verdict:
-        subject = clean(prose.subject(page.title, page.severity), _TITLE)
+        subject = clean(alert_text.subject(page.title, page.severity), _TITLE)
         message = _Message(harmless(subject), harmless(page.body), _TYPES[page.severity])
         return await self._send(("trigger", page.key), message)
 
     async def resolve(self, page: Page) -> Verdict:
-        subject = clean(prose.subject(page.title, page.severity, page.ended or "Over"), _TITLE)
-        body = prose.end_body(page.ended, page.severity, link=page.link)
+        subject = clean(alert_text.subject(page.title, page.severity, page.ended or "Over"), _TITLE)
+        body = alert_text.end_body(page.ended, page.severity, link=page.link)
         message = _Message(harmless(subject), harmless(body), "success")
         return await self._send(("resolve", page.key), message)
 
@@ -211,7 +211,7 @@ def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime
     text = "\n".join(log)
     if (status := _STATUS.search(text)) is None:
         return Again(f"{name}: not sent", whole="onnection error" in text)
-    return _named(name, answers.verdict(int(status[1]), {}, "", now()))
+    return _named(name, http_verdict.verdict(int(status[1]), {}, "", now()))
 
 
 def _named(name: str, verdict: Verdict) -> Verdict:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import msgspec
 
+from monitor.core.alerting.verdict import Verdict
 from monitor.core.alerts import Alert, Incident, Toll
 from monitor.core.commits import Delivery
 from monitor.core.model import Severity
-from monitor.core.retry import Verdict
 
 
 class Notifier(Protocol):

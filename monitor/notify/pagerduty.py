@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.formats.timestamps import format_moment
 from monitor.core.model import Severity
-from monitor.core.moments import format_moment
 from monitor.core.pace import Pace
-from monitor.core.retry import Again, Verdict
-from monitor.core.text import clean
+from monitor.core.text.summary import clean
+from monitor.notify.http_sender import Sender
+from monitor.notify.last_good_secret import LastReadable
 from monitor.notify.notifier import Page
-from monitor.notify.readable import LastReadable
-from monitor.notify.sending import Sender
 
 DEFAULT_URL: Final = "https://events.pagerduty.com"
 PACE: Final = Pace(per_minute=120)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.core.retry import Verdict
-from monitor.notify.sending import Sender
+from monitor.core.alerting.verdict import Verdict
+from monitor.notify.http_sender import Sender
 
 
 class Ping:

@@ -20,10 +20,10 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime
 
+from monitor.core.alerting.verdict import Again, Verdict
 from monitor.core.commits import Delivery
-from monitor.core.retry import Again, Verdict
-from monitor.notify.readable import LastReadable
-from monitor.notify.sending import Sender
+from monitor.notify.http_sender import Sender
+from monitor.notify.last_good_secret import LastReadable
 
 _CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _PREFIX = "whsec_"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from monitor.settings import later
+from monitor.settings import unsupported
 
 _EACH = re.compile(r"\[\d+\]")
 """The number of an entry in a place that is spelled."""
@@ -172,7 +172,7 @@ def _misshapen(kind: str, detail: Any) -> str:
 def unknown(key: str, section: type[BaseModel]) -> str:
     """Why a key is refused that the section does not have."""
     if key in getattr(section, "later_keys", ()):
-        return later.REASON
+        return unsupported.REASON
     if key in getattr(section, "literal_secrets", {}):
         return f"a secret is never written here; {section.literal_secrets[key]}"  # type: ignore[attr-defined]  # asked for above
     if key in getattr(section, "foreign_keys", {}):

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from monitor.core.ids import check_id
-from monitor.core.units import format_duration, parse_duration, parse_size
+from monitor.core.formats.ids import check_id
+from monitor.core.formats.units import format_duration, parse_duration, parse_size
 from monitor.settings.errors import describe
 
 Read = Callable[..., Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from monitor.core.capacity import Budget, Plan, plan
+from monitor.core.scheduling.capacity import Budget, Plan, plan
 from monitor.core.watchlist import Watchlist
 from monitor.settings.errors import ConfigurationError, Problem, describe, kind_of, lines, printable, problems_of
 from monitor.settings.fingerprint import fingerprint

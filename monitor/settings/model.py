@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
-from monitor.core.addresses import guarded
-from monitor.core.links import RUNBOOK
-from monitor.settings import later, urls
+from monitor.core.formats.urls import guarded
+from monitor.core.text.links import RUNBOOK
+from monitor.settings import unsupported, urls
 from monitor.settings.fields import Written, choice, default, duration, identifier, integer, line, number, size
 from monitor.settings.globs import paths
 from monitor.settings.receivers import Receiver
@@ -87,7 +87,9 @@ class Polling(Section):
 
 
 class Store(Section):
-    url: Annotated[str, Written(urls.store_url(later.STORES, later.REASON), URL)] = default("sqlite:///monitor.db")
+    url: Annotated[str, Written(urls.store_url(unsupported.STORES, unsupported.REASON), URL)] = default(
+        "sqlite:///monitor.db"
+    )
 
 
 _URL_OR_NONE: Final = {"anyOf": [dict(URL), {"type": "null"}]}

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from monitor.core.addresses import guarded
+from monitor.core.alerting.routing import Gets
+from monitor.core.formats.urls import guarded
 from monitor.core.model import Severity
-from monitor.core.routing import Gets
 from monitor.settings import urls
 from monitor.settings.errors import tag_of
 from monitor.settings.fields import Contextual, Written, choice, default, duration, line, optional

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from monitor.core import addresses
+from monitor.core.formats import urls
 from monitor.settings.errors import describe
 
 _SQLITE = "sqlite:///"
@@ -10,12 +10,12 @@ _SQLITE = "sqlite:///"
 
 def web_url(value: object) -> str:
     """An http(s) URL with a host; raises ValueError."""
-    return addresses.web_url(_text(value))
+    return urls.web_url(_text(value))
 
 
 def site_url(value: object) -> str:
     """A URL that paths are appended to; raises ValueError."""
-    return addresses.site_url(_text(value))
+    return urls.site_url(_text(value))
 
 
 def _text(value: object) -> str:

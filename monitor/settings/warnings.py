@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from monitor.core.addresses import is_this_machine
+from monitor.core.formats.urls import is_this_machine
 from monitor.settings.errors import printable, spell
 from monitor.settings.load import Settings
 from monitor.settings.secrets import SecretSource

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from monitor.core.model import EventType, Severity, Target, TargetKey
 from monitor.core.watchlist import Watchlist, build
-from monitor.settings import later
+from monitor.settings import unsupported
 from monitor.settings.errors import Path as Place
 from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of
 from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
@@ -95,7 +95,7 @@ class Entry(Wishes):
 class WatchlistDocument(Section):
     """All that a watchlist may say."""
 
-    later_keys: ClassVar[frozenset[str]] = later.WATCHLIST
+    later_keys: ClassVar[frozenset[str]] = unsupported.WATCHLIST
 
     defaults: Wishes = Field(default_factory=Wishes)
     targets: tuple[Entry, ...] = ()

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from monitor.sim.stable import uuid_text
-from monitor.sim.words import StepType
+from monitor.sim.api_enums import StepType
+from monitor.sim.seeded import uuid_text
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ World time within a turn, in seconds; whatever goes wrong is over, and told, bef
     7        a gateway fails a delivery notice          34..37   globex answers 503
 """
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.population import Cast, Role
 from monitor.sim.scenario import Scenario
+from monitor.sim.scenario_builders import ACME, GLOBEX, HOMES, role
 from monitor.sim.script import Script
-from monitor.sim.stage import ACME, GLOBEX, HOMES, role
 
 PERIOD = 45.0
 _STARTS = -2.0
@@ -46,23 +46,41 @@ def _at(t: float) -> float:
 
 def _troubled() -> list[Role]:
     invalid, gateway = "Invalid subaccount id.", "HTTP 502 from https://parcels.example/api/parcels"
-    survey = plots.stuck("two-way-survey", "wait_for_reply", _at(8.0))
-    suspended = plots.suspended(plots.complete("order-reminder", 32.0), _at(5.0), 4.0)
-    paused = plots.suspended(plots.complete("order-reminder", 28.0), _at(10.0), 8.0)
+    survey = script_builders.stuck("two-way-survey", "wait_for_reply", _at(8.0))
+    suspended = script_builders.suspended(script_builders.complete("order-reminder", 32.0), _at(5.0), 4.0)
+    paused = script_builders.suspended(script_builders.complete("order-reminder", 28.0), _at(10.0), 8.0)
     return [
-        _role("onboarding-reply", "onboarding-lopez", plots.fault("onboarding-reply", "step1", invalid, _at(2.5))),
-        _role("order-reminder", "order-4711", plots.retried("order-reminder", "fetch_order", _at(3.5), 20.0)),
-        _role("order-reminder", "order-4712", suspended),
-        _role("two-way-survey", "survey-berlin", plots.terminated("two-way-survey", _at(6.0))),
-        _role("delivery-notice", "parcel-88", plots.fault("delivery-notice", "locate_parcel", gateway, _at(7.0))),
-        _role("two-way-survey", "survey-lima", plots.terminated_by_hand(survey, _at(38.0))),
-        _role("order-reminder", "order-4713", paused),
-        _role("onboarding-reply", "onboarding-okafor", plots.fault("onboarding-reply", "step3", invalid, _at(15.0))),
-        _role("two-way-survey", "survey-oslo", plots.cancelled("two-way-survey", "wait_for_reply", _at(20.0), 36.0)),
         _role(
-            "appointment-call", "call-dr-ito", plots.retried("appointment-call", "call", _at(22.0), 40.0, failures=2)
+            "onboarding-reply",
+            "onboarding-lopez",
+            script_builders.fault("onboarding-reply", "step1", invalid, _at(2.5)),
         ),
-        _role("delivery-notice", "parcel-89", plots.fault("delivery-notice", "close_case", gateway, _at(32.0))),
+        _role("order-reminder", "order-4711", script_builders.retried("order-reminder", "fetch_order", _at(3.5), 20.0)),
+        _role("order-reminder", "order-4712", suspended),
+        _role("two-way-survey", "survey-berlin", script_builders.terminated("two-way-survey", _at(6.0))),
+        _role(
+            "delivery-notice", "parcel-88", script_builders.fault("delivery-notice", "locate_parcel", gateway, _at(7.0))
+        ),
+        _role("two-way-survey", "survey-lima", script_builders.terminated_by_hand(survey, _at(38.0))),
+        _role("order-reminder", "order-4713", paused),
+        _role(
+            "onboarding-reply",
+            "onboarding-okafor",
+            script_builders.fault("onboarding-reply", "step3", invalid, _at(15.0)),
+        ),
+        _role(
+            "two-way-survey",
+            "survey-oslo",
+            script_builders.cancelled("two-way-survey", "wait_for_reply", _at(20.0), 36.0),
+        ),
+        _role(
+            "appointment-call",
+            "call-dr-ito",
+            script_builders.retried("appointment-call", "call", _at(22.0), 40.0, failures=2),
+        ),
+        _role(
+            "delivery-notice", "parcel-89", script_builders.fault("delivery-notice", "close_case", gateway, _at(32.0))
+        ),
     ]
 
 
@@ -71,7 +89,7 @@ def _calm(count: int) -> list[Role]:
     names = tuple(HOMES)
     pause = (PERIOD - 2.5) / count
     return [
-        _role(definition, f"{definition}-{order}", plots.complete(definition, _at(1.5 + order * pause)))
+        _role(definition, f"{definition}-{order}", script_builders.complete(definition, _at(1.5 + order * pause)))
         for order in range(count)
         for definition in (names[order % len(names)],)
     ]

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import msgspec
 
+from monitor.sim.api_enums import Status, StepStatus
 from monitor.sim.definitions import CATALOGUE, Definition, definition_id
 from monitor.sim.script import Ending, Script, StepFault, StepRun
-from monitor.sim.words import Status, StepStatus
 
 _CROWD = 1 << 36
 """Numbers from here on belong to the crowd; those below to roles."""

@@ -9,16 +9,16 @@ from typing import TypeVar
 
 import msgspec
 
-from monitor.sim import telling
-from monitor.sim.answers import invalid, not_allowed, not_found
+from monitor.sim import json_bodies
+from monitor.sim.api_enums import Status, Verb
 from monitor.sim.definitions import CATALOGUE, Definition, definition_id
-from monitor.sim.moments import TICKS, parse
+from monitor.sim.json_bodies import Json, Teller
+from monitor.sim.playback import Reading, read
 from monitor.sim.population import Instance
-from monitor.sim.reading import Reading, read
+from monitor.sim.responses import invalid, not_allowed, not_found
 from monitor.sim.scenario import Offset, Scenario, number_of, workflow_id
 from monitor.sim.script import Command
-from monitor.sim.telling import Json, Teller
-from monitor.sim.words import Status, Verb
+from monitor.sim.timestamps import TICKS, parse
 
 T = TypeVar("T")
 Query = Mapping[str, str]
@@ -65,9 +65,9 @@ class Resources:
                 found = self._definition(definition)
                 return self._told(self._page(((found, version) for version in range(found.latest, 0, -1)), query))
             case ["usage"]:
-                return telling.usage(self._account, *self._executed(t))
+                return json_bodies.usage(self._account, *self._executed(t))
             case ["usage", "history"]:
-                return telling.usage_history(self._account, *self._executed(t))
+                return json_bodies.usage_history(self._account, *self._executed(t))
         return None
 
     def patch(self, parts: list[str], body: bytes | None, t: float) -> None:
@@ -152,7 +152,7 @@ class Resources:
         return list(islice(items, skipped, skipped + limit))
 
     def _told(self, versions: Iterable[tuple[Definition, int]]) -> list[Json]:
-        return [telling.definition(self._account, definition, version) for definition, version in versions]
+        return [json_bodies.definition(self._account, definition, version) for definition, version in versions]
 
     def _executed(self, t: float) -> tuple[int, int, int]:
         """Count, year, month. One workflow a second is a plausible customer."""

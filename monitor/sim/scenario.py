@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.sim.faults import Fault
 from monitor.sim.population import Cast, Crowd, Instance, defined_as
-from monitor.sim.stable import digest
+from monitor.sim.seeded import digest
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.demo_day import demo_day
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
 from monitor.sim.population import Crowd, CrowdEvent
 from monitor.sim.scenario import Account, Scenario
-from monitor.sim.stage import ACME, GLOBEX, HOMES, role, scene
+from monitor.sim.scenario_builders import ACME, GLOBEX, HOMES, role, scene
 
 
 def calm() -> Scenario:
     """Twenty instances run to Complete, one each 15 s from 14 s on; one of an old version is the last, at 629 s."""
     names = tuple(HOMES)
     roles = [
-        role(names[order % 5], f"calm-{order}", plots.complete(names[order % 5], 15.0 * (order + 1)))
+        role(names[order % 5], f"calm-{order}", script_builders.complete(names[order % 5], 15.0 * (order + 1)))
         for order in range(20)
     ]
-    old = plots.complete("order-reminder", 630.0, version=1)
+    old = script_builders.complete("order-reminder", 630.0, version=1)
     return scene("calm", *roles, role("order-reminder", "calm-old", old, version=1))
 
 
@@ -32,17 +32,27 @@ def faults() -> Scenario:
     return scene(
         "faults",
         role(
-            "onboarding-reply", "faulted-19s", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0)
+            "onboarding-reply",
+            "faulted-19s",
+            script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0),
         ),
         role(
-            "delivery-notice", "gateway-29s", plots.fault("delivery-notice", "locate_parcel", _gateway("parcels"), 30.0)
+            "delivery-notice",
+            "gateway-29s",
+            script_builders.fault("delivery-notice", "locate_parcel", _gateway("parcels"), 30.0),
         ),
-        role("two-way-survey", "wordy-39s", plots.fault("two-way-survey", "decide", long_message, 40.0)),
-        role("order-reminder", "by-hand-49s", plots.terminated("order-reminder", 50.0)),
-        role("order-reminder", "retried-24s", plots.retried("order-reminder", "fetch_order", 25.0, 120.0)),
-        role("appointment-call", "thrice-34s", plots.retried("appointment-call", "call", 35.0, 150.0, failures=3)),
-        role("two-way-survey", "no-reply-44s", plots.cancelled("two-way-survey", "wait_for_reply", 45.0, 180.0)),
-        role("onboarding-reply", "calm-99s", plots.complete("onboarding-reply", 100.0)),
+        role("two-way-survey", "wordy-39s", script_builders.fault("two-way-survey", "decide", long_message, 40.0)),
+        role("order-reminder", "by-hand-49s", script_builders.terminated("order-reminder", 50.0)),
+        role("order-reminder", "retried-24s", script_builders.retried("order-reminder", "fetch_order", 25.0, 120.0)),
+        role(
+            "appointment-call",
+            "thrice-34s",
+            script_builders.retried("appointment-call", "call", 35.0, 150.0, failures=3),
+        ),
+        role(
+            "two-way-survey", "no-reply-44s", script_builders.cancelled("two-way-survey", "wait_for_reply", 45.0, 180.0)
+        ),
+        role("onboarding-reply", "calm-99s", script_builders.complete("onboarding-reply", 100.0)),
     )
 
 
@@ -50,22 +60,22 @@ def stuck() -> Scenario:
     """A step that never ends, of each kind, and one that loops for ever, failing once a minute."""
     return scene(
         "stuck",
-        role("order-reminder", "stuck-running", plots.stuck("order-reminder", "fetch_order", 6.0)),
-        role("order-reminder", "stuck-sleeping", plots.stuck("order-reminder", "wait_until_due", 6.0)),
-        role("onboarding-reply", "stuck-waiting", plots.stuck("onboarding-reply", "wait_for_reply", 11.0)),
-        role("delivery-notice", "looping", plots.looping("delivery-notice", 60.0, failing="send_notice")),
-        role("appointment-call", "calm-49s", plots.complete("appointment-call", 50.0)),
+        role("order-reminder", "stuck-running", script_builders.stuck("order-reminder", "fetch_order", 6.0)),
+        role("order-reminder", "stuck-sleeping", script_builders.stuck("order-reminder", "wait_until_due", 6.0)),
+        role("onboarding-reply", "stuck-waiting", script_builders.stuck("onboarding-reply", "wait_for_reply", 11.0)),
+        role("delivery-notice", "looping", script_builders.looping("delivery-notice", 60.0, failing="send_notice")),
+        role("appointment-call", "calm-49s", script_builders.complete("appointment-call", 50.0)),
     )
 
 
 def suspensions() -> Scenario:
     """Suspended at 9 s: resumed at 39 s, never, and terminated while suspended at 59 s."""
-    run = plots.complete("order-reminder", 60.0)
-    ended = plots.suspended(plots.terminated("two-way-survey", 60.0), 10.0)
+    run = script_builders.complete("order-reminder", 60.0)
+    ended = script_builders.suspended(script_builders.terminated("two-way-survey", 60.0), 10.0)
     return scene(
         "suspensions",
-        role("order-reminder", "suspended-resumed", plots.suspended(run, 10.0, 30.0)),
-        role("order-reminder", "suspended-forever", plots.suspended(run, 10.0)),
+        role("order-reminder", "suspended-resumed", script_builders.suspended(run, 10.0, 30.0)),
+        role("order-reminder", "suspended-forever", script_builders.suspended(run, 10.0)),
         role("two-way-survey", "suspended-terminated", ended),
     )
 
@@ -74,21 +84,29 @@ def flapping() -> Scenario:
     """Suspended and resumed every 20 s, 100 times; every 3 s, 500 times."""
     return scene(
         "flapping",
-        role("order-reminder", "flapping-20s", plots.flapping(plots.complete("order-reminder", 5e3), 20.0, 100)),
-        role("delivery-notice", "flapping-3s", plots.flapping(plots.complete("delivery-notice", 5e3), 3.0, 500)),
+        role(
+            "order-reminder",
+            "flapping-20s",
+            script_builders.flapping(script_builders.complete("order-reminder", 5e3), 20.0, 100),
+        ),
+        role(
+            "delivery-notice",
+            "flapping-3s",
+            script_builders.flapping(script_builders.complete("delivery-notice", 5e3), 3.0, 500),
+        ),
     )
 
 
 def odd() -> Scenario:
     """Words that no document knows (29 s to 59 s; a step's), and instances that are 404 (19 s to 49 s; from 19 s)."""
-    run = plots.complete("onboarding-reply", 300.0)
+    run = script_builders.complete("onboarding-reply", 300.0)
     return scene(
         "odd",
-        role("onboarding-reply", "odd-status", plots.odd(run, 30.0, 60.0)),
-        role("onboarding-reply", "odd-step", plots.odd_step(run, "step2")),
-        role("onboarding-reply", "vanishing", plots.vanishing(run, 20.0, 50.0)),
-        role("onboarding-reply", "vanished", plots.vanishing(run, 20.0, 1e12)),
-        role("onboarding-reply", "later", plots.complete("onboarding-reply", 100.0), starts=120.0),
+        role("onboarding-reply", "odd-status", script_builders.odd(run, 30.0, 60.0)),
+        role("onboarding-reply", "odd-step", script_builders.odd_step(run, "step2")),
+        role("onboarding-reply", "vanishing", script_builders.vanishing(run, 20.0, 50.0)),
+        role("onboarding-reply", "vanished", script_builders.vanishing(run, 20.0, 1e12)),
+        role("onboarding-reply", "later", script_builders.complete("onboarding-reply", 100.0), starts=120.0),
     )
 
 
@@ -189,7 +207,7 @@ def storm(size: int = 5000, *, begins: float = 30.0, within: float = 10.0) -> Sc
     for number in range(size):
         definition, step, message = causes[number % len(causes)]
         at = begins + within * number / size + 1.0
-        fault_ = plots.fault(definition, step, message.replace("{number}", str(number)), at)
+        fault_ = script_builders.fault(definition, step, message.replace("{number}", str(number)), at)
         roles.append(role(definition, f"storm-{number}", fault_))
     return scene("storm", *roles)
 

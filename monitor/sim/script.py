@@ -10,7 +10,7 @@ from math import inf
 
 import msgspec
 
-from monitor.sim.words import Status, StepStatus, Verb
+from monitor.sim.api_enums import Status, StepStatus, Verb
 
 
 class StepRun(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from monitor.sim.answers import Broken
+from monitor.sim.responses import Broken
 from monitor.sim.world import World
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

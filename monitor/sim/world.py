@@ -12,7 +12,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from monitor.sim.answers import (
+from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
+from monitor.sim.json_bodies import Teller, error
+from monitor.sim.request_limit import Meter
+from monitor.sim.resources import Overlay, Resources
+from monitor.sim.responses import (
     Answer,
     Broken,
     RefusalError,
@@ -24,13 +28,9 @@ from monitor.sim.answers import (
     throttled,
     unauthorized,
 )
-from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
-from monitor.sim.meter import Meter
-from monitor.sim.moments import TICKS, http_date, ticks
-from monitor.sim.resources import Overlay, Resources
 from monitor.sim.scenario import Account, Scenario
-from monitor.sim.stable import fraction
-from monitor.sim.telling import Teller, error
+from monitor.sim.seeded import fraction
+from monitor.sim.timestamps import TICKS, http_date, ticks
 
 EPOCH = datetime(2026, 1, 5, 10, tzinfo=UTC)
 _PREFIX = ["", "api", "v1", "accounts"]

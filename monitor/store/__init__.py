@@ -10,9 +10,9 @@ Read `schema.py`, then `transaction.py` (what one commit does) with `docket.py` 
 """
 
 from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable
-from monitor.store.glance import running_targets
 from monitor.store.lock import StoreLock
-from monitor.store.reading import Loaded
+from monitor.store.queries import Loaded
+from monitor.store.readonly import running_targets
 from monitor.store.store import Store
 from monitor.store.values import (
     DeliveryMark,

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 
+from monitor.core.alerting.routing import Gets, Route
 from monitor.core.commits import About
-from monitor.core.routing import Gets, Route
 from monitor.store import rows
 from monitor.store.schema import alerts, deliveries
 

@@ -7,14 +7,14 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, select, update
 
+from monitor.core.alerting.routing import Gets, Route
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import About, Delivery
 from monitor.core.model import Event
-from monitor.core.routing import Gets, Route
 from monitor.store import rows, statements
 from monitor.store.errors import translated
 from monitor.store.holds import hold_is_over
-from monitor.store.reading import PENDING
+from monitor.store.queries import PENDING
 from monitor.store.schema import alerts, deliveries, events, incidents
 
 Current = ColumnElement[bool]

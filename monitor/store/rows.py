@@ -9,9 +9,9 @@ import msgspec
 from msgspec.structs import force_setattr
 from sqlalchemy import Row
 
+from monitor.core.alerting.incidents import condition_of
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import About, Delivery, Outgoing, Paging
-from monitor.core.incidents import condition_of
 from monitor.core.model import AccountState, Condition, Event, EventType, Kind, Severity, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable

@@ -12,14 +12,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
+from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, Closing, Incident
 from monitor.core.commits import Delivery
 from monitor.core.model import AccountState, Severity, TargetKey
-from monitor.core.routing import Route
-from monitor.store import cases, outbox, pruning, reading
+from monitor.store import alert_queries, outbox, pruning, queries
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
-from monitor.store.reading import Loaded
+from monitor.store.queries import Loaded
 from monitor.store.values import DeliveryStatus, OpenAlert, Pruned, StoredDelivery, StoredEvent
 
 P = ParamSpec("P")
@@ -74,94 +74,94 @@ class Store:
     async def load_targets(self, chunk: int = 500) -> AsyncIterator[list[Loaded]]:
         """Every belief with its last sighting, in chunks, so that nothing else waits for long."""
         after: TargetKey | None = None
-        while found := await self.read(reading.load_targets, after, chunk):
+        while found := await self.read(queries.load_targets, after, chunk):
             after = found[-1][0].key
             yield found
 
     async def load_target(self, key: TargetKey) -> Loaded | None:
-        return await self.read(reading.load_target, key)
+        return await self.read(queries.load_target, key)
 
     async def load_some(self, keys: Sequence[TargetKey]) -> list[Loaded]:
         """Those of these targets that are known; of a few hundred keys at most."""
-        return await self.read(reading.load_some, keys)
+        return await self.read(queries.load_some, keys)
 
     async def load_accounts(self) -> list[AccountState]:
-        return await self.read(reading.load_accounts)
+        return await self.read(queries.load_accounts)
 
     async def load_account(self, account: str) -> AccountState | None:
-        return await self.read(reading.load_account, account)
+        return await self.read(queries.load_account, account)
 
     async def known_drifts(self) -> dict[str, frozenset[str]]:
         """Per account the kinds of drift that were told, ever."""
-        return await self.read(reading.known_drifts)
+        return await self.read(queries.known_drifts)
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
         """Deliveries that `receiver` has not had, in the order of `seq`."""
-        return await self.read(reading.pending, receiver, after_seq, limit)
+        return await self.read(queries.pending, receiver, after_seq, limit)
 
     async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
         """Per receiver that has any: how many are pending, and when the oldest was observed."""
-        return await self.read(reading.pending_counts)
+        return await self.read(queries.pending_counts)
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         """Events after the cursor, oldest first, and the cursor to go on with."""
-        return await self.read(reading.events_after, after, type, limit)
+        return await self.read(queries.events_after, after, type, limit)
 
     async def target_events(self, key: TargetKey, limit: int) -> list[StoredEvent]:
         """The newest `limit` events of one target, oldest first."""
-        return await self.read(reading.target_events, key, limit)
+        return await self.read(queries.target_events, key, limit)
 
     # --- alerts ---
 
     async def alert(self, id: str) -> Alert | None:
-        return await self.read(cases.alert, id)
+        return await self.read(alert_queries.alert, id)
 
     async def incident(self, id: str) -> Incident | None:
-        return await self.read(cases.incident, id)
+        return await self.read(alert_queries.incident, id)
 
     async def end_is_pending(self, incident: str, receiver: str) -> bool:
         """See `notify.Casebook`."""
-        return await self.read(cases.end_is_pending, incident, receiver)
+        return await self.read(alert_queries.end_is_pending, incident, receiver)
 
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
         """See `notify.Casebook`."""
-        return await self.read(cases.alerts_of, receiver, after, limit, ended_after)
+        return await self.read(alert_queries.alerts_of, receiver, after, limit, ended_after)
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
         """See `notify.Casebook`."""
-        return await self.read(cases.storms_of, receiver, ended_after)
+        return await self.read(alert_queries.storms_of, receiver, ended_after)
 
     async def open_alerts(self, now: datetime, hold: float) -> list[OpenAlert]:
         """What is open, newest first: conditions that hold, and event alerts whose `hold` in seconds is not over."""
-        return await self.read(cases.open_alerts, now, hold)
+        return await self.read(alert_queries.open_alerts, now, hold)
 
     async def open_counts(self) -> dict[Severity, int]:
         """How many alerts are open; severities without any are absent."""
-        return await self.read(cases.open_counts)
+        return await self.read(alert_queries.open_counts)
 
     async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route] = ()) -> list[Closing]:
         """Alerts that are to be closed now, oldest first. `routes`: of the receivers that run."""
-        return await self.read(cases.due, now, hold, limit, routes)
+        return await self.read(alert_queries.due, now, hold, limit, routes)
 
     async def calm(self, now: datetime, limit: int) -> list[str]:
         """Incidents that have calmed down, and whose size was not told since they grew."""
-        return await self.read(cases.calm, now, limit)
+        return await self.read(alert_queries.calm, now, limit)
 
     async def targets_with_alerts(self) -> list[TargetKey]:
         """Every target with an open alert."""
-        return await self.read(cases.targets_with_alerts)
+        return await self.read(alert_queries.targets_with_alerts)
 
     async def alerts_about(self, key: TargetKey) -> list[Alert]:
         """The open alerts of one target, oldest first."""
-        return await self.read(cases.alerts_about, key)
+        return await self.read(alert_queries.alerts_about, key)
 
     async def unwatched_alerts(self) -> dict[str, TargetKey]:
         """The alerts about what happened that were closed because their target left: id to target, oldest first."""
-        return await self.read(cases.unwatched_alerts)
+        return await self.read(alert_queries.unwatched_alerts)
 
     async def known_alerts(self, ids: Collection[str]) -> frozenset[str]:
         """Those of the ids that are of alerts, open or not."""
-        return await self.read(cases.known_alerts, ids)
+        return await self.read(alert_queries.known_alerts, ids)
 
     # --- deliveries, beside the poll path ---
 
@@ -169,7 +169,7 @@ class Store:
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> list[StoredDelivery]:
         """Deliveries after that number, in the order of numbers; about `limit`."""
-        return await self.read(cases.deliveries_after, status, receiver, after, limit)
+        return await self.read(alert_queries.deliveries_after, status, receiver, after, limit)
 
     async def introduce(self, routes: Sequence[Route], now: datetime, hold: float) -> int:
         """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""

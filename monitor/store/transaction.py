@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from monitor.core.commits import Change, Committed, Delivery
 from monitor.core.model import TargetKey
 from monitor.store import rows, statements
-from monitor.store.docket import Calm, Docket, Ending, Made, Told
+from monitor.store.alert_updates import Calm, Docket, Ending, Made, Told
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
 from monitor.store.schema import accounts, deliveries, events, targets

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from monitor.core.commits import Change, Committed
+from monitor.core.formats.units import format_duration
 from monitor.core.model import TargetKey
 from monitor.core.records import StoreRecord
-from monitor.core.units import format_duration
 from monitor.store import transaction
 from monitor.store.errors import StoreUnavailable
 from monitor.store.store import Store

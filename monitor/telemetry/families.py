@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from monitor.telemetry.tally import Tallies
+from monitor.telemetry.histogram import Tallies
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

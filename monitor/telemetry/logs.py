@@ -12,10 +12,10 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.typing import FilteringBoundLogger, Processor
 
+from monitor.core.formats.timestamps import format_moment
 from monitor.core.log_limit import LogLimit
-from monitor.core.moments import format_moment
-from monitor.core.text import clean
-from monitor.telemetry.outlet import Outlet
+from monitor.core.text.summary import clean
+from monitor.telemetry.log_stream import Outlet
 
 _Line = MutableMapping[str, Any]
 

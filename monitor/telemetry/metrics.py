@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from monitor import __version__
-from monitor.core.clock import detection_delay
+from monitor.core.detection.clock_skew import detection_delay
 from monitor.core.model import (
     Endpoint,
     Event,
@@ -30,9 +30,9 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
+from monitor.telemetry.collectors import Census, Idle, Loops, NamedTargets, Pending, PendingDeliveries
 from monitor.telemetry.families import Families
-from monitor.telemetry.series import Census, Idle, Loops, NamedTargets, Pending, PendingDeliveries
-from monitor.telemetry.tally import Tally
+from monitor.telemetry.histogram import Tally
 
 _MOST_STEPS = 200
 """Steps per definition that get a series; their names come from outside, and must not fill the memory."""

@@ -17,9 +17,9 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
-from monitor.telemetry.journal import Journal
+from monitor.telemetry.collectors import Idle, Pending
+from monitor.telemetry.log_lines import Journal
 from monitor.telemetry.metrics import Metrics
-from monitor.telemetry.series import Idle, Pending
 
 
 class Telemetry:

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import msgspec
 from yarl import URL
 
-from monitor.core.clock import skew
+from monitor.core.detection.clock_skew import skew
+from monitor.core.formats.http_dates import parse_http_date
 from monitor.core.model import Endpoint, Failed, Outcome, Seen, TargetKey, WorkflowError
 from monitor.core.records import RequestRecord
-from monitor.core.retry_after import parse_http_date
-from monitor.upstream.address import check_base_url, definition_path, workflow_path
 from monitor.upstream.credentials import Credential
-from monitor.upstream.gate import Gate, GateDismissedError, Permit
-from monitor.upstream.recall import Recall
+from monitor.upstream.paths import check_base_url, definition_path, workflow_path
+from monitor.upstream.rate_limiter import Gate, GateDismissedError, Permit
+from monitor.upstream.response_cache import Recall
 from monitor.upstream.transport import (
     Response,
     ResponseTooLarge,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from monitor.core.declared import DeclaredStep, declared_limits
+from monitor.core.detection.declared_limits import DeclaredStep, declared_limits
 from monitor.core.model import Failed
-from monitor.core.text import clean
-from monitor.upstream.refusal import read_refusal
+from monitor.core.text.summary import clean
+from monitor.upstream.error_response import read_refusal
 from monitor.upstream.wire import bounded, decode
 
 Declared = Mapping[int, Mapping[str, float | None]]

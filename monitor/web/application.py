@@ -9,15 +9,15 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.registry import Collector
 
 from monitor.store import StoreUnavailable
-from monitor.web.admission import AdminToken
-from monitor.web.alerts import Alerts
-from monitor.web.answers import refusal
-from monitor.web.api import Api
-from monitor.web.front import Front
-from monitor.web.page import STYLE_HASH
+from monitor.web.api.admin_token import AdminToken
+from monitor.web.api.alerts import Alerts
+from monitor.web.api.query import QueryError
+from monitor.web.api.responses import refusal
+from monitor.web.api.targets import Api
+from monitor.web.pages.front import Front
+from monitor.web.pages.layout import STYLE_HASH
+from monitor.web.pages.target import TargetPage
 from monitor.web.probes import Probes
-from monitor.web.query import QueryError
-from monitor.web.target import TargetPage
 from monitor.web.view import View
 
 _HEADERS: Final = {

@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client.registry import Collector
 
 from monitor.telemetry import render
-from monitor.web.admission import AdminToken, refused
-from monitor.web.answers import answer
+from monitor.web.api.admin_token import AdminToken, refused
+from monitor.web.api.responses import answer
 from monitor.web.view import View
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
-from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll
-from monitor.poller import Watched
+from monitor.polling.poller import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from monitor.core import cloudevent
-from monitor.core.detect import Policy, Verdict, detect
-from monitor.core.lane import Lane, LaneLimits
+from monitor.core.detection.detect import Policy, Verdict, detect
 from monitor.core.model import Endpoint, Outcome, Seen, Status, StepStatus, Target, TargetKey, TargetState
 from monitor.core.records import PollRecord, RequestRecord
-from monitor.core.schedule import Schedule
+from monitor.core.scheduling.lane import Lane, LaneLimits
+from monitor.core.scheduling.schedule import Schedule
+from monitor.core.text import cloudevent
 from monitor.telemetry import Telemetry, configure
-from monitor.upstream.gate import Gate
+from monitor.upstream.rate_limiter import Gate
 from monitor.upstream.wire import read_status
 from tests.bench.house import DEFINITION, Figure
 from tests.bench.servers import answer_text

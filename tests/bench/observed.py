@@ -18,7 +18,7 @@ from typing import Any
 
 from monitor import app
 from monitor.settings import load_settings
-from monitor.upstream.gate import Permit
+from monitor.upstream.rate_limiter import Permit
 
 _TICK = 0.002
 _WRITE_EVERY = 0.5

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from monitor.core.moments import parse_moment
+from monitor.core.formats.timestamps import parse_moment
 from monitor.sim.scenario import watched
+from monitor.sim.scenario_builders import ACME
 from monitor.sim.scenarios import storm
-from monitor.sim.stage import ACME
 from tests.bench.house import Daemon, Figure, get, house
 from tests.edges.pagerduty_fake import ROUTING_KEY
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.deadlines import NO_LIMITS, Limits
-from monitor.core.detect import Policy, Verdict, detect
+from monitor.core.detection.detect import Policy, Verdict, detect
+from monitor.core.detection.overdue import NO_LIMITS, Limits
 from monitor.core.model import (
     Event,
     EventType,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.backlog import Backlog, needs_body
+from monitor.core.alerting.backlog import Backlog, needs_body
+from monitor.core.alerting.delivery_queue import Turns
 from monitor.core.commits import Delivery
 from monitor.core.model import EventType, Severity
-from monitor.core.turns import Turns
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL

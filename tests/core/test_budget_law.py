@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import given, settings
 
-from monitor.core.bucket import period_of, ticks_after
-from monitor.core.lane import Lane, LaneLimits, Phase
 from monitor.core.model import Outcome
+from monitor.core.scheduling.lane import Lane, LaneLimits, Phase
+from monitor.core.scheduling.token_bucket import period_of, ticks_after
 
 LIMITS = st.builds(
     LaneLimits,

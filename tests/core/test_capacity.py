@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.capacity import Budget, plan
 from monitor.core.model import Target, TargetKey
+from monitor.core.scheduling.capacity import Budget, plan
 
 
 def _targets(count: int, interval: float, account: str = "acme") -> list[Target]:

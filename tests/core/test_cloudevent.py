@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.core.cloudevent import encode
+from monitor.core.formats.timestamps import parse_moment
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
-from monitor.core.moments import parse_moment
+from monitor.core.text.cloudevent import encode
 from tests.core.beliefs import START
 
 EXAMPLE = """

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from monitor.core.deadlines import NO_LIMITS, Limits
-from monitor.core.detect import Verdict, overdue
-from monitor.core.identity import event_id
+from monitor.core.detection.detect import Verdict, overdue
+from monitor.core.detection.overdue import NO_LIMITS, Limits
+from monitor.core.event_ids import event_id
 from monitor.core.model import (
     EventType,
     Failed,

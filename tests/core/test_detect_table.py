@@ -5,7 +5,7 @@ import itertools
 import msgspec
 import pytest
 
-from monitor.core.detect import TABLE
+from monitor.core.detection.detect import TABLE
 from monitor.core.model import (
     Condition,
     Episode,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.drifts import AND_MORE, MOST_KINDS, news
+from monitor.core.detection.drifts import AND_MORE, MOST_KINDS, news
 
 KINDS = st.lists(st.integers(0, 99).map(lambda number: f"status:{number}"), max_size=10)
 

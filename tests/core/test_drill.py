@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core import prose
+from monitor.core.alerting.drill import Act, delivery, ending, opening
+from monitor.core.alerting.incidents import is_resolved
+from monitor.core.alerting.labels import alert_labels
+from monitor.core.alerting.routing import Gets
 from monitor.core.alerts import AlertEnd
 from monitor.core.commits import About, Delivery
-from monitor.core.drill import Act, delivery, ending, opening
-from monitor.core.incidents import is_resolved
-from monitor.core.labels import alert_labels
 from monitor.core.model import EventType, Severity
-from monitor.core.routing import Gets
+from monitor.core.text import alert_text
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 OPENED = opening("acme", "drill-1", "oncall", NOW)
@@ -29,7 +29,7 @@ def test_it_says_of_itself_that_nothing_is_wrong() -> None:
         assert act.event.labels["drill"] == "true"
         assert (act.event.definition, act.event.name) == ("drill", "drill")
     assert "nothing is wrong" in OPENED.event.summary
-    text = prose.body(OPENED.event, link="https://watch.example/")
+    text = alert_text.body(OPENED.event, link="https://watch.example/")
     assert "nothing needs to be done, this is a drill" in text
     assert "Next:" not in text
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.ids import check_id
+from monitor.core.formats.ids import check_id
 
 FINE = [
     "60dbe307fe55d99fc083db61",

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerts import AlertEnd, Incident
-from monitor.core.incidents import (
+from monitor.core.alerting.incidents import (
     SAMPLES,
     begun,
     calmed,
@@ -20,6 +19,7 @@ from monitor.core.incidents import (
     shrunk,
     worth_telling,
 )
+from monitor.core.alerts import AlertEnd, Incident
 from monitor.core.model import Cause, Event, EventType, Severity, StepExecution, StepStatus
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

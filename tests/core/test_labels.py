@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.labels import alert_labels, alertname, fingerprint
-from monitor.core.links import link_of, link_to
+from monitor.core.alerting.labels import alert_labels, alertname, fingerprint
 from monitor.core.model import Event, EventType, Severity, StepStatus, TargetKey
+from monitor.core.text.links import link_of, link_to
 from tests.core.beliefs import START, at, error, step
 
 EVENT = Event(

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from monitor.core.lane import CLIMB, FLOOR, LONGEST_PAUSE, PROBE_PATIENCE, Lane, LaneLimits, Phase
 from monitor.core.model import Outcome
+from monitor.core.scheduling.lane import CLIMB, FLOOR, LONGEST_PAUSE, PROBE_PATIENCE, Lane, LaneLimits, Phase
 
 START = 1_000_000.1
 """A loop that has turned for days: floats are coarse there."""

@@ -9,10 +9,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.deadlines import Limits, judged, next_deadline
-from monitor.core.detect import Verdict, overdue
+from monitor.core.detection.detect import Verdict, overdue
+from monitor.core.detection.overdue import Limits, judged, next_deadline
+from monitor.core.detection.unwatched import unwatched
 from monitor.core.model import Event, EventType, Status, Target, TargetState
-from monitor.core.unwatching import unwatched
 from tests.core.beliefs import KEY, NEW, TARGET, at, poll
 from tests.core.test_detect_history import LIVES, POLLS, Moment, Poll, sample
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alerting.routing import Gets, Route, receivers_for
 from monitor.core.model import Event, EventType, Severity
-from monitor.core.routing import Gets, Route, receivers_for
 
 
 def event(type: EventType, severity: Severity | None = None) -> Event:

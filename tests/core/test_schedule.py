@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from monitor.core.model import TargetKey
-from monitor.core.schedule import Schedule, Turn
+from monitor.core.scheduling.schedule import Schedule, Turn
 
 START = 1_000_000.1
 

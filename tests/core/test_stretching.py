@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from monitor.core.lane import Lane, LaneLimits
 from monitor.core.model import Outcome, TargetKey
-from monitor.core.schedule import Schedule
+from monitor.core.scheduling.lane import Lane, LaneLimits
+from monitor.core.scheduling.schedule import Schedule
 
 START = 1_000_000.1
 INTERVALS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.timespan import DAY, parse_timespan
+from monitor.core.formats.timespan import DAY, parse_timespan
 
 
 @pytest.mark.parametrize(

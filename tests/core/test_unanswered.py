@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.detection.unanswered import NO_SILENCE, Silence, heard, patience
+from monitor.core.detection.unwatched import unwatched
 from monitor.core.model import Event, EventType, Failed, Observation, Outcome, Severity, Status
-from monitor.core.unanswered import NO_SILENCE, Silence, heard, patience
-from monitor.core.unwatching import unwatched
 from tests.core.beliefs import MISS, NEW, TARGET, poll, seen, types
 
 UNANSWERED, ANSWERED = EventType.UNANSWERED, EventType.ANSWERED

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.units import format_duration, parse_duration, parse_size
+from monitor.core.formats.units import format_duration, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from monitor.sim import plots
-from monitor.sim.stage import role, scene
+from monitor.sim import script_builders
+from monitor.sim.scenario_builders import role, scene
 from tests.crash.running import Daemon, Ended, Station, command, eventually, station
-from tests.crash.test_commands_telling import served
+from tests.crash.test_commands_alerts import served
 
 ONE = scene(
     "one",
-    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),
+    role(
+        "onboarding-reply", "lopez", script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)
+    ),
 )
 
 

@@ -15,14 +15,16 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from monitor import __version__
-from monitor.sim import plots
-from monitor.sim.stage import ACME, GLOBEX, role, scene
+from monitor.sim import script_builders
+from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
 COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "alerts", "close", "deliveries", "drill", "init")
 ONE = scene(
     "one",
-    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)),
+    role(
+        "onboarding-reply", "lopez", script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 10.0)
+    ),
 )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.stage import ACME, role, scene
+from monitor.sim.scenario_builders import ACME, role, scene
 from tests.crash.place import Graveyard, graveyard, place
 
 _AT_ONCE = 6
@@ -43,15 +43,19 @@ _ESSENTIAL = {
     "execute UPDATE deliveries SET",
 }
 """Every boundary between observation and mark; what else there is depends on what happens first."""
-ONE_FAULT = scene("one-fault", role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "No.", 4)))
+ONE_FAULT = scene(
+    "one-fault", role("onboarding-reply", "lopez", script_builders.fault("onboarding-reply", "step1", "No.", 4))
+)
 A_DAY = scene(
     "a-day",
-    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "No.", 30)),
-    role("order-reminder", "order-1", plots.retried("order-reminder", "fetch_order", 20, 90, failures=3)),
-    role("order-reminder", "order-2", plots.suspended(plots.complete("order-reminder", 60), 20, 25)),
-    role("two-way-survey", "survey", plots.cancelled("two-way-survey", "wait_for_reply", 40, 80)),
-    role("delivery-notice", "parcel", plots.fault("delivery-notice", "close_case", "HTTP 502", 70)),
-    role("appointment-call", "call", plots.retried("appointment-call", "call", 30, 100, failures=2)),
+    role("onboarding-reply", "lopez", script_builders.fault("onboarding-reply", "step1", "No.", 30)),
+    role("order-reminder", "order-1", script_builders.retried("order-reminder", "fetch_order", 20, 90, failures=3)),
+    role(
+        "order-reminder", "order-2", script_builders.suspended(script_builders.complete("order-reminder", 60), 20, 25)
+    ),
+    role("two-way-survey", "survey", script_builders.cancelled("two-way-survey", "wait_for_reply", 40, 80)),
+    role("delivery-notice", "parcel", script_builders.fault("delivery-notice", "close_case", "HTTP 502", 70)),
+    role("appointment-call", "call", script_builders.retried("appointment-call", "call", 30, 100, failures=2)),
 )
 A_BAD_DAY = scene(
     "a-bad-day",

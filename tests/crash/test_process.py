@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.crash.running import Daemon, Station, command, eventually, process, station, throughout, watchlist
 
 FAULT_AT = 100.0
 _RETRY_AFTER = 5.0
 TWO = scene(
     "two",
-    role("onboarding-reply", "lopez", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", FAULT_AT)),
-    role("order-reminder", "order", plots.complete("order-reminder", 1000)),
+    role(
+        "onboarding-reply",
+        "lopez",
+        script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", FAULT_AT),
+    ),
+    role("order-reminder", "order", script_builders.complete("order-reminder", 1000)),
 )
 
 

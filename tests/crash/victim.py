@@ -21,10 +21,10 @@ import msgspec
 from sqlalchemy import Connection, Engine, Pool, event
 from yarl import URL
 
-from monitor.app import AlreadyRunningError, Daemon, Surroundings, parts, receiving
-from monitor.app.receiving import Ties
+from monitor.app import AlreadyRunningError, Daemon, Surroundings, from_settings, notifiers
+from monitor.app.notifiers import Ties
+from monitor.core.alerting.verdict import Verdict
 from monitor.core.commits import Delivery
-from monitor.core.retry import Verdict
 from monitor.notify import Notifier
 from monitor.settings import Api, Receiver, load_settings
 from monitor.upstream.transport import Response, Transport
@@ -159,10 +159,10 @@ async def _daemon(folder: Path, steps: Steps, log: Any) -> None:
     load = functools.partial(load_settings, folder / "monitor.yaml", os.environ)
 
     def transport(api: Api) -> Transport:
-        return _Wire(steps, parts.transport(api))
+        return _Wire(steps, from_settings.transport(api))
 
     def notifier(receiver: Receiver, ties: Ties) -> Notifier:
-        return _Phone(steps, receiving.notifier(receiver, ties))
+        return _Phone(steps, notifiers.notifier(receiver, ties))
 
     around = Surroundings(transport=transport, notifier=notifier, stdout=log, serve=False, watch_files=False)
     daemon, stop = Daemon(load(), load, around), asyncio.Event()

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import ACME, role, scene
+from monitor.sim.scenario_builders import ACME, role, scene
 from tests.crash.running import Station, eventually, station
 from tests.deploy.pager import Pager, pager, quick_alertmanager, quick_prometheus
 from tests.deploy.programs import Prometheus, alertmanager, free_port, program, prometheus
@@ -22,11 +22,11 @@ _RUNBOOK = f"{tree(PROMETHEUS / 'prometheus.yml')['global']['external_labels']['
 def _bad_day() -> Scenario:
     """Three of six order reminders fail at 9 s, one runs on; from 100 s to 200 s the API cannot be reached."""
     failing = [
-        role("order-reminder", f"bad-{n}", plots.fault("order-reminder", "fetch_order", "HTTP 502", 10.0))
+        role("order-reminder", f"bad-{n}", script_builders.fault("order-reminder", "fetch_order", "HTTP 502", 10.0))
         for n in range(3)
     ]
-    good = [role("order-reminder", f"good-{n}", plots.complete("order-reminder", 10.0)) for n in range(3)]
-    calm = role("order-reminder", "calm", plots.complete("order-reminder", 1e6))
+    good = [role("order-reminder", f"good-{n}", script_builders.complete("order-reminder", 10.0)) for n in range(3)]
+    calm = role("order-reminder", "calm", script_builders.complete("order-reminder", 1e6))
     cut = Fault(trouble=Trouble.RESET, begin=100.0, end=200.0, accounts=(ACME.id,))
     return scene("bad day", *failing, *good, calm, faults=(cut,))
 

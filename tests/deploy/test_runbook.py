@@ -5,11 +5,11 @@ import re
 import msgspec
 import pytest
 
-from monitor.core.labels import alertname
-from monitor.core.links import RUNBOOK as SHIPPED
-from monitor.core.links import runbook_of
+from monitor.core.alerting.labels import alertname
 from monitor.core.model import EventType, Kind
-from tests.core.test_prose import told
+from monitor.core.text.links import RUNBOOK as SHIPPED
+from monitor.core.text.links import runbook_of
+from tests.core.test_alert_text import told
 from tests.deploy.shipped import ALERTS, RUNBOOK
 
 _TEXT = RUNBOOK.read_text("utf-8")

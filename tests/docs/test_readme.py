@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from monitor.cli import _parser
-from monitor.core.links import link_of
-from monitor.core.prose import body, title
-from monitor.core.text import summary
-from tests.core.test_prose import EVENTS
+from monitor.core.text.alert_text import body, title
+from monitor.core.text.links import link_of
+from monitor.core.text.summary import summary
+from tests.core.test_alert_text import EVENTS
 from tests.docs.documents import DOCUMENTS, README, ROOT, anchors, links, text
 
 LONGEST = 200

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from monitor.core.alerting.verdict import Again, Delivered, Refused
 from monitor.core.alerts import Alert, AlertEnd
 from monitor.core.commits import About, Delivery
-from monitor.core.retry import Again, Delivered, Refused
 from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.http_sender import Answer
 from monitor.notify.notifier import Casebook
-from monitor.notify.sending import Answer
 from tests.edges.notifier_kit import ALERT, EVENT, NOW, OPENED
 
 LINK = "http://localhost:8808"

@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from monitor.core.alerting.incidents import begun
+from monitor.core.alerting.labels import alert_labels
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import About, Delivery
-from monitor.core.incidents import begun
-from monitor.core.labels import alert_labels
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
-from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify import Notifier
 
 NOW = datetime(2026, 1, 5, 10, 0, 30, tzinfo=UTC)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from monitor.sim.answers import Answer
 from monitor.sim.definitions import definition_id
+from monitor.sim.responses import Answer
 from monitor.sim.scenario import Scenario, watched
 from monitor.sim.world import World
 

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.alerts import Alert
 from monitor.core.model import EventType
-from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Access, Alertmanager
 from tests.edges.alertmanager_kit import (
     Instance,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alerting.incidents import grown
+from monitor.core.alerting.labels import fingerprint
 from monitor.core.alerts import Alert, AlertEnd, Incident
-from monitor.core.incidents import grown
-from monitor.core.labels import fingerprint
-from monitor.core.moments import format_moment
-from monitor.notify.alertmanager.known import Known
+from monitor.core.formats.timestamps import format_moment
+from monitor.notify.alertmanager.dedup import Known
 from monitor.notify.alertmanager.payload import Posting, encode, of_alert, of_storm, untold, watchdog
 from tests.edges.alertmanager_kit import LINK, ended, with_labels, workflow_alert
 from tests.edges.notifier_kit import ALERT, EVENT, INCIDENT, NOW

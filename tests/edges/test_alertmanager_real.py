@@ -10,11 +10,11 @@ import aiohttp
 import msgspec
 import pytest
 
+from monitor.core.alerting.incidents import grown
+from monitor.core.alerting.verdict import Delivered, Refused, Verdict
 from monitor.core.alerts import Alert, AlertEnd
 from monitor.core.commits import About
-from monitor.core.incidents import grown
 from monitor.core.model import EventType, Severity
-from monitor.core.retry import Delivered, Refused, Verdict
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert
 from tests.edges.notifier_kit import ALERT, INCIDENT, OPENED, Cases

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
 from monitor.core.alerts import Alert, AlertEnd
-from monitor.core.retry import Again, Delivered, Verdict
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import Instance, alertmanager, delivery_of, ended, workflow_alert
 from tests.edges.notifier_kit import Cases

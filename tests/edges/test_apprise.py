@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.model import Severity
-from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify.apprise import Apprise, fitted, harmless
-from monitor.notify.incidents import page
+from monitor.notify.incident_notifier import page
 from tests.edges.notifier_kit import INCIDENT, NOW, TIMEOUT, Answering, http, receiver
 from tests.edges.scripted import answering_in_turn, serving
 from tests.inline import InlineExecutor

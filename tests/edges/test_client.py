@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.lane import LaneLimits
 from monitor.core.model import Endpoint, Failed, Outcome, Seen, Status, TargetKey, WorkflowError
 from monitor.core.records import RequestRecord
+from monitor.core.scheduling.lane import LaneLimits
 from monitor.upstream.client import Client, ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
-from monitor.upstream.gate import Gate, Permit
+from monitor.upstream.rate_limiter import Gate, Permit
 from monitor.upstream.transport import AiohttpTransport
 from tests.edges.scripted import Script, answering, answering_in_turn, http, serving
 

@@ -10,9 +10,9 @@ import yaml
 
 from monitor.app import Drilled, drill, drill_text
 from monitor.app.drill import Book
+from monitor.core.alerting.drill import ending, opening
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import Delivery
-from monitor.core.drill import ending, opening
-from monitor.core.retry import Again, Delivered, Refused, Verdict
 from monitor.notify import Notifier
 from monitor.notify.notifier import Casebook
 from monitor.settings import AlertmanagerReceiver, Receiver, Settings, load_settings

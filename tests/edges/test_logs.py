@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitor.core import cloudevent
 from monitor.core.model import (
     Cause,
     Endpoint,
@@ -37,6 +36,7 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
+from monitor.core.text import cloudevent
 from monitor.telemetry import Logs, Telemetry, configure
 
 NOW = datetime(2026, 1, 5, 10, 0, 21, 31000, tzinfo=UTC)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.core.alerting.incidents import is_resolved
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import About
-from monitor.core.incidents import is_resolved
 from monitor.core.model import Severity
-from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.notify.incidents import Incidents, page
+from monitor.notify.incident_notifier import Incidents, page
 from monitor.notify.notifier import Page
 from monitor.notify.pagerduty import PagerDuty, fitted, resolve, trigger
 from tests.edges.notifier_kit import (

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from monitor.core.retry import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.notify.ping import Ping
 from tests.edges.notifier_kit import ANSWERS, NOW, TIMEOUT, http, receiver
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from monitor.core.alerting.routing import Gets
 from monitor.core.model import EventType, Severity, TargetKey
-from monitor.core.routing import Gets
 from monitor.settings import (
     AlertmanagerReceiver,
     AppriseReceiver,

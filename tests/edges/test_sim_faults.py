@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sim.answers import Answer
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
-from monitor.sim.meter import Meter
+from monitor.sim.request_limit import Meter
+from monitor.sim.responses import Answer
 from monitor.sim.scenario import Scenario, watched
 from monitor.sim.scenarios import calm, skewed
 from monitor.sim.world import EPOCH, World

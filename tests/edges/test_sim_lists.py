@@ -5,10 +5,10 @@ import json
 import msgspec
 import pytest
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.scenario import Offset
+from monitor.sim.scenario_builders import role, scene
 from monitor.sim.scenarios import calm, many
-from monitor.sim.stage import role, scene
 from tests.edges.sim_caller import REMINDERS, Caller
 
 
@@ -22,7 +22,8 @@ def test_a_list_without_a_version_hides_older_ones() -> None:
 
 def test_a_list_is_newest_first_and_without_logs() -> None:
     runs = [
-        role("order-reminder", f"run-{n}", plots.complete("order-reminder", 100.0), starts=float(-n)) for n in (2, 1, 3)
+        role("order-reminder", f"run-{n}", script_builders.complete("order-reminder", 100.0), starts=float(-n))
+        for n in (2, 1, 3)
     ]
     caller = Caller(scene("three", *runs, role("order-reminder", "to-come", runs[0].script, starts=5.0)))
     rows = caller.rows()
@@ -60,7 +61,7 @@ def test_a_filtered_list_shrinks_while_it_is_paged() -> None:
     ],
 )
 def test_a_list_can_be_bounded_by_start(query: dict[str, str], count: int) -> None:
-    script = plots.complete("order-reminder", 100.0)
+    script = script_builders.complete("order-reminder", 100.0)
     starts = (-60.0, -2.0, 3.0)
     caller = Caller(scene("three", *(role("order-reminder", str(t), script, starts=t) for t in starts)))
     assert len(caller.rows(10.0, **query)) == count

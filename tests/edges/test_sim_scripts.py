@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sim import plots
+from monitor.sim import script_builders
+from monitor.sim.api_enums import Status, StepStatus, Verb
 from monitor.sim.definitions import CATALOGUE
+from monitor.sim.json_bodies import Json, Teller
+from monitor.sim.playback import read
 from monitor.sim.population import Crowd, CrowdEvent
-from monitor.sim.reading import read
 from monitor.sim.script import Command, Script
-from monitor.sim.telling import Json, Teller
-from monitor.sim.words import Status, StepStatus, Verb
 
 ENDED = {Status.COMPLETE, Status.TERMINATED}
 STEP_ENDED = {StepStatus.COMPLETE, StepStatus.FAILED, StepStatus.CANCELLED}
@@ -33,16 +33,18 @@ def scripts(draw: st.DrawFn) -> Script:
     return draw(
         st.sampled_from(
             [
-                plots.complete(definition, at),
-                plots.fault(definition, step, "Invalid subaccount id.", at),
-                plots.terminated(definition, at),
-                plots.retried(definition, step, at, 2.5 * at, failures=2),
-                plots.stuck(definition, step, at),
-                plots.looping(definition, at, failing=step),
-                plots.flapping(plots.complete(definition, 4 * at), at / 3, 5),
-                plots.suspended(plots.fault(definition, step, "Invalid subaccount id.", at), at / 2, at),
-                plots.suspended(plots.terminated(definition, at), at / 2),
-                *([plots.cancelled(definition, step, at, 2 * at)] if step == "wait_for_reply" else []),
+                script_builders.complete(definition, at),
+                script_builders.fault(definition, step, "Invalid subaccount id.", at),
+                script_builders.terminated(definition, at),
+                script_builders.retried(definition, step, at, 2.5 * at, failures=2),
+                script_builders.stuck(definition, step, at),
+                script_builders.looping(definition, at, failing=step),
+                script_builders.flapping(script_builders.complete(definition, 4 * at), at / 3, 5),
+                script_builders.suspended(
+                    script_builders.fault(definition, step, "Invalid subaccount id.", at), at / 2, at
+                ),
+                script_builders.suspended(script_builders.terminated(definition, at), at / 2),
+                *([script_builders.cancelled(definition, step, at, 2 * at)] if step == "wait_for_reply" else []),
             ]
         )
     )
@@ -128,14 +130,14 @@ def test_steps_say_begin_and_end_when_they_have_them(script: Script, given: tupl
     ids=["not started", "first step", "suspended", "still suspended", "ended later by the time it stood still"],
 )
 def test_a_suspended_instance_stands_still(t: float, status: str | None, steps: list[tuple[str, str]] | str) -> None:
-    told = Told(plots.suspended(plots.complete("onboarding-reply", 17.5), 5.0, 20.0)).at(t)
+    told = Told(script_builders.suspended(script_builders.complete("onboarding-reply", 17.5), 5.0, 20.0)).at(t)
     assert (told and told["status"]) == status
     if told and steps != "all":
         assert [(run["stepName"], run["status"]) for run in told["logs"]] == steps
 
 
 def test_a_termination_from_outside_leaves_the_step_as_it_was() -> None:
-    told = Told(plots.terminated("onboarding-reply", 5.0))
+    told = Told(script_builders.terminated("onboarding-reply", 5.0))
     instance = told.at(100.0)
     assert instance is not None
     assert (instance["status"], instance["logs"][-1]["status"]) == ("Terminated", "WaitingForEvent")
@@ -143,7 +145,7 @@ def test_a_termination_from_outside_leaves_the_step_as_it_was() -> None:
 
 
 def test_a_retry_is_a_new_execution() -> None:
-    instance = Told(plots.retried("order-reminder", "fetch_order", 5.0, 60.0, failures=2)).at(100.0)
+    instance = Told(script_builders.retried("order-reminder", "fetch_order", 5.0, 60.0, failures=2)).at(100.0)
     assert instance is not None
     tries = [run for run in instance["logs"] if run["stepName"] == "fetch_order"]
     assert [run["status"] for run in tries] == ["Failed", "Failed", "Complete"]

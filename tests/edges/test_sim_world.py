@@ -11,7 +11,7 @@ import pytest
 
 from monitor.sim.definitions import definition_id
 from monitor.sim.demo_day import demo_day
-from monitor.sim.personal import personal_words
+from monitor.sim.fake_people import personal_words
 from monitor.sim.scenario import Scenario, Watched, combined, watched
 from monitor.sim.scenarios import SCENARIOS, calm, faults, many, odd, stuck, suspensions, throttling
 from monitor.sim.world import World

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.retry import Again, Delivered, Verdict
-from monitor.notify.sending import Sender
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.notify.http_sender import Sender
 from monitor.notify.tls import Contexts, Tls
 from tests.edges.notifier_kit import NOW, http
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 from monitor.core.commits import About
 from monitor.core.model import EventType, Severity
 from monitor.store import DeliveryStatus, StoredDelivery
-from monitor.web.alerts import Alerts
+from monitor.web.api.alerts import Alerts
 from tests.edges.web_kit import NOW, PAGE, SITE, TOKEN, Client, Daemon, alert, asked, told
 
 

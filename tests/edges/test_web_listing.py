@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import Status, Target, TargetKey, TargetState
-from monitor.poller import Watched
-from monitor.web import query
-from monitor.web.listing import Selection, page
+from monitor.polling.poller import Watched
+from monitor.web.api import query
+from monitor.web.api.pagination import Selection, page
 
 words = st.text(st.sampled_from("ab-0ü"), min_size=1, max_size=3)
 keys = st.builds(TargetKey, words, words, words)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 
 from monitor.core.commits import About
+from monitor.core.liveness import LoopHealth
 from monitor.core.model import Outcome, StepExecution, StepStatus, TargetKey
-from monitor.core.pulse import LoopHealth
 from monitor.core.records import PollTrace
 from monitor.store import DeliveryStatus, Telling
 from tests.edges.web_kit import (

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from monitor.core.pulse import LoopHealth
+from monitor.core.liveness import LoopHealth
 from tests.edges.web_kit import TOKEN, Client, Daemon, asked
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.retry import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.notify.webhook import Webhook, key_of, sign
 from tests.edges.notifier_kit import ANSWERS, DELIVERY, NOW, TIMEOUT, Request, http, receiver, verdict_of, verdict_on
 

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from monitor.core.model import Failed, Outcome
 from monitor.sim.definitions import CATALOGUE, definition_id
-from monitor.sim.telling import definition as told
+from monitor.sim.json_bodies import definition as told
 from monitor.upstream.wire_definitions import Declared, read_definitions
 
 ID = "ae54eaf1-b86d-43c5-8982-2818f9bbe52c"

@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestClient
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 
-from monitor.core import cloudevent
 from monitor.core.alerts import Alert
 from monitor.core.commits import About
+from monitor.core.liveness import LoopHealth
 from monitor.core.model import (
     Cause,
     Event,
@@ -26,9 +26,9 @@ from monitor.core.model import (
     TargetKey,
     TargetState,
 )
-from monitor.core.pulse import LoopHealth
 from monitor.core.records import NextPoll, PollTrace
-from monitor.poller import Watched
+from monitor.core.text import cloudevent
+from monitor.polling.poller import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable, Telling
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from monitor.core.alerting.routing import Gets, Route
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import About, Change, Committed
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
-from monitor.core.routing import Gets, Route
 from monitor.store import DeliveryMark, DeliveryStatus, Store, Writer
 from tests.store.examples import NOON, alerting, at, event, key, outgoing
 

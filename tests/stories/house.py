@@ -21,10 +21,10 @@ from sqlalchemy.exc import OperationalError
 from yarl import URL
 
 from monitor.app import AlreadyRunningError, Daemon, Surroundings
+from monitor.core.alerting.verdict import Delivered, Verdict
 from monitor.core.commits import About, Delivery
-from monitor.core.retry import Delivered, Verdict
 from monitor.settings import Settings, load_settings
-from monitor.sim.answers import Answer, Broken
+from monitor.sim.responses import Answer, Broken
 from monitor.sim.scenario import Scenario, Watched, watched
 from monitor.sim.world import World
 from monitor.upstream.transport import Response, TransportBroken, TransportTimeout

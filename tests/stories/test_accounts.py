@@ -6,17 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Trouble
+from monitor.sim.responses import Answer
+from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from monitor.sim.scenarios import many
-from monitor.sim.stage import ACME, GLOBEX, role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-FOREVER = plots.complete("order-reminder", 1e6)
-CALL = plots.complete("appointment-call", 1e6)
+FOREVER = script_builders.complete("order-reminder", 1e6)
+CALL = script_builders.complete("appointment-call", 1e6)
 
 
 def throttled(begin: float, end: float, form: RetryAfter = RetryAfter.SECONDS, seconds: float = 60.0) -> Fault:
@@ -84,8 +84,8 @@ async def test_a_blind_account_speaks_once_and_what_happened_meanwhile_is_told(
     tmp_path: Path, trouble: Trouble, reason: str
 ) -> None:
     roles = [role("order-reminder", f"order-{n}", FOREVER) for n in range(8)]
-    suspended = plots.suspended(FOREVER, 61.0)
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 401.0)
+    suspended = script_builders.suspended(FOREVER, 61.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 401.0)
     cast = *roles, role("order-reminder", "paused", suspended), role("onboarding-reply", "lopez", fault)
     outage = Fault(trouble=trouble, begin=300.0, end=900.0, accounts=(ACME.id,), retry_after=30.0)
     async with House(tmp_path, scene("night", *cast, faults=(outage,))) as house:
@@ -162,7 +162,7 @@ async def test_the_real_limit_of_an_api_is_learned(tmp_path: Path) -> None:
 
 
 async def test_who_is_ready_stays_ready_while_a_slow_lane_earns_its_first_permit(tmp_path: Path) -> None:
-    scenario = scene("slow", role("order-reminder", "o", plots.complete("order-reminder", 1e6)))
+    scenario = scene("slow", role("order-reminder", "o", script_builders.complete("order-reminder", 1e6)))
     async with House(tmp_path, scenario, lane={"requests_per_second": 0.05, "burst": 1}) as house:
         said: list[bool] = []
         while house.t < 60.0:
@@ -174,7 +174,7 @@ async def test_who_is_ready_stays_ready_while_a_slow_lane_earns_its_first_permit
 
 @pytest.mark.parametrize("disk", ["well", "away for a while"])
 async def test_a_429_that_comes_while_it_stops_is_heeded_after_the_restart(tmp_path: Path, disk: str) -> None:
-    scenario = scene("last", role("order-reminder", "o", plots.complete("order-reminder", 1e6)))
+    scenario = scene("last", role("order-reminder", "o", script_builders.complete("order-reminder", 1e6)))
     async with House(tmp_path, scenario) as house:
         await house.until(100.0)
         asked = len(house.sent)

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
 from monitor.core.alerts import AlertEnd
 from monitor.core.commits import About, Delivery
-from monitor.core.retry import Again, Delivered, Verdict
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House, Phone
 
 pytestmark = pytest.mark.looptime
 
 HOUR = 3600.0
 KINDS = {"am": "alertmanager", "pager": "pagerduty"}
-LONG = plots.complete("order-reminder", 1e6)
+LONG = script_builders.complete("order-reminder", 1e6)
 OPENED, CLOSED = About.ALERT_OPENED, About.ALERT_CLOSED
 BEGUN, GREW, OVER = About.INCIDENT_OPENED, About.INCIDENT_GREW, About.INCIDENT_CLOSED
 
@@ -30,12 +30,16 @@ def night(folder: Path, scenario: Scenario, alerts: Mapping[str, Any] | None = N
 
 
 def one_suspension(*, flaps: int = 0) -> Scenario:
-    script = plots.flapping(LONG, 40.0, flaps, begin=101.0) if flaps else plots.suspended(LONG, 101.0, 600.0)
+    script = (
+        script_builders.flapping(LONG, 40.0, flaps, begin=101.0)
+        if flaps
+        else script_builders.suspended(LONG, 101.0, 600.0)
+    )
     return scene("night", role("order-reminder", "lopez", script))
 
 
 def one_fault() -> Scenario:
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
     return scene("night", role("onboarding-reply", "lopez", fault))
 
 
@@ -126,7 +130,7 @@ async def test_a_person_closes_an_alert(tmp_path: Path) -> None:
 
 
 async def test_a_target_that_leaves_the_watchlist_closes_its_alerts_and_may_come_back(tmp_path: Path) -> None:
-    forever = plots.suspended(LONG, 101.0)
+    forever = script_builders.suspended(LONG, 101.0)
     cast = scene("night", role("order-reminder", "lopez", forever), role("order-reminder", "diaz", LONG))
     async with night(tmp_path, cast) as house:
         await house.until(200.0)
@@ -166,7 +170,7 @@ async def test_a_target_that_left_while_nothing_ran_closes_its_alerts(tmp_path: 
 
 @pytest.mark.parametrize("interval", ["10s", "5m"], ids=["seen one after the other", "seen at once"])
 async def test_a_step_that_is_retried_and_succeeds_resolves_its_alert_everywhere(tmp_path: Path, interval: str) -> None:
-    retried = plots.retried("order-reminder", "fetch_order", 101.0, 10 * HOUR)
+    retried = script_builders.retried("order-reminder", "fetch_order", 101.0, 10 * HOUR)
     cast = scene("night", role("order-reminder", "lopez", retried))
     async with night(tmp_path, cast, polling={"interval": interval}) as house:
         await house.until(100.0)
@@ -180,7 +184,7 @@ async def test_a_step_that_is_retried_and_succeeds_resolves_its_alert_everywhere
 
 
 async def test_a_workflow_that_completes_resolves_the_alerts_of_its_steps(tmp_path: Path) -> None:
-    failed_and_done = plots.retried("order-reminder", "fetch_order", 101.0, 900.0)
+    failed_and_done = script_builders.retried("order-reminder", "fetch_order", 101.0, 900.0)
     async with night(tmp_path, scene("night", role("order-reminder", "lopez", failed_and_done))) as house:
         await house.until(1200.0)
         assert await house.alerts() == []
@@ -303,7 +307,9 @@ def storm(count: int) -> Scenario:
     for number in range(count):
         definition, step, message = CAUSES[number % 3]
         at = 100.0 + 10.0 * number / count
-        roles.append(role(definition, f"w{number}", plots.fault(definition, step, message.format(n=number), at)))
+        roles.append(
+            role(definition, f"w{number}", script_builders.fault(definition, step, message.format(n=number), at))
+        )
     return scene("storm", *roles)
 
 
@@ -334,8 +340,8 @@ def _is(name: str, cause: int) -> bool:
 
 
 async def test_the_most_severe_incident_goes_first(tmp_path: Path) -> None:
-    by_hand = plots.terminated("order-reminder", 101.0)
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 102.0)
+    by_hand = script_builders.terminated("order-reminder", 101.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 102.0)
     roles = role("order-reminder", "lopez", by_hand), role("onboarding-reply", "diaz", fault)
     async with night(tmp_path, scene("night", *roles)) as house:
         pager = house.phones["pager"]

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model import Status, TargetKey
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e6)
-FAULT = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 201.0)
+LONG = script_builders.complete("order-reminder", 1e6)
+FAULT = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 201.0)
 TOLD = ["workflow.step_failed", "workflow.terminated"]
 
 
@@ -59,7 +59,7 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
 
 
 async def test_every_loop_turns_while_ends_of_alerts_wait_for_the_disk(tmp_path: Path) -> None:
-    held = plots.suspended(LONG, 201.0)
+    held = script_builders.suspended(LONG, 201.0)
     cast = scene("night", role("onboarding-reply", "lopez", FAULT), role("order-reminder", "order", held))
     async with House(tmp_path, cast, alerts={"hold": "5m", "unwatched_after": "1m"}) as house:
         await house.until(400.0)
@@ -173,7 +173,9 @@ async def test_loops_turn_while_all_polls_wait_for_the_disk(tmp_path: Path) -> N
 
 
 def suspended_at(at: float) -> Scenario:
-    return scene("night", *[role("order-reminder", f"order-{n}", plots.suspended(LONG, at)) for n in range(10)])
+    return scene(
+        "night", *[role("order-reminder", f"order-{n}", script_builders.suspended(LONG, at)) for n in range(10)]
+    )
 
 
 async def test_loops_turn_after_an_hour_of_idleness(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from string import ascii_lowercase
 
 import pytest
 
-from monitor.core.drifts import AND_MORE, MOST_KINDS
-from monitor.sim import plots
-from monitor.sim.answers import Answer
-from monitor.sim.stage import role, scene
+from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
@@ -21,7 +21,10 @@ def house_of(folder: Path, word: Callable[[], str]) -> House:
     """Three workflows whose one step is each time in another status."""
     house = House(
         folder,
-        scene("night", *(role("order-reminder", f"o{n}", plots.complete("order-reminder", 1e6)) for n in range(3))),
+        scene(
+            "night",
+            *(role("order-reminder", f"o{n}", script_builders.complete("order-reminder", 1e6)) for n in range(3)),
+        ),
     )
 
     def instead(path: str) -> Answer:

@@ -9,9 +9,9 @@ from io import StringIO
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitor.core.pulse import Pulses, why_silent
-from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.heartbeat import Heartbeat
+from monitor.alerting.heartbeat import Heartbeat
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.liveness import Pulses, why_silent
 from monitor.telemetry import Telemetry, configure
 
 pytestmark = pytest.mark.looptime

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import ACME, GLOBEX, role, scene
+from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.looptime
 
 def night(*faults: Fault) -> Scenario:
     """An order at acme and a few calls at globex, none of which ends."""
-    order = role("order-reminder", "order", plots.complete("order-reminder", 1e6))
-    calls = [role("appointment-call", f"call-{n}", plots.complete("appointment-call", 1e6)) for n in range(8)]
+    order = role("order-reminder", "order", script_builders.complete("order-reminder", 1e6))
+    calls = [role("appointment-call", f"call-{n}", script_builders.complete("appointment-call", 1e6)) for n in range(8)]
     return scene("night", order, *calls, faults=faults)
 
 

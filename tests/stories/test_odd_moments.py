@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer
-from monitor.sim.stage import role, scene
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
@@ -21,7 +21,7 @@ LAST, FIRST = "9999-12-31T23:59:00Z", "0001-01-01T00:00:00"
 @pytest.mark.parametrize("moment", [LAST, "0001-01-01T00:01:00Z", FIRST])
 @pytest.mark.parametrize("status", ["Runnable", "Terminated"])
 async def test_an_odd_moment_ends_nothing(tmp_path: Path, moment: str, ahead: int, status: str) -> None:
-    orders = [role("order-reminder", f"o{n}", plots.complete("order-reminder", 1e6)) for n in range(3)]
+    orders = [role("order-reminder", f"o{n}", script_builders.complete("order-reminder", 1e6)) for n in range(3)]
     house = House(tmp_path, scene("night", *orders))
     house.wishes["o0"] = {"max_runtime": "20s", "step_timeouts": {"*": "20s"}}
     odd = next(one.workflow for one in house.targets if one.name == "o0")

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
 from monitor.core.commits import Delivery
-from monitor.core.retry import Again, Delivered, Verdict
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
 from monitor.sim.population import Role
+from monitor.sim.scenario_builders import role, scene
 from monitor.sim.script import Script
-from monitor.sim.stage import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
@@ -43,33 +43,38 @@ def lives(draw: st.DrawFn) -> tuple[str, Script]:
     """A definition and a script that has ended by itself long before `QUIET`."""
     definition, script = draw(
         st.one_of(
-            times.map(lambda at: ("order-reminder", plots.complete("order-reminder", at))),
-            times.map(lambda at: ("onboarding-reply", plots.fault("onboarding-reply", "step3", "It broke.", at))),
-            times.map(lambda at: ("delivery-notice", plots.terminated("delivery-notice", at))),
+            times.map(lambda at: ("order-reminder", script_builders.complete("order-reminder", at))),
+            times.map(
+                lambda at: ("onboarding-reply", script_builders.fault("onboarding-reply", "step3", "It broke.", at))
+            ),
+            times.map(lambda at: ("delivery-notice", script_builders.terminated("delivery-notice", at))),
             st.builds(
                 lambda at, took, failures: (
                     "order-reminder",
-                    plots.retried("order-reminder", "wait_until_due", at, at + took, failures=failures),
+                    script_builders.retried("order-reminder", "wait_until_due", at, at + took, failures=failures),
                 ),
                 times,
                 pauses,
                 st.integers(1, 4),
             ),
             st.builds(
-                lambda at, took: ("two-way-survey", plots.cancelled("two-way-survey", "ask_more", at, at + took)),
+                lambda at, took: (
+                    "two-way-survey",
+                    script_builders.cancelled("two-way-survey", "ask_more", at, at + took),
+                ),
                 times,
                 pauses,
             ),
         )
     )
     if draw(st.booleans()):
-        script = plots.suspended(script, draw(times), draw(pauses))
+        script = script_builders.suspended(script, draw(times), draw(pauses))
     if draw(st.booleans()):
         begin = draw(times)
-        script = plots.vanishing(script, begin, begin + draw(pauses))
+        script = script_builders.vanishing(script, begin, begin + draw(pauses))
     if draw(st.booleans()):
         begin = draw(times)
-        script = plots.odd(script, begin, begin + draw(pauses))
+        script = script_builders.odd(script, begin, begin + draw(pauses))
     return definition, script
 
 

@@ -6,18 +6,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer, Broken
+from monitor.sim import script_builders
+from monitor.sim.api_enums import StepStatus
 from monitor.sim.definitions import definition_id
+from monitor.sim.responses import Answer, Broken
+from monitor.sim.scenario_builders import role, scene
 from monitor.sim.script import Ending, Script, StepRun
-from monitor.sim.stage import role, scene
-from monitor.sim.words import StepStatus
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e6)
-STUCK = plots.stuck("order-reminder", "wait_until_due", 0.5)
+LONG = script_builders.complete("order-reminder", 1e6)
+STUCK = script_builders.stuck("order-reminder", "wait_until_due", 0.5)
 """From half a second before the world began on; declared are 30 minutes."""
 SILENCE = Answer(0, {}, b"", broken=Broken.HANG)
 SLACK = 120.0
@@ -178,7 +178,7 @@ UNKNOWN = b'{"code": 1300, "message": "Definition d not found."}'
 
 
 async def test_a_definition_that_is_not_there_is_asked_for_at_most_hourly(tmp_path: Path) -> None:
-    house = house_of(tmp_path, plots.looping("order-reminder", 600.0))
+    house = house_of(tmp_path, script_builders.looping("order-reminder", 600.0))
     house.instead = lambda path: None if "/workflows/" in path else Answer(404, {}, UNKNOWN)
     async with house:
         await house.until(3 * 3600.0)
@@ -225,7 +225,7 @@ async def test_a_limit_that_somebody_was_told_by_survives_a_crash_right_after_it
 
 
 async def test_what_is_overdue_across_restarts_is_told_once_and_cleared_at_its_end(tmp_path: Path) -> None:
-    script = plots.terminated_by_hand(STUCK, 2000.0)
+    script = script_builders.terminated_by_hand(STUCK, 2000.0)
     async with house_of(tmp_path, script, step_timeouts={"*": "300s"}, max_runtime="400s") as house:
         await house.until(600.0)
         for _ in range(3):

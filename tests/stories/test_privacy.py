@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim.answers import Answer, encode
-from monitor.sim.personal import personal_words
+from monitor.sim.fake_people import personal_words
+from monitor.sim.responses import Answer, encode
 from monitor.sim.scenario import Scenario, combined, watched
 from monitor.sim.scenarios import SCENARIOS
 from monitor.sim.world import World

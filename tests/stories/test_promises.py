@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.stage import role, scene
+from monitor.sim import script_builders
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import EPOCH, House
 
 pytestmark = pytest.mark.looptime
@@ -20,7 +20,7 @@ def moment(text: str) -> datetime:
 
 async def test_a_fault_at_0214_is_told_once_with_its_cause(tmp_path: Path) -> None:
     at = 14 * MINUTE
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", at + 1)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", at + 1)
     async with House(tmp_path, scene("night", role("onboarding-reply", "lopez", fault))) as house:
         await house.until(2 * HOUR)
         failed, ended = house.about("lopez")
@@ -43,8 +43,8 @@ async def test_a_failure_during_six_hours_of_downtime_is_told_after_the_restart_
     tmp_path: Path, ending: str
 ) -> None:
     at = 3 * HOUR
-    fault = plots.fault("delivery-notice", "locate_parcel", "HTTP 502", at + 1)
-    early = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 5 * MINUTE)
+    fault = script_builders.fault("delivery-notice", "locate_parcel", "HTTP 502", at + 1)
+    early = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 5 * MINUTE)
     roles = role("delivery-notice", "parcel", fault), role("onboarding-reply", "early", early)
     async with House(tmp_path, scene("night", *roles)) as house:
         await house.until(10 * MINUTE)

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import Delivery
-from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
 HOUR = 3600.0
-LONG = plots.complete("order-reminder", 1e9)
+LONG = script_builders.complete("order-reminder", 1e9)
 DOWN = Again("connection refused", whole=True)
-FAULT = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+FAULT = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
 TOLD = ["workflow.step_failed", "workflow.terminated"]
 
 
@@ -98,16 +98,20 @@ async def test_a_stop_while_the_receiver_is_down_does_not_wait_for_it(tmp_path: 
 
 async def test_a_receiver_that_is_down_for_a_night_misses_nothing_and_holds_up_no_other(tmp_path: Path) -> None:
     roles = [
-        role("order-reminder", f"order-{n}", plots.retried("order-reminder", "fetch_order", 600.0 + n, 9 * HOUR))
+        role(
+            "order-reminder",
+            f"order-{n}",
+            script_builders.retried("order-reminder", "fetch_order", 600.0 + n, 9 * HOUR),
+        )
         for n in range(5)
     ]
-    suspended = plots.suspended(plots.suspended(LONG, HOUR, HOUR), 3 * HOUR, HOUR)
+    suspended = script_builders.suspended(script_builders.suspended(LONG, HOUR, HOUR), 3 * HOUR, HOUR)
     roles.append(role("order-reminder", "paused", suspended))
     roles += [
         role(
             "onboarding-reply",
             f"lopez-{n}",
-            plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", n * HOUR / 3),
+            script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", n * HOUR / 3),
         )
         for n in range(1, 18, 2)
     ]

@@ -8,16 +8,16 @@ import pytest
 import yaml
 
 from monitor.core.model import Status, TargetKey
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import ACME, GLOBEX, role, scene
+from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e6)
-CALL = plots.complete("appointment-call", 1e6)
+LONG = script_builders.complete("order-reminder", 1e6)
+CALL = script_builders.complete("appointment-call", 1e6)
 
 
 def night(*faults: Fault) -> Scenario:
@@ -171,12 +171,12 @@ async def test_another_interval_takes_effect(tmp_path: Path) -> None:
 
 
 async def test_names_labels_and_severities_change_without_telling_anything_again(tmp_path: Path) -> None:
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0)
-    suspended = plots.suspended(plots.suspended(LONG, 20.0, 580.0), 900.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0)
+    suspended = script_builders.suspended(script_builders.suspended(LONG, 20.0, 580.0), 900.0)
     roles = (
         role("onboarding-reply", "failed", fault),
         role("order-reminder", "lopez", suspended),
-        role("order-reminder", "retried", plots.retried("order-reminder", "fetch_order", 20.0, 1e5)),
+        role("order-reminder", "retried", script_builders.retried("order-reminder", "fetch_order", 20.0, 1e5)),
     )
     async with House(tmp_path, scene("night", *roles)) as house:
         await house.until(300.0)
@@ -214,7 +214,7 @@ async def test_reloads_that_change_nothing_change_nothing(tmp_path: Path) -> Non
 async def test_a_target_that_leaves_and_comes_back_during_the_poll_that_sees_its_end_is_seen_to_have_ended(
     tmp_path: Path,
 ) -> None:
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
     slow = Fault(trouble=Trouble.SLOW, begin=100.0, end=200.0, seconds=4.0)
     roles = role("onboarding-reply", "failed", fault), role("order-reminder", "order", LONG)
     async with House(tmp_path, scene("night", *roles, faults=(slow,))) as house:

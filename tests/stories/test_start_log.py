@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from monitor import __version__
-from monitor.sim import plots
+from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
 
 def calm() -> Scenario:
-    return scene("calm", role("order-reminder", "diaz", plots.complete("order-reminder", 1e9)))
+    return scene("calm", role("order-reminder", "diaz", script_builders.complete("order-reminder", 1e9)))
 
 
 async def test_a_log_begins_with_what_runs_whom_it_watches_and_whom_it_tells(tmp_path: Path) -> None:

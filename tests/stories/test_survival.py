@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.retry import Again
-from monitor.sim import plots
-from monitor.sim.answers import Answer
+from monitor.core.alerting.verdict import Again
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import ACME, role, scene
+from monitor.sim.scenario_builders import ACME, role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e9)
+LONG = script_builders.complete("order-reminder", 1e9)
 
 
 def faults(count: int) -> Scenario:
@@ -22,7 +22,9 @@ def faults(count: int) -> Scenario:
     return scene(
         "night",
         *[
-            role("onboarding-reply", f"w{n}", plots.fault("onboarding-reply", "step1", message, 60.0 * (n + 1)))
+            role(
+                "onboarding-reply", f"w{n}", script_builders.fault("onboarding-reply", "step1", message, 60.0 * (n + 1))
+            )
             for n in range(count)
         ],
     )

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer
+from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from monitor.sim.scenarios import skewed
-from monitor.sim.stage import ACME, GLOBEX, role, scene
 from tests.stories.house import EPOCH, House
 
 pytestmark = pytest.mark.looptime
 
 HOUR, DAY = 3600.0, 86400.0
-LONG = plots.complete("order-reminder", 1e9)
-FAULT = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+LONG = script_builders.complete("order-reminder", 1e9)
+FAULT = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
 TOLD = ["workflow.step_failed", "workflow.terminated", "workflow.completed"]
 
 
@@ -29,7 +29,7 @@ def since_epoch(text: str) -> float:
 def ending(tmp_path: Path, interval: str = "30s") -> House:
     roles = (
         role("onboarding-reply", "faulted", FAULT),
-        role("order-reminder", "complete", plots.complete("order-reminder", 101.0)),
+        role("order-reminder", "complete", script_builders.complete("order-reminder", 101.0)),
         role("order-reminder", "long", LONG),
     )
     return House(tmp_path, scene("night", *roles), polling={"retention": "20m", "interval": interval})
@@ -94,7 +94,7 @@ async def test_what_has_ended_and_comes_back_to_the_watchlist_has_its_alerts_aga
 
 
 async def test_a_failure_is_not_told_again_when_its_event_is_forgotten(tmp_path: Path) -> None:
-    retried = plots.retried("order-reminder", "fetch_order", 101.0, 10 * DAY)
+    retried = script_builders.retried("order-reminder", "fetch_order", 101.0, 10 * DAY)
     async with House(tmp_path, scene("night", role("order-reminder", "lopez", retried))) as house:
         await house.until(HOUR)
         assert house.types() == ["workflow.step_failed"]
@@ -115,7 +115,7 @@ async def test_a_failure_is_not_told_again_when_its_event_is_forgotten(tmp_path:
 @pytest.mark.parametrize("interval", ["10s", "30s", "10m", "2h"])
 async def test_last_seen_is_honest_to_a_minute_across_a_crash(tmp_path: Path, interval: str) -> None:
     crash_at = 2 * HOUR + 1390.0
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", crash_at + 600.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", crash_at + 600.0)
     house = House(tmp_path, scene("night", role("onboarding-reply", "lopez", fault)), polling={"interval": interval})
     async with house:
         await house.until(crash_at)
@@ -133,7 +133,7 @@ async def test_last_seen_is_honest_to_a_minute_across_a_crash(tmp_path: Path, in
 
 async def test_last_seen_is_exact_within_one_life_and_after_a_stop(tmp_path: Path) -> None:
     faults = [
-        role("onboarding-reply", name, plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", at))
+        role("onboarding-reply", name, script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", at))
         for name, at in (("lopez", 801.0), ("diaz", 1501.0))
     ]
     async with House(tmp_path, scene("night", *faults), polling={"interval": "4m"}) as house:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
@@ -20,7 +20,9 @@ REFUSED = b'{"code": 1000, "message": "Invalid definition id.", "errorId": "x", 
 
 def night() -> Scenario:
     """Five workflows that go on for days."""
-    return scene("night", *(role("order-reminder", f"o{n}", plots.complete("order-reminder", 1e6)) for n in range(5)))
+    return scene(
+        "night", *(role("order-reminder", f"o{n}", script_builders.complete("order-reminder", 1e6)) for n in range(5))
+    )
 
 
 @pytest.mark.parametrize("body", [HTML, REFUSED], ids=["of a proxy", "of the API"])

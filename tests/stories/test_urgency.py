@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import Delivery
 from monitor.core.model import Severity
 from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome
-from monitor.core.retry import Again, Delivered, Refused, Verdict
-from monitor.notify.incidents import page as page_of
+from monitor.notify.incident_notifier import page as page_of
 from monitor.notify.pagerduty import PACE, fitted, trigger
 from tests.edges.notifier_kit import INCIDENT
 from tests.edges.pagerduty_fake import ROUTING_KEY, PagerDutyFake

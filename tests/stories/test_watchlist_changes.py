@@ -7,17 +7,17 @@ import msgspec
 import pytest
 
 from monitor.core.commits import About
-from monitor.core.unwatching import unwatched
-from monitor.sim import plots
+from monitor.core.detection.unwatched import unwatched
+from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
-from monitor.sim.stage import role, scene
+from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e6)
-STORY = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 60.0)
-SUSPENDED = plots.suspended(LONG, 61.0)
+LONG = script_builders.complete("order-reminder", 1e6)
+STORY = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 60.0)
+SUSPENDED = script_builders.suspended(LONG, 61.0)
 KINDS = {"am": "alertmanager", "pager": "pagerduty", "hook": "webhook"}
 
 
@@ -177,7 +177,7 @@ async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: 
 
 RETRIED = scene(
     "night",
-    role("onboarding-reply", "lopez", plots.retried("onboarding-reply", "step1", 60.0, 6000.0)),
+    role("onboarding-reply", "lopez", script_builders.retried("onboarding-reply", "step1", 60.0, 6000.0)),
     role("order-reminder", "other", LONG),
 )
 

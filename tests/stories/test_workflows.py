@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sim import plots
-from monitor.sim.answers import Answer, Broken
+from monitor.sim import script_builders
+from monitor.sim.responses import Answer, Broken
+from monitor.sim.scenario_builders import role, scene
 from monitor.sim.scenarios import suspensions
-from monitor.sim.stage import role, scene
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-LONG = plots.complete("order-reminder", 1e6)
+LONG = script_builders.complete("order-reminder", 1e6)
 SERVER_ERROR = Answer(500, {}, b"")
 SILENCE = Answer(0, {}, b"", broken=Broken.HANG)
 
@@ -25,7 +25,7 @@ def types(events: list[dict[str, object]]) -> list[object]:
 
 
 async def test_a_termination_by_hand_is_told_as_such_and_pages_nobody(tmp_path: Path) -> None:
-    by_hand = plots.terminated("order-reminder", 100.0)
+    by_hand = script_builders.terminated("order-reminder", 100.0)
     async with House(tmp_path, scene("night", role("order-reminder", "lopez", by_hand))) as house:
         await house.until(200.0)
         [ended] = house.about("lopez")
@@ -37,8 +37,8 @@ async def test_a_termination_by_hand_is_told_as_such_and_pages_nobody(tmp_path: 
 
 @pytest.mark.parametrize("answer", [pytest.param(SERVER_ERROR, id="500"), pytest.param(SILENCE, id="silence")])
 async def test_an_alert_is_not_held_back_for_its_explanation(tmp_path: Path, answer: Answer) -> None:
-    by_hand = plots.terminated("order-reminder", 101.0)
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+    by_hand = script_builders.terminated("order-reminder", 101.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
     roles = role("order-reminder", "lopez", by_hand), role("onboarding-reply", "diaz", fault)
     async with House(tmp_path, scene("night", *roles)) as house:
         house.instead = lambda path: answer if path.endswith("/errors") else None
@@ -55,7 +55,7 @@ async def test_an_alert_is_not_held_back_for_its_explanation(tmp_path: Path, ans
 
 
 async def test_an_explanation_that_comes_at_the_second_try_is_told(tmp_path: Path) -> None:
-    fault = plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
+    fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
     async with House(tmp_path, scene("night", role("onboarding-reply", "lopez", fault))) as house:
         answers = iter([SERVER_ERROR])
         house.instead = lambda path: next(answers, None) if path.endswith("/errors") else None
@@ -68,7 +68,7 @@ async def test_an_explanation_that_comes_at_the_second_try_is_told(tmp_path: Pat
 
 
 async def test_a_step_that_fails_again_is_told_again_under_another_id(tmp_path: Path) -> None:
-    retried = plots.retried("order-reminder", "fetch_order", 101.0, 900.0, failures=3)
+    retried = script_builders.retried("order-reminder", "fetch_order", 101.0, 900.0, failures=3)
     async with House(tmp_path, scene("night", role("order-reminder", "lopez", retried))) as house:
         await house.until(2000.0)
         told = house.about("lopez")
@@ -82,7 +82,7 @@ async def test_a_step_that_fails_again_is_told_again_under_another_id(tmp_path: 
 
 
 async def test_failures_between_two_polls_are_all_told_in_their_order(tmp_path: Path) -> None:
-    retried = plots.retried("order-reminder", "fetch_order", 10.0, 500.0, failures=4)
+    retried = script_builders.retried("order-reminder", "fetch_order", 10.0, 500.0, failures=4)
     house = House(tmp_path, scene("night", role("order-reminder", "lopez", retried)), polling={"interval": "15m"})
     async with house:
         await house.until(3600.0)
@@ -94,7 +94,7 @@ async def test_failures_between_two_polls_are_all_told_in_their_order(tmp_path: 
 
 
 async def test_a_cancelled_step_is_told_once_and_nobody_is_called(tmp_path: Path) -> None:
-    cancelled = plots.cancelled("two-way-survey", "wait_for_reply", 101.0, 1e5)
+    cancelled = script_builders.cancelled("two-way-survey", "wait_for_reply", 101.0, 1e5)
     async with House(tmp_path, scene("night", role("two-way-survey", "lopez", cancelled))) as house:
         await house.until(300.0)
         assert await house.alerts() == []
@@ -127,7 +127,7 @@ async def test_a_suspension_opens_an_alert_and_its_end_closes_it(tmp_path: Path)
 
 
 async def test_each_episode_of_a_flapping_workflow_has_its_own_id_and_alerts_do_not_pile_up(tmp_path: Path) -> None:
-    flapping = plots.flapping(LONG, 20.0, 60)
+    flapping = script_builders.flapping(LONG, 20.0, 60)
     house = House(tmp_path, scene("night", role("order-reminder", "lopez", flapping)), polling={"interval": "2s"})
     async with house:
         for minute in range(1, 21):
@@ -144,7 +144,7 @@ async def test_each_episode_of_a_flapping_workflow_has_its_own_id_and_alerts_do_
 
 
 async def test_a_suspension_that_lasts_across_a_restart_is_told_once(tmp_path: Path) -> None:
-    suspended = plots.suspended(LONG, 101.0, 800.0)
+    suspended = script_builders.suspended(LONG, 101.0, 800.0)
     async with House(tmp_path, scene("night", role("order-reminder", "lopez", suspended))) as house:
         await house.until(200.0)
         await house.crash()
@@ -159,7 +159,7 @@ async def test_a_suspension_that_lasts_across_a_restart_is_told_once(tmp_path: P
 
 
 async def test_three_times_not_found_is_believed_and_an_answer_ends_it(tmp_path: Path) -> None:
-    vanishing = plots.vanishing(LONG, 101.0, 401.0)
+    vanishing = script_builders.vanishing(LONG, 101.0, 401.0)
     async with House(tmp_path, scene("night", role("order-reminder", "lopez", vanishing))) as house:
         await house.until(150.0)
         assert house.about("lopez") == [], "twice may be a hiccup"
@@ -181,8 +181,8 @@ async def test_three_times_not_found_is_believed_and_an_answer_ends_it(tmp_path:
 
 
 async def test_404s_are_counted_across_a_restart_and_not_across_an_answer(tmp_path: Path) -> None:
-    hiccups = plots.vanishing(plots.vanishing(LONG, 101.0, 156.0), 190.0, 245.0)
-    gone = plots.vanishing(LONG, 101.0, 1e9)
+    hiccups = script_builders.vanishing(script_builders.vanishing(LONG, 101.0, 156.0), 190.0, 245.0)
+    gone = script_builders.vanishing(LONG, 101.0, 1e9)
     roles = role("order-reminder", "hiccups", hiccups), role("order-reminder", "gone", gone)
     async with House(tmp_path, scene("night", *roles)) as house:
         await house.until(132.0)
@@ -194,8 +194,8 @@ async def test_404s_are_counted_across_a_restart_and_not_across_an_answer(tmp_pa
 
 
 async def test_a_word_that_nobody_knows_is_told_once_ever_and_is_not_the_end(tmp_path: Path) -> None:
-    odd = plots.odd(plots.odd(LONG, 61.0, 181.0), 601.0, 701.0)
-    later = plots.odd(plots.terminated("order-reminder", 1000.0), 601.0, 701.0)
+    odd = script_builders.odd(script_builders.odd(LONG, 61.0, 181.0), 601.0, 701.0)
+    later = script_builders.odd(script_builders.terminated("order-reminder", 1000.0), 601.0, 701.0)
     roles = role("order-reminder", "lopez", odd), role("order-reminder", "diaz", later)
     async with House(tmp_path, scene("night", *roles)) as house:
         await house.until(150.0)
@@ -220,12 +220,14 @@ async def test_what_is_found_at_first_sight_is_told_without_where_it_came_from(t
         scene(
             "night",
             role(
-                "onboarding-reply", "failed", plots.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0)
+                "onboarding-reply",
+                "failed",
+                script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 20.0),
             ),
-            role("order-reminder", "complete", plots.complete("order-reminder", 20.0)),
-            role("order-reminder", "suspended", plots.suspended(LONG, 20.0)),
+            role("order-reminder", "complete", script_builders.complete("order-reminder", 20.0)),
+            role("order-reminder", "suspended", script_builders.suspended(LONG, 20.0)),
             role("order-reminder", "runnable", LONG),
-            role("order-reminder", "retried", plots.retried("order-reminder", "fetch_order", 20.0, 1e5)),
+            role("order-reminder", "retried", script_builders.retried("order-reminder", "fetch_order", 20.0, 1e5)),
             role("order-reminder", "not-there", LONG, starts=1e6),
         ),
     )
@@ -247,7 +249,7 @@ async def test_what_is_found_at_first_sight_is_told_without_where_it_came_from(t
 async def test_a_workflow_that_cannot_be_read_for_good_is_told_once_as_drift_and_once_as_unanswered(
     tmp_path: Path,
 ) -> None:
-    roles = [role("order-reminder", f"order-{n}", plots.complete("order-reminder", 1e6)) for n in range(3)]
+    roles = [role("order-reminder", f"order-{n}", script_builders.complete("order-reminder", 1e6)) for n in range(3)]
     async with House(tmp_path, scene("night", *roles)) as house:
         broken = next(target.workflow for target in house.targets if target.name == "order-1")
         await house.until(100.0)

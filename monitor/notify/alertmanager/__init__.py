@@ -8,7 +8,7 @@ is right again after one round.
 `alertmanager.py`: the receiver.
 """
 
-from monitor.notify.alertmanager.access import Access
 from monitor.notify.alertmanager.alertmanager import Alertmanager
+from monitor.notify.alertmanager.auth import Access
 
 __all__ = ["Access", "Alertmanager"]

@@ -8,17 +8,17 @@ from typing import Final, assert_never
 
 from yarl import URL
 
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import About, Delivery
-from monitor.core.links import RUNBOOK
-from monitor.core.retry import Again, Delivered, Verdict
+from monitor.core.text.links import RUNBOOK
 from monitor.notify.alertmanager import payload
-from monitor.notify.alertmanager.access import Access, Credentials
-from monitor.notify.alertmanager.known import Known
+from monitor.notify.alertmanager.auth import Access, Credentials
+from monitor.notify.alertmanager.dedup import Known
+from monitor.notify.alertmanager.instance import BATCH, OLD_NEWS, Channel, Peer
 from monitor.notify.alertmanager.payload import Posting
-from monitor.notify.alertmanager.peer import BATCH, OLD_NEWS, Channel, Peer
+from monitor.notify.http_sender import Sender
 from monitor.notify.notifier import Casebook
-from monitor.notify.sending import Sender
 from monitor.notify.tls import Tls
 
 API: Final = "api/v2/alerts"

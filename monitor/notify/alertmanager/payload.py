@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.core import prose
-from monitor.core.addresses import is_this_machine
+from monitor.core.alerting.labels import alert_labels, fingerprint
 from monitor.core.alerts import Alert, Incident
-from monitor.core.labels import alert_labels, fingerprint
-from monitor.core.links import RUNBOOK, link_of, link_to, runbook_of
+from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.urls import is_this_machine
 from monitor.core.model import Event, EventType
-from monitor.core.moments import format_moment
+from monitor.core.text import alert_text
+from monitor.core.text.links import RUNBOOK, link_of, link_to, runbook_of
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -54,9 +54,9 @@ def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str =
         labels=labels,
         annotations=_texts(
             summary=event.summary,
-            description=prose.body(event, link=link, runbook_url=runbook_url),
+            description=alert_text.body(event, link=link, runbook_url=runbook_url),
             **_facts(event, runbook_url),
-            ended=prose.ended(alert.end, hold=hold) if alert.end is not None else "",
+            ended=alert_text.ended(alert.end, hold=hold) if alert.end is not None else "",
         ),
         starts_at=alert.opened_at,
         opened_at=alert.opened_at,
@@ -76,14 +76,16 @@ def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url:
         key=fingerprint(labels),
         labels=labels,
         annotations=_texts(
-            summary=prose.incident_title(incident),
-            description=prose.incident_body(incident, tolls=(), external_url=external_url, runbook_url=runbook_url),
+            summary=alert_text.incident_title(incident),
+            description=alert_text.incident_body(
+                incident, tolls=(), external_url=external_url, runbook_url=runbook_url
+            ),
             **_facts(event, runbook_url),
             count=str(incident.members),
             first_at=format_moment(incident.first_at),
             last_at=format_moment(incident.last_at),
             samples="\n".join(link_to(one.key, external_url) for one in incident.samples if one.key is not None),
-            ended=prose.ended(incident.outcome, hold=hold) if incident.outcome is not None else "",
+            ended=alert_text.ended(incident.outcome, hold=hold) if incident.outcome is not None else "",
         ),
         starts_at=incident.opened_at,
         opened_at=incident.opened_at,

@@ -159,7 +159,7 @@ def _alert(row: dict[str, Any], incident: str) -> dict[str, Any]:
 
 
 def _condition(row: dict[str, Any]) -> str:
-    """As `core/incidents.py` names it; none of these is about a step."""
+    """As `core/alerting/incidents.py` names it; none of these is about a step."""
     return json.dumps((row["type"], row["account"], row["definition"], row["workflow"], ""))
 
 

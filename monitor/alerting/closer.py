@@ -1,0 +1,106 @@
+"""Ends alerts for which no event comes: a hold is over, a condition has settled, a target left the watchlist."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from monitor.aio import beating
+from monitor.alerting.watchlist_changes import WatchlistChanges
+from monitor.core.alerting.routing import Route
+from monitor.core.alerts import Closing
+from monitor.core.model import Severity
+from monitor.polling.poller import Announcer
+from monitor.store import StoreUnavailable
+
+_TURN = 5.0
+"""Seconds; so late may an end come."""
+_AT_ONCE = 500
+"""Alerts that end with one commit."""
+
+
+class Cases(Protocol):
+    """Where alerts are kept."""
+
+    async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]: ...
+    async def calm(self, now: datetime, limit: int) -> list[str]: ...
+    async def open_counts(self) -> Mapping[Severity, int]: ...
+
+
+class Closer:
+    def __init__(
+        self,
+        cases: Cases,
+        announcer: Announcer,
+        *,
+        now: Callable[[], datetime],
+        hold: Callable[[], float],
+        routes: Sequence[Route],
+        changes: WatchlistChanges,
+        count: Callable[[Mapping[Severity, int]], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`hold`: seconds that an event alert stays open once it was told. `routes`: of the receivers that run.
+
+        `changes`: ends and opens what targets leave behind, and find again.
+        `count` is told how many alerts are open, `fault` hears of our own errors, with the loop's name.
+        """
+        self._cases = cases
+        self._announcer = announcer
+        self._now = now
+        self._hold = hold
+        self._routes = routes
+        self._changes = changes
+        self._count = count
+        self._fault = fault
+        self._wake = asyncio.Event()
+
+    def look(self) -> None:
+        """The watchlist has changed."""
+        self._changes.look()
+        self._wake.set()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        while True:
+            beat()
+            self._wake.clear()
+            try:
+                await self._turn(beat)
+            except StoreUnavailable:
+                pass  # the writer tells; it is tried again
+            except Exception as error:  # noqa: BLE001 - one alert that cannot be closed must not keep the others open
+                self._fault("close", error)
+            await self._pause()
+
+    async def _turn(self, beat: Callable[[], None]) -> None:
+        while await self._close_due(beat) == _AT_ONCE:
+            beat()
+        await self._tell_sizes(beat)
+        await self._changes.turn(beat)
+        self._count(await self._cases.open_counts())
+
+    async def _close_due(self, beat: Callable[[], None]) -> int:
+        """How many have ended."""
+        due = await self._cases.due(self._now(), self._hold(), _AT_ONCE, self._routes)
+        # One commit for each: they share a transaction, unless one of them cannot be closed.
+        closing = asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
+        closed = await beating(closing, beat)
+        for error in closed:
+            if isinstance(error, Exception):
+                self._fault("close", error)
+        return sum(len(one) for one in closed if not isinstance(one, BaseException))
+
+    async def _tell_sizes(self, beat: Callable[[], None]) -> None:
+        """Of incidents that have calmed down; one that cannot be read keeps no other from it."""
+        now = self._now()
+        telling = [self._announcer.tell_size(id_, now) for id_ in await self._cases.calm(now, _AT_ONCE)]
+        for error in await beating(asyncio.gather(*telling, return_exceptions=True), beat):
+            if isinstance(error, Exception):
+                self._fault("close", error)
+
+    async def _pause(self) -> None:
+        timer = asyncio.get_running_loop().call_later(_TURN, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()

@@ -1,0 +1,87 @@
+"""What commands have in common: their options, their exit codes, how they speak."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from monitor.core.formats.ids import check_id
+from monitor.core.formats.units import parse_duration
+from monitor.settings import ConfigurationError, Settings, load_settings
+
+_DEFAULT_CONFIG: Final = "config/monitor.yaml"
+CLEAN, FAILED, USAGE = 0, 1, 2
+_WITHOUT_SETTINGS: Final = (
+    "name yours by --config FILE or $MONITOR_CONFIG, or have some written by `workflow-monitor init DIR --account ID`; "
+    "`workflow-monitor demo` needs none"
+)
+
+
+class UsageError(Exception):
+    """What was typed, or configured, does not do; the message says what would. Exit code 2."""
+
+
+class CommandError(Exception):
+    """It did not work; the message says why, and what to do. Exit code 1."""
+
+
+class Adding(Protocol):
+    """Adds a command; what it gives takes the command's options."""
+
+    def __call__(
+        self, name: str, run: Callable[[argparse.Namespace], int], text: str, /
+    ) -> argparse.ArgumentParser: ...
+
+
+def with_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=Path(os.environ.get("MONITOR_CONFIG") or _DEFAULT_CONFIG),
+        help="settings (default: $MONITOR_CONFIG, else %(default)s)",
+    )
+
+
+def loader(options: argparse.Namespace) -> Callable[[], Settings]:
+    """Reads the settings that were asked for; raises ConfigurationError, at once where there is no such file."""
+    path: Path = options.config
+    if not path.exists():
+        raise ConfigurationError([f"{path}: there is no such file; {_WITHOUT_SETTINGS}"])
+    return lambda: load_settings(path, os.environ)
+
+
+def duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the highest port there is
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text[:40]!r}")
+    return int(text)
+
+
+def identifier(text: str) -> str:
+    try:
+        check_id(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    sys.stderr.write(f"workflow-monitor: {text}\n")
+
+
+def warn(line: str) -> None:
+    sys.stderr.write(f"warning: {line}\n")

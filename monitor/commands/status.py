@@ -1,0 +1,170 @@
+"""One poll of one instance, for the command line: asked like the daemon asks, shown to a person or a program."""
+
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import msgspec
+
+from monitor.app import from_settings
+from monitor.app.environment import utc_now
+from monitor.core.detection.events import cause
+from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.units import format_duration
+from monitor.core.model import Cause, Failed, Outcome, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.settings import Account, Settings
+from monitor.upstream.client import Client
+from monitor.upstream.rate_limiter import Gate
+
+_UNKNOWN = "unknown"
+_NOBODYS = ("00000000-0000-0000-0000-000000000000", "000000000000000000000000")
+"""Ids of a definition and of an instance, in their usual shape."""
+_MEANINGS = {
+    None: "",
+    Cause.FAULT: " (it faulted)",
+    Cause.MANUAL: " (no errors, no failed step: by hand, or by a program)",
+    Cause.UNKNOWN: " (nobody knows why: its errors could not be read)",
+}
+
+
+class LookFailedError(Exception):
+    """The API did not answer as it should; the message names its address, the account and where its key is."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+async def look(settings: Settings, key: TargetKey) -> Seen:
+    """The instance as the API shows it now, with its errors where it is Terminated. Raises LookFailedError."""
+    account = _account(settings, key.account)
+    async with _client(settings, account) as (client, gate):
+        found = await client.status(key, await gate.urgent())
+        if isinstance(found, Failed):
+            raise LookFailedError(_trouble(settings, account, found), found.outcome)
+        if found.snapshot.status is not Status.TERMINATED:
+            return found
+        errors = await client.errors(key, settings.api.timeout)
+        return found if isinstance(errors, Failed) else Seen(found.snapshot, errors)
+
+
+async def try_key(settings: Settings, name: str) -> str:
+    """One request with the key of an account; what came of it. Raises LookFailedError where it is not taken.
+
+    About its first target. An account without one is asked about an instance that nobody has.
+    """
+    account = _account(settings, name)
+    nobodys = TargetKey(name, *_NOBODYS)
+    key = next((key for key in settings.watchlist.targets if key.account == name), nobodys)
+    async with _client(settings, account) as (client, gate):
+        found = await client.status(key, await gate.urgent())
+    # Whoever is told that there is no such instance was let in.
+    if isinstance(found, Failed) and found.outcome is not Outcome.NOT_FOUND:
+        raise LookFailedError(_trouble(settings, account, found), found.outcome)
+    return f"account {name}: {settings.api.base_url} takes the key in {account.secret.place}"
+
+
+@contextlib.asynccontextmanager
+async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[Client, Gate]]:
+    gate = Gate(
+        account.id, from_settings.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1
+    )
+    credentials = {account.id: from_settings.credential(account.secret)}
+    transport = from_settings.transport(settings.api)
+    try:
+        yield (
+            Client(
+                from_settings.client(settings.api),
+                credentials,
+                {account.id: gate},
+                transport,
+                now=utc_now,
+                report=lambda _: None,
+            ),
+            gate,
+        )
+    finally:
+        await transport.close()
+
+
+def _account(settings: Settings, name: str) -> Account:
+    return next(account for account in settings.accounts if account.id == name)
+
+
+def _trouble(settings: Settings, account: Account, failed: Failed) -> str:
+    """The API's own words; then whom was asked, as whom, and by which key."""
+    asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
+    return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"
+
+
+def as_json(key: TargetKey, seen: Seen) -> str:
+    """For a program: the words of the monitor's events, moments in RFC 3339; null is what does not apply."""
+    snapshot = seen.snapshot
+    shown = {
+        **key._asdict(),
+        "status": snapshot.status.value,
+        "cause": _cause(seen),
+        "version": snapshot.version,
+        "started_at": _moment(snapshot.started_at),
+        "completed_at": _moment(snapshot.completed_at),
+        "errors": [
+            {"step": error.step, "message": error.message, "time": _moment(error.time)} for error in seen.errors or ()
+        ],
+        "steps": [
+            {
+                "id": step.id,
+                "name": step.step,
+                "status": step.status.value,
+                "started_at": _moment(step.started_at),
+                "completed_at": _moment(step.completed_at),
+            }
+            for step in snapshot.steps
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(shown)).decode()
+
+
+def as_text(key: TargetKey, seen: Seen, now: datetime) -> str:
+    """For a person."""
+    snapshot = seen.snapshot
+    lines = [
+        f"workflow    {key.workflow}",
+        f"definition  {key.definition}, version {snapshot.version or _UNKNOWN}",
+        f"account     {key.account}",
+        f"status      {snapshot.status.value}{_MEANINGS[_cause(seen)]}",
+        f"started     {_when(snapshot.started_at, now)}",
+        f"completed   {_when(snapshot.completed_at, now) if snapshot.completed_at else 'no'}",
+    ]
+    lines += [f"error       {error.step}: {error.message}" for error in seen.errors or ()]
+    lines += ["", *(_steps(snapshot, now) or ["no steps yet"])]
+    return "\n".join(lines)
+
+
+def _cause(seen: Seen) -> Cause | None:
+    """Why it is Terminated, by the daemon's own rule."""
+    if seen.snapshot.status is not Status.TERMINATED:
+        return None
+    return cause(seen.snapshot.steps, seen.errors)
+
+
+def _steps(snapshot: Snapshot, now: datetime) -> list[str]:
+    width = max((len(step.step) for step in snapshot.steps), default=0)
+    return [f"{step.step:<{width}}  {step.status.value:<15}  {_span(step, now)}" for step in snapshot.steps]
+
+
+def _span(step: StepExecution, now: datetime) -> str:
+    if step.started_at is None:
+        return "not started"
+    lasted = format_duration(((step.completed_at or now) - step.started_at).total_seconds())
+    return f"{format_moment(step.started_at)}, {'took' if step.completed_at else 'for'} {lasted}"
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return _UNKNOWN
+    return f"{format_moment(moment)} ({format_duration((now - moment).total_seconds())} ago)"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return format_moment(moment) if moment is not None else None

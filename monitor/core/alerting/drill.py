@@ -1,0 +1,112 @@
+"""A test alert and its end, marked so that nobody takes it for a real one."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from monitor.core.alerting import incidents
+from monitor.core.alerting.fault_groups import fault_group
+from monitor.core.alerting.labels import alert_labels, fingerprint
+from monitor.core.alerting.routing import Gets
+from monitor.core.alerts import Alert, AlertEnd, Incident
+from monitor.core.commits import About, Delivery
+from monitor.core.event_ids import event_id
+from monitor.core.model import Event, EventType, Severity, Status
+from monitor.core.text import cloudevent
+
+NAME: Final = "drill"
+"""The definition, the target's name, and a label."""
+
+_LABELS: Final = {NAME: "true", "runbook": "nothing needs to be done, this is a drill"}
+"""The second one stands where the texts say what to do next."""
+
+
+class Act(msgspec.Struct, frozen=True, gc=False):
+    """One half of a drill: what happened, and what is then known of it."""
+
+    event: Event
+    alert: Alert
+    incident: Incident
+
+
+def opening(account: str, workflow: str, receiver: str, now: datetime) -> Act:
+    """The test alert. `workflow` is fresh in every drill, so that no receiver takes it for an earlier one."""
+    event = Event(
+        id=event_id(EventType.SUSPENDED, account, NAME, workflow),
+        type=EventType.SUSPENDED,
+        severity=Severity.CRITICAL,
+        summary="DRILL: this is a test of the alerts of workflow-monitor; nothing is wrong, nothing needs to be done",
+        account=account,
+        observed_at=now,
+        occurred_at=now,
+        definition=NAME,
+        workflow=workflow,
+        name=NAME,
+        definition_name=NAME,
+        from_status=Status.RUNNABLE,
+        to_status=Status.SUSPENDED,
+        labels=_LABELS,
+    )
+    incident = incidents.begun(event, fault_group(event))
+    alert = Alert(
+        id=event.id,
+        event=event,
+        fault_group=incident.fault_group,
+        incident=incident.id,
+        single=True,
+        opened_at=now,
+        receivers=(receiver,),
+    )
+    return Act(event, alert, msgspec.structs.replace(incident, receivers=(receiver,)))
+
+
+def ending(opened: Act, now: datetime) -> Act:
+    """The end of the test alert."""
+    event = msgspec.structs.replace(
+        opened.event,
+        id=event_id(EventType.RESUMED, opened.event.account, NAME, opened.event.workflow or ""),
+        type=EventType.RESUMED,
+        summary="DRILL: the test of the alerts of workflow-monitor is over; nothing was wrong",
+        observed_at=now,
+        occurred_at=now,
+        from_status=Status.SUSPENDED,
+        to_status=Status.RUNNABLE,
+        closes=(opened.event.id,),
+    )
+    alert = msgspec.structs.replace(opened.alert, end=AlertEnd.RESOLVED, ended_at=now)
+    return Act(event, alert, incidents.shrunk(opened.incident, AlertEnd.RESOLVED, now))
+
+
+def delivery(act: Act, receiver: str, gets: Gets, *, base_url: str, external_url: str) -> Delivery:
+    """What a receiver of that kind is sent, as the daemon would send it. The URLs may end in `/`."""
+    closes = bool(act.event.closes)
+    match gets:
+        case Gets.EVENTS:
+            about, ref = About.EVENT, act.event.id
+        case Gets.ALERTS:
+            about, ref = About.ALERT_CLOSED if closes else About.ALERT_OPENED, act.alert.id
+        case Gets.INCIDENTS:
+            about, ref = About.INCIDENT_CLOSED if closes else About.INCIDENT_OPENED, act.incident.id
+    return Delivery(
+        seq=2 if closes else 1,
+        receiver=receiver,
+        event_id=ref,
+        type=act.event.type,
+        severity=act.event.severity,
+        subject=_subject(act, gets),
+        body=cloudevent.encode(act.event, base_url=base_url, external_url=external_url) if gets is Gets.EVENTS else b"",
+        observed_at=act.event.observed_at,
+        about=about,
+        members=act.incident.members if gets is Gets.INCIDENTS else 0,
+    )
+
+
+def _subject(act: Act, gets: Gets) -> str:
+    match gets:
+        case Gets.EVENTS:
+            return f"{act.event.account}/{act.event.subject}"
+        case Gets.ALERTS:
+            return fingerprint(alert_labels(act.alert.event, act.alert.fault_group))
+        case Gets.INCIDENTS:
+            return act.incident.id

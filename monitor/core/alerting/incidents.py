@@ -1,0 +1,141 @@
+"""How alerts with one cause become one incident: who joins it, when its growth is told, when it is over.
+
+An incident begins with the first alert of its group and takes in every alert of the group for `window` seconds from
+then on, while some alert of it is open. Who is told of incidents hears of the first, of the second, fourth, eighth
+and so on, of its size once it has calmed down, and of its end, once no alert of it is open. Who is told of alerts hears
+of a storm once it has calmed down or lasts long: so with its size. Where alerts ended because time passed, nobody is
+told that it is over: nobody knows.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from monitor.core.alerts import AlertEnd, Incident, Sample
+from monitor.core.model import Event, EventType, TargetKey
+from monitor.core.text.summary import label
+
+SAMPLES: Final = 5
+"""An incident shows at most so many of its alerts, the first ones."""
+GATHERING: Final = 2.0
+"""Seconds that an incident's first telling waits for more of it: a page that says how many is worth more."""
+_CALM: Final = 60.0
+"""Seconds without another alert after which an incident has calmed down; longer, where it has gone on for long."""
+LONG: Final = 900.0
+"""Seconds after which nothing waits for a storm to calm down."""
+_NAMESPACE = uuid.UUID("0d8f9a4e-1b8e-5f0a-8d0f-3c2b7a6e5d41")
+
+
+def begun(event: Event, fault_group: str) -> Incident:
+    """An incident with its first alert."""
+    return Incident(
+        id=str(uuid.uuid5(_NAMESPACE, f"{fault_group}/{event.id}")),
+        fault_group=fault_group,
+        event=event,
+        opened_at=event.observed_at,
+        first_at=event.time,
+        last_at=event.time,
+        samples=(_sample(event),),
+        labels=event.labels,
+    )
+
+
+def joins(incident: Incident, event: Event, window: float) -> bool:
+    """Whether an alert of its group is taken in; a clock that was set back makes no difference."""
+    if incident.ended_at is not None:
+        return False
+    return abs(event.observed_at - incident.opened_at) <= timedelta(seconds=window)
+
+
+def grown(incident: Incident, event: Event, storm_threshold: int) -> Incident:
+    """With one alert more."""
+    members = incident.members + 1
+    samples = incident.samples
+    return msgspec.structs.replace(
+        incident,
+        members=members,
+        open=incident.open + 1,
+        first_at=min(incident.first_at, event.time),
+        last_at=max(incident.last_at, event.time),
+        samples=samples if len(samples) >= SAMPLES else (*samples, _sample(event)),
+        storm=incident.storm or members > storm_threshold,
+        labels=incident.labels if incident.storm else _common(incident.labels, event.labels),
+        calms_at=_calms_at(incident, event.observed_at),
+    )
+
+
+def _calms_at(incident: Incident, now: datetime) -> datetime:
+    """Its pauses have to grow with its age, so that its size is told a few times, however long it trickles."""
+    lasts = (now - incident.opened_at).total_seconds()
+    return now + timedelta(seconds=min(max(_CALM, lasts / 2), LONG))
+
+
+def lasts_long(incident: Incident, now: datetime) -> bool:
+    """Whether who is told of alerts hears of the storm at once."""
+    return now - incident.opened_at >= timedelta(seconds=LONG)
+
+
+def calmed(incident: Incident, now: datetime) -> Incident | None:
+    """With its size told; None where it has grown meanwhile, is over, or was told already."""
+    if incident.ended_at is not None or incident.calms_at is None or incident.calms_at > now:
+        return None
+    return storm_told(msgspec.structs.replace(incident, calms_at=None))
+
+
+def storm_told(incident: Incident) -> Incident:
+    """With a storm that everybody is told of who was to hear of it later."""
+    told = (*incident.storm_receivers, *incident.storm_told_later)
+    return msgspec.structs.replace(incident, storm_receivers=tuple(dict.fromkeys(told)), storm_told_later=())
+
+
+def _common(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, str]:
+    return one if one == other else {name: value for name, value in one.items() if other.get(name) == value}
+
+
+def worth_telling(incident: Incident) -> bool:
+    """Whether its size is told again: each time it has doubled."""
+    return incident.members & (incident.members - 1) == 0
+
+
+def shrunk(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
+    """With one alert that is not open any more; with the last one it is over."""
+    left = incident.open - 1
+    return msgspec.structs.replace(
+        incident,
+        open=left,
+        expired=incident.expired + (end is AlertEnd.EXPIRED),
+        end=end,
+        ended_at=at if left <= 0 else None,
+    )
+
+
+def is_resolved(incident: Incident) -> bool:
+    """Whether people may be told that it is over."""
+    return incident.ended_at is not None and not incident.expired
+
+
+def covered_by(event: Event, others: Iterable[Event]) -> Event | None:
+    """The termination that a failed step has led to, as far as both were seen at once: one fault is one page."""
+    if event.type is not EventType.STEP_FAILED or event.step is None:
+        return None
+    for other in others:
+        of_the_step = other.step is not None and other.step.id == event.step.id
+        if other.type is EventType.TERMINATED and of_the_step and other.opens_alert:
+            return other
+    return None
+
+
+def condition_of(event: Event) -> str:
+    """What of a target or account holds while an alert of a condition is open; the same in each of its episodes."""
+    execution = event.step.id if event.step is not None else ""
+    return json.dumps((event.type.value, event.account, event.definition, event.workflow, execution))
+
+
+def _sample(event: Event) -> Sample:
+    if event.definition is None or event.workflow is None:
+        return Sample(event.account, None, event.time)
+    return Sample(label(event), TargetKey(event.account, event.definition, event.workflow), event.time)

@@ -1,0 +1,275 @@
+"""From a difference of beliefs to events: which fields each type carries, which id it has, what it closes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from monitor.core import step_log
+from monitor.core.detection.conditions import named
+from monitor.core.detection.overdue import NO_LIMITS, Finding, Limits
+from monitor.core.event_ids import event_id
+from monitor.core.model import (
+    Cause,
+    Event,
+    EventType,
+    Outcome,
+    Severity,
+    Status,
+    StepExecution,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+    WorkflowError,
+)
+from monitor.core.text.summary import summary, target_label
+
+SHOWN_ERRORS: Final = 5
+"""An event carries at most so many: the oldest, and the one that explains best."""
+TRAIL: Final = 5
+"""An event shows at most so many executions of the step log, the last ones."""
+_TRANSITIONS = frozenset(
+    {
+        EventType.TERMINATED,
+        EventType.COMPLETED,
+        EventType.SUSPENDED,
+        EventType.RESUMED,
+        EventType.NOT_FOUND,
+        EventType.FOUND,
+    }
+)
+"""They say from which status to which."""
+ENDS: Final[Mapping[EventType, tuple[EventType, ...]]] = {
+    # what is told: which alerts of the target are over with it
+    EventType.TERMINATED: (EventType.SUSPENDED,),
+    EventType.COMPLETED: (EventType.SUSPENDED, EventType.STEP_FAILED),
+    EventType.RESUMED: (EventType.SUSPENDED,),
+    EventType.FOUND: (EventType.NOT_FOUND,),
+    EventType.ANSWERED: (EventType.UNANSWERED,),
+    EventType.OVERDUE_CLEARED: (EventType.OVERDUE,),
+    EventType.STEP_OVERDUE_CLEARED: (EventType.STEP_OVERDUE,),
+}
+"""A failed step is over also when it completes after all (`recovered`); no event tells that."""
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is told about: a target whose belief changes from `before` to `after`."""
+
+    target: Target
+    before: TargetState
+    after: TargetState
+    errors: tuple[WorkflowError, ...] | None = None
+    """The answer of `/errors`; None where there is none."""
+    last_seen_at: datetime | None
+    now: datetime
+    limits: Limits = NO_LIMITS
+    """Of the version of the definition that is believed."""
+    skew: float = 0.0
+    """Seconds that the API's clock is ahead of `now`."""
+
+
+# --- the status -------------------------------------------------------------------------------------------
+
+
+def status_event(type: EventType, occasion: Occasion) -> Event:
+    """The event of a type that is about the status of the whole instance."""
+    match type:
+        case EventType.TERMINATED:
+            return _terminated(occasion)
+        case EventType.COMPLETED:
+            return _completed(occasion)
+        case EventType.SUSPENDED | EventType.NOT_FOUND:
+            return _opens(type, occasion)
+        case EventType.RESUMED:
+            return _event(type, occasion, what=named(occasion.before.suspended), closes=_ended(type, occasion))
+        case EventType.FOUND:
+            return _event(type, occasion, what=named(occasion.before.not_found), closes=_ended(type, occasion))
+        case _:
+            raise ValueError(f"{type} is not about a status")
+
+
+def cause(log: Sequence[StepExecution], errors: tuple[WorkflowError, ...] | None) -> Cause:
+    """Why an instance is Terminated."""
+    if errors or step_log.last_failed(log) is not None:
+        return Cause.FAULT
+    return Cause.UNKNOWN if errors is None else Cause.MANUAL
+
+
+def _terminated(occasion: Occasion) -> Event:
+    after, errors = occasion.after, step_log.oldest_first(occasion.errors or ())
+    step = step_log.last_failed(after.steps)
+    explaining = step_log.explaining(step, errors)
+    last_error_at = max((error.time for error in errors if error.time is not None), default=None)
+    return _event(
+        EventType.TERMINATED,
+        occasion,
+        severity=Severity.WARNING if after.cause is Cause.MANUAL else None,
+        headline=explaining,
+        hidden=max(0, len(errors) - SHOWN_ERRORS),
+        cause=after.cause,
+        step=step,
+        errors=_shown(errors, explaining),
+        occurred_at=after.completed_at or last_error_at,
+        closes=_ended(EventType.TERMINATED, occasion),
+    )
+
+
+def _completed(occasion: Occasion) -> Event:
+    after = occasion.after
+    return _event(
+        EventType.COMPLETED,
+        occasion,
+        occurred_at=after.completed_at,
+        closes=_ended(EventType.COMPLETED, occasion),
+    )
+
+
+def _opens(type: EventType, occasion: Occasion) -> Event:
+    after = occasion.after
+    condition = after.suspended if type is EventType.SUSPENDED else after.not_found
+    return _event(type, occasion, what=named(condition))
+
+
+def _ended(type: EventType, occasion: Occasion) -> tuple[str, ...]:
+    """Ids of the events whose alerts are over with one of this type, as far as they may be open."""
+    return tuple([id_ for opener in ENDS[type] for id_ in _openings(opener, occasion)])
+
+
+def _openings(opener: EventType, occasion: Occasion) -> Sequence[str]:
+    before, key = occasion.before, occasion.after.key
+    match opener:
+        case EventType.STEP_FAILED:
+            return failures(key, sorted(occasion.after.told))
+        case EventType.SUSPENDED:
+            condition = before.suspended
+        case EventType.NOT_FOUND:
+            condition = before.not_found
+        case EventType.UNANSWERED:
+            condition = before.unanswered
+        case _:
+            raise ValueError(f"{opener} is not about the whole instance")
+    return [event_id(opener, *key, what=named(condition))] if condition.open else []
+
+
+def failures(key: TargetKey, executions: Iterable[str]) -> list[str]:
+    """Ids of the events that told these executions as failed."""
+    return [event_id(EventType.STEP_FAILED, *key, what=execution) for execution in executions]
+
+
+def _from_status(before: TargetState) -> Status | None:
+    """The belief; absent where nothing was believed yet."""
+    return None if before.status is Status.UNKNOWN and before.first_seen_at is None else before.status
+
+
+# --- no answer --------------------------------------------------------------------------------------------
+
+
+def unanswered_event(occasion: Occasion, outcome: Outcome) -> Event:
+    """It alone has had no usable answer for long; `outcome`: how the last poll ended."""
+    return _event(EventType.UNANSWERED, occasion, what=named(occasion.after.unanswered), reason=outcome.value)
+
+
+def answered_event(occasion: Occasion) -> Event:
+    what, closes = named(occasion.before.unanswered), _ended(EventType.ANSWERED, occasion)
+    return _event(EventType.ANSWERED, occasion, what=what, closes=closes)
+
+
+# --- steps ------------------------------------------------------------------------------------------------
+
+
+def step_event(step: StepExecution, occasion: Occasion) -> Event:
+    """A failed or cancelled execution of a step."""
+    failed = step.status is StepStatus.FAILED
+    errors = step_log.errors_of(step, occasion.errors or ()) if failed else []
+    explaining = step_log.explaining(step, errors)
+    return _event(
+        EventType.STEP_FAILED if failed else EventType.STEP_CANCELLED,
+        occasion,
+        what=step.id,
+        headline=explaining,
+        hidden=max(0, len(errors) - SHOWN_ERRORS),
+        step=step,
+        errors=_shown(errors, explaining),
+        occurred_at=step_log.ended_at(step, occasion.after.steps, occasion.errors or ()),
+    )
+
+
+def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) -> tuple[WorkflowError, ...]:
+    """The oldest, and the one that explains best in any case."""
+    shown = tuple(errors[:SHOWN_ERRORS])
+    return shown if explaining is None or explaining in shown else (*shown[:-1], explaining)
+
+
+# --- what is overdue ----------------------------------------------------------------------------------------
+
+
+def overdue_event(finding: Finding, occasion: Occasion) -> Event:
+    """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
+    after, limit, openers = occasion.after, finding.limit, ENDS.get(finding.type, ())
+    ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
+    return _event(
+        finding.type,
+        occasion,
+        what=finding.what,
+        step=finding.step,
+        occurred_at=ended_at if openers else finding.deadline,
+        started_at=finding.started_at,
+        limit=limit.seconds if limit is not None else None,
+        reason=limit.source.value if limit is not None else None,
+        closes=tuple([event_id(opener, *after.key, what=finding.what) for opener in openers]),
+    )
+
+
+# --- drift ------------------------------------------------------------------------------------------------
+
+
+def drift_event(kind: str, target: Target, now: datetime) -> Event:
+    """A kind of drift; about the account, once, whichever target showed it."""
+    key = target.key
+    event = Event(
+        id=event_id(EventType.SCHEMA_DRIFT, key.account, what=kind),
+        type=EventType.SCHEMA_DRIFT,
+        severity=EventType.SCHEMA_DRIFT.severity,
+        summary="",
+        account=key.account,
+        observed_at=now,
+        reason=kind,
+    )
+    where = target_label(target.name, target.definition_name, key.definition, key.workflow)
+    return msgspec.structs.replace(event, summary=summary(event, where=where))
+
+
+def _event(
+    type: EventType,
+    occasion: Occasion,
+    *,
+    what: str = "",
+    severity: Severity | None = None,
+    headline: WorkflowError | None = None,
+    hidden: int = 0,
+    **facts: Any,
+) -> Event:
+    target, key, before = occasion.target, occasion.target.key, occasion.before
+    transition = type in _TRANSITIONS
+    event = Event(
+        id=event_id(type, *key, what=what),
+        type=type,
+        severity=target.severities.get(type) or severity or type.severity,
+        summary="",
+        account=key.account,
+        definition=key.definition,
+        workflow=key.workflow,
+        name=target.name,
+        definition_name=target.definition_name,
+        version=occasion.after.version,
+        from_status=_from_status(before) if transition else None,
+        to_status=occasion.after.status if transition or type is EventType.OVERDUE_CLEARED else None,
+        trail=occasion.after.steps[-TRAIL:],
+        labels=target.labels,
+        observed_at=occasion.now,
+        last_seen_at=occasion.last_seen_at if before.first_seen_at is not None else None,
+        **facts,
+    )
+    return msgspec.structs.replace(event, summary=summary(event, headline=headline, hidden=hidden))

@@ -1,0 +1,97 @@
+"""The end of watching, and its return: what a target leaves behind, and finds again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.core.alerts import Alert
+from monitor.core.detection.conditions import closed
+from monitor.core.event_ids import event_id
+from monitor.core.model import Event, EventType, Lateness, Severity, Status, TargetKey, TargetState
+from monitor.core.step_log import recovered
+from monitor.core.text.summary import summary
+
+
+def unwatched(state: TargetState) -> TargetState:
+    """The belief of a target that left the watchlist: no condition is open, and each may open again if it comes back.
+
+    The very object that was given, where none was open.
+    """
+    conditions = (state.suspended, state.not_found, state.unanswered, state.overdue)
+    if not any(condition.open for condition in conditions) and not any(late.open for late in state.late):
+        return state
+    return msgspec.structs.replace(
+        state,
+        # What was not found is missed afresh before it is told again.
+        misses=0 if state.not_found.open else state.misses,
+        suspended=closed(state.suspended),
+        not_found=closed(state.not_found),
+        unanswered=closed(state.unanswered),
+        overdue=closed(state.overdue),
+        late=tuple([Lateness(late.execution, late.ordinal, open=False) for late in state.late]),
+    )
+
+
+def unwatched_event(
+    key: TargetKey,
+    closes: Sequence[str],
+    now: datetime,
+    *,
+    name: str | None = None,
+    definition_name: str | None = None,
+    version: int | None = None,
+    labels: Mapping[str, str] | None = None,
+    severity: Severity | None = None,
+) -> Event:
+    """A target with open alerts left the watchlist; `closes` are their ids, and the event's own id comes from them."""
+    ids = tuple(sorted(closes))
+    event = Event(
+        id=event_id(EventType.UNWATCHED, *key, what=",".join(ids)),
+        type=EventType.UNWATCHED,
+        severity=severity or EventType.UNWATCHED.severity,
+        summary="",
+        account=key.account,
+        definition=key.definition,
+        workflow=key.workflow,
+        name=name,
+        definition_name=definition_name,
+        version=version,
+        labels=labels or {},
+        observed_at=now,
+        closes=ids,
+    )
+    return msgspec.structs.replace(event, summary=summary(event))
+
+
+def again_id(alert: str) -> str:
+    """The id under which what an alert was about is told again, once its target is back: no twin of the first."""
+    return event_id(EventType.UNWATCHED, "", what=f"again {alert}")
+
+
+def again(alert: Alert, now: datetime) -> Event:
+    """The alert's event, told again since its target, for whose leaving the alert was closed, is watched again."""
+    event = alert.event
+    return msgspec.structs.replace(
+        event, id=again_id(alert.id), repeats=event.repeats or event.id, observed_at=now, closes=()
+    )
+
+
+def needs_a_look(event: Event) -> bool:
+    """Whether it may be over by now: what was believed before the target left does not tell."""
+    return event.type is EventType.STEP_FAILED
+
+
+def _is_over(event: Event, state: TargetState) -> bool:
+    """Whether the step that failed has completed after all."""
+    return event.step is not None and bool(recovered((), state.steps, {event.step.id}))
+
+
+def holds_still(event: Event, state: TargetState | None) -> bool:
+    """Whether what happened needs a person still; conditions are seen by the next poll. `state`: None is unknown."""
+    match event.type:
+        case EventType.TERMINATED:
+            return True
+        case EventType.STEP_FAILED:
+            return state is None or not (state.status is Status.COMPLETE or _is_over(event, state))
+    return False

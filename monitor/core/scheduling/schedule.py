@@ -1,0 +1,230 @@
+"""Whose poll is due, when, and when the next: the targets of one account.
+
+Every target has its slots, `k * interval + phase`, on a *virtual* clock; the phase is a stable hash of its key. Real
+time is virtual time plus an offset. Where the budget keeps up, the offset stands still and no slot ever drifts. Where
+it does not, the head of the queue grows late; what exceeds a small slack is added to the offset, so that the whole
+clock is held. So all targets stretch alike, in proportion to their intervals; the order is always by due; none
+starves; and whatever held the polls up (an hour of `Retry-After`, too), no storm follows.
+
+After a poll comes the first slot that is at least half an interval away, so a first poll or one after a back-off
+leads back to the phase within one and a half intervals.
+
+A decision costs O(log n). Times are the loop's clock, in seconds.
+"""
+
+import math
+from hashlib import blake2b
+
+import msgspec
+
+from monitor.core.model import TargetKey
+from monitor.core.scheduling.due_queue import Agenda, Entry
+
+_SLACK = 1.0
+"""Seconds that a poll may be late before the clock is held; a quarter of the interval where that is less."""
+_CLOSE_ENOUGH = 1e-6
+"""Seconds; what is due so soon is due now, or a timer's rounding would wake its owner in vain."""
+
+
+class Turn(msgspec.Struct, frozen=True, gc=False):
+    """A target's turn to be polled."""
+
+    key: TargetKey
+    due: float
+    """When it was promised, before any stretching."""
+    delay: float
+    """Seconds that it waited since; never negative."""
+
+
+class Schedule:
+    """One account's targets. Pure: it knows no clock and does nothing by itself."""
+
+    __slots__ = ("_agenda", "_backing_off", "_leaving", "_offset")
+
+    def __init__(self) -> None:
+        self._agenda = Agenda()
+        self._backing_off: dict[TargetKey, None] = {}
+        """Waiting after a failure."""
+        self._leaving: set[TargetKey] = set()
+        """Removed while under way; forgotten when that poll is done."""
+        self._offset = 0.0
+
+    def __len__(self) -> int:
+        """Targets that are to be polled again, those under way among them."""
+        return len(self._agenda.entries) - len(self._leaving)
+
+    def under_way(self, key: TargetKey) -> bool:
+        entry = self._agenda.entries.get(key)
+        return entry is not None and entry.under_way
+
+    def next_due(self, key: TargetKey) -> float | None:
+        """When it is due, as things stand; None for a target that is under way or unknown."""
+        entry = self._agenda.entries.get(key)
+        return None if entry is None or entry.under_way else entry.due + self._offset
+
+    # --- who is watched ---
+
+    def add(self, key: TargetKey, interval: float, now: float, *, first_within: float | None = None) -> None:
+        """Poll `key` every `interval`, first at its next slot, or, spread alike, `first_within` so many seconds.
+
+        A target that is there already is changed; one whose last poll is still under way stays, and is polled at
+        most once at a time.
+        """
+        if key in self._agenda.entries:
+            self._leaving.discard(key)
+            self.change(key, interval, now)
+            return
+        clock = self._clock(now)
+        entry = Entry(key, interval, _fraction(key))
+        self._agenda.enter(entry)
+        if first_within is not None and first_within < interval:
+            self._put(entry, clock + entry.fraction * first_within)
+        else:
+            self._put(entry, _slot(entry, clock))
+
+    def remove(self, key: TargetKey) -> None:
+        """Poll it no more; unknown keys are ignored."""
+        entry = self._agenda.entries.get(key)
+        if entry is None:
+            return
+        if entry.under_way:
+            self._leaving.add(key)
+            return
+        self._agenda.forget(key)
+        self._backing_off.pop(key, None)
+        self._agenda.sweep()
+
+    def change(self, key: TargetKey, interval: float, now: float) -> None:
+        """Another interval: due at its first new slot that is half an interval after the last turn.
+
+        A back-off goes on, shorter by as much as the interval is. A first poll comes no later than it would have.
+        Raises KeyError for an unknown target.
+        """
+        entry = self._agenda.entries[key]
+        if interval == entry.interval:
+            return
+        before, entry.interval = entry.interval, interval
+        if not entry.under_way and (due := self._changed(entry, before, self._clock(now))) != entry.due:
+            self._put(entry, due)
+            self._agenda.sweep()
+
+    def _changed(self, entry: Entry, before: float, clock: float) -> float:
+        """When it is due, since its interval is not `before` any more."""
+        if entry.key in self._backing_off:
+            return max(clock, entry.last + (entry.due - entry.last) * min(1.0, entry.interval / before))
+        slot = _slot(entry, max(clock, entry.last + entry.interval / 2))
+        return slot if entry.last > -math.inf else min(slot, entry.due)
+
+    def hasten(self, key: TargetKey, now: float) -> bool:
+        """Due now, before its next slot; False where it is not waiting for one: unknown, under way or backing off.
+
+        It goes behind those who are due already, and its slots stay where they are.
+        """
+        entry = self._agenda.entries.get(key)
+        if entry is None or entry.under_way or key in self._backing_off:
+            return False
+        clock = self._clock(now)
+        if entry.due > clock:
+            self._put(entry, clock)
+            self._agenda.sweep()
+        return True
+
+    # --- whose turn it is ---
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until the next target is due; 0.0: now; None: none is waiting."""
+        head = self._agenda.head()
+        if head is None:
+            return None
+        left = head.due + self._offset - now
+        return left if left > _CLOSE_ENOUGH else 0.0
+
+    def pop(self, now: float) -> Turn:
+        """The target that is due the longest; under way until `done`. Raises LookupError where `wait(now)` is not 0."""
+        entry = self._agenda.head()
+        if entry is None or entry.due + self._offset - now > _CLOSE_ENOUGH:
+            raise LookupError("nothing is due: pop only when wait() is 0")
+        self._agenda.begin(entry)
+        clock = self._clock_before(entry, now)
+        self._backing_off.pop(entry.key, None)
+        promised = entry.due + entry.promised
+        entry.due = max(clock, entry.due)
+        return Turn(entry.key, promised, max(now - promised, 0.0))
+
+    def done(self, key: TargetKey, now: float, failures: int, max_backoff: float, jitter: float) -> None:
+        """The poll has ended; `failures` in a row, this one among them, or 0. `jitter` in [0, 1)."""
+        entry = self._agenda.entries.get(key)
+        if entry is None or not entry.under_way:
+            return
+        if key in self._leaving:
+            self._leaving.remove(key)
+            self._agenda.forget(key)
+            return
+        clock = self._clock(now)
+        entry.last = entry.due
+        if failures:
+            self._backing_off[key] = None
+            self._put(entry, clock + _backoff(entry.interval, failures, max_backoff, jitter))
+        else:
+            self._put(entry, _slot(entry, max(clock, entry.due + entry.interval / 2)))
+
+    def try_one(self, now: float) -> None:
+        """One of those that back off is due now: its poll tells whether the others may go on, too."""
+        if self._backing_off:
+            entry = self._agenda.entries[self._backing_off.popitem()[0]]
+            self._put(entry, min(entry.due, self._clock(now)))
+            self._agenda.sweep()
+
+    def forgive(self, now: float, limit: int) -> bool:
+        """After an outage: due again at their next slot, for at most `limit` targets that back off.
+
+        True where more remain: call it again, once the loop has had its breath.
+        """
+        clock = self._clock(now)
+        for _ in range(min(limit, len(self._backing_off))):
+            entry = self._agenda.entries[self._backing_off.popitem()[0]]
+            slot = _slot(entry, clock)
+            if slot < entry.due:
+                self._put(entry, slot)
+                self._agenda.sweep()
+        return bool(self._backing_off)
+
+    # --- the virtual clock ---
+
+    def _clock(self, now: float) -> float:
+        """Virtual time; held where the head is late beyond its slack."""
+        head = self._agenda.head()
+        return now - self._offset if head is None else self._clock_before(head, now)
+
+    def _clock_before(self, head: Entry, now: float) -> float:
+        offset = now - head.due - min(_SLACK, head.interval / 4)
+        self._offset = max(self._offset, offset)
+        return now - self._offset
+
+    def _put(self, entry: Entry, due: float) -> None:
+        entry.promised = self._offset
+        self._agenda.put(entry, due)
+
+
+def _slot(entry: Entry, after: float) -> float:
+    """The first slot later than `after`; counted in whole intervals, so that nothing adds up."""
+    interval, phase = entry.interval, entry.fraction * entry.interval
+    count = math.floor((after - phase) / interval) + 1
+    slot = count * interval + phase
+    return slot if slot > after else (count + 1) * interval + phase
+
+
+def _backoff(interval: float, failures: int, max_backoff: float, jitter: float) -> float:
+    """Seconds; somewhere between the interval and what it has grown to, so that no herd comes back together.
+
+    What is polled more rarely than `max_backoff` is tried again after that: one lost answer is not an hour's blindness.
+    """
+    interval = min(interval, max_backoff)
+    longest = min(interval * 2.0 ** min(failures, 64), max(interval, max_backoff))
+    return interval + jitter * (longest - interval)
+
+
+def _fraction(key: TargetKey) -> float:
+    """Where in its interval a target is polled, in [0, 1): the same in every process."""
+    digest = blake2b("\x1f".join(key).encode(errors="surrogatepass"), digest_size=6).digest()
+    return int.from_bytes(digest) / 2**48

@@ -1,0 +1,210 @@
+"""What a person reads who is woken at night: one event, or many with one cause, in plain text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from monitor.core import step_log
+from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
+from monitor.core.formats.timestamps import format_moment
+from monitor.core.model import Event, EventType, Severity, WorkflowError
+from monitor.core.text import paragraphs
+from monitor.core.text.advice import advice
+from monitor.core.text.links import RUNBOOK, link_of, link_to
+from monitor.core.text.summary import about, clean, summary
+
+TITLE_LIMIT: Final = 200
+BODY_LIMIT: Final = 4000
+"""Characters."""
+_LINK: Final = 1000
+_VALUE: Final = 500
+_SHOWN: Final = 5
+_FAILURES: Final = (EventType.TERMINATED, EventType.STEP_FAILED)
+"""Where it matters how many others failed."""
+_LABELS: Final = 20
+
+
+def title(event: Event) -> str:
+    """One line of at most `TITLE_LIMIT` characters."""
+    return clean(event.summary, TITLE_LIMIT) or clean(summary(event), TITLE_LIMIT)
+
+
+def body(event: Event, *, link: str, runbook_url: str = RUNBOOK) -> str:
+    """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
+    return _bounded([_causes(event), _severity(event), *_of_one(event, runbook_url)], link)
+
+
+def ended(end: AlertEnd, *, hold: float) -> str:
+    """How an alert ended, in words. `hold`: seconds that an event alert stays open."""
+    match end:
+        case AlertEnd.RESOLVED:
+            return "Resolved: what was wrong has ended."
+        case AlertEnd.EXPIRED:
+            return f"Expired: it was held open for {about(hold)}; whether anybody saw to it is not known."
+        case AlertEnd.CLOSED:
+            return "Closed by a person."
+        case AlertEnd.UNWATCHED:
+            return "Closed: what it was about is not watched any more."
+
+
+def ended_after(incident: Incident) -> str:
+    """How an incident ended, and after how long; empty while it goes on."""
+    if incident.outcome is None or incident.ended_at is None:
+        return ""
+    lasted = max(0.0, (incident.ended_at - incident.first_at).total_seconds())
+    return f"{ended(incident.outcome, hold=lasted)} It lasted {about(lasted)}."
+
+
+def subject(title: str, severity: Severity, ended: str = "") -> str:
+    """The title with its severity, for who has no other place for that; `ended`: how it ended, in words."""
+    how = ended.partition(" ")[0].rstrip(":.")
+    return clean(f"{how} ({severity.value}): {title}" if how else f"{severity.value.upper()}: {title}", TITLE_LIMIT)
+
+
+def end_body(ended: str, severity: Severity, *, link: str) -> str:
+    """The text for who is told that it is over."""
+    return _bounded([ended, paragraphs.severity(severity)], link)
+
+
+def incident_title(incident: Incident) -> str:
+    """One line of at most `TITLE_LIMIT` characters: how many, what, where."""
+    event, count = incident.event, incident.members
+    if count < 2:  # noqa: PLR2004 - one is no many
+        return title(event)
+    if event.type not in _MANY:
+        return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
+    error = step_log.explaining(event.step, event.errors)
+    step = clean(event.step.step, 60) if event.step is not None else "?"
+    what = _MANY[event.type].format(count=count, of=clean(event.definition_label, 60), step=step)
+    return clean(what + (_why(event, error) if error is not None else ""), TITLE_LIMIT)
+
+
+def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str, runbook_url: str = RUNBOOK) -> str:
+    """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
+    event, radius = incident.event, _blast_radius(incident, tolls)
+    if incident.members > 1:
+        many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
+        parts = [*many, _lines("The first of them:", paragraphs.change(event)), *_of_one(event, runbook_url)]
+    else:
+        parts = [_causes(event), _severity(event), radius, *_of_one(event, runbook_url)]
+    return _bounded(parts, link_of(event, external_url))
+
+
+def details(incident: Incident, tolls: Sequence[Toll], runbook_url: str = RUNBOOK) -> dict[str, str]:
+    """The same facts for programs; a fact that is not there has no key.
+
+    Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
+    """
+    event = incident.event
+    error = step_log.explaining(event.step, event.errors)
+    facts = {
+        "count": str(incident.members),
+        "open": str(incident.open),
+        "first_at": format_moment(incident.first_at),
+        "last_at": format_moment(incident.last_at),
+        "cause": event.cause.value if event.cause is not None else "",
+        "step": event.step.step if event.step is not None else error.step if error is not None else "",
+        "error": error.message if error is not None else "",
+        "reason": event.reason or "",
+        "version": str(event.version) if event.version is not None else "",
+        "runbook": paragraphs.runbook(event, runbook_url),
+        **{f"label_{clean(name, 80)}": value for name, value in _labels(event.labels)},
+        **{f"failed_in_version_{_version(toll)}": f"{toll.failed} of {toll.watched}" for toll in tolls[:_SHOWN]},
+    }
+    cleaned = {name: clean(value, _VALUE) for name, value in facts.items()}
+    return {name: value for name, value in cleaned.items() if value}
+
+
+def _of_one(event: Event, runbook_url: str) -> list[str]:
+    runbook = paragraphs.runbook(event, runbook_url)
+    next_step = "" if event.labels.get("runbook") else advice(event)
+    return [
+        _lines(paragraphs.limit(event), *paragraphs.times(event)),
+        _lines(*paragraphs.trail(event)),
+        paragraphs.labels(event),
+        _lines(f"Next: {next_step}" if next_step else "", f"Runbook: {runbook}" if runbook else ""),
+        _lines(f"{paragraphs.where(event)}.", paragraphs.to_close(event)),
+    ]
+
+
+def _causes(event: Event) -> str:
+    return _lines(*paragraphs.causes(event))
+
+
+def _severity(event: Event) -> str:
+    return _lines(paragraphs.severity(event.severity), paragraphs.change(event))
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+def _bounded(parts: Iterable[str], link: str) -> str:
+    """The paragraphs that there are; what is too long loses its end, never its link."""
+    last = clean(link, _LINK)
+    room = BODY_LIMIT - len(last) - 2
+    text = "\n\n".join(part for part in parts if part)
+    return f"{text if len(text) <= room else text[: room - 1] + '…'}\n\n{last}".strip()
+
+
+# --- many ---------------------------------------------------------------------------------------------------
+
+_MANY: Final[Mapping[EventType, str]] = {
+    EventType.TERMINATED: "{count} workflows of {of} terminated",
+    EventType.STEP_FAILED: "{count} failures of step {step} of {of}",
+    EventType.SUSPENDED: "{count} workflows of {of} are suspended",
+    EventType.OVERDUE: "{count} workflows of {of} are overdue",
+    EventType.STEP_OVERDUE: "{count} runs of step {step} of {of} are overdue",
+    EventType.NOT_FOUND: "{count} workflows of {of} are not found",
+    EventType.UNANSWERED: "{count} workflows of {of} have no usable answer",
+}
+
+
+def _why(event: Event, error: WorkflowError) -> str:
+    """The step is left out where the title has named it."""
+    named = event.type is EventType.STEP_FAILED
+    said = paragraphs.said(msgspec.structs.replace(error, step="") if named else error)
+    return f"{paragraphs.such_as(error) or ':'} {said}" if said else ""
+
+
+def _count(incident: Incident) -> str:
+    span = about((incident.last_at - incident.first_at).total_seconds())
+    return _lines(
+        paragraphs.severity(incident.severity),
+        f"{incident.members} alerts with one cause within {span}, {incident.open} of them open.",
+        f"First: {paragraphs.moment(incident.first_at)}",
+        f"Latest: {paragraphs.moment(incident.last_at)}",
+    )
+
+
+def _samples(incident: Incident, external_url: str) -> str:
+    shown = [_sample(sample, external_url) for sample in incident.samples[:_SHOWN]]
+    return _lines("Some of them:", *shown) if shown else ""
+
+
+def _sample(sample: Sample, external_url: str) -> str:
+    link = clean(link_to(sample.key, external_url), 300) if sample.key is not None else ""
+    return f"- {clean(sample.label, 80)} {link}".rstrip()
+
+
+def _blast_radius(incident: Incident, tolls: Sequence[Toll]) -> str:
+    """The own version first; "" where it is about no failure, or none of the watched failed."""
+    if incident.event.type not in _FAILURES or not any(toll.failed for toll in tolls):
+        return ""
+    version = incident.event.version
+    ordered = sorted(tolls, key=lambda toll: toll.version != version)[:_SHOWN]
+    counts = [
+        f"- version {_version(toll)}{' (this one)' if toll.version == version else ''}: "
+        f"{toll.failed} of {toll.watched} failed"
+        for toll in ordered
+    ]
+    return _lines("Of the watched instances:", *counts)
+
+
+def _version(toll: Toll) -> str:
+    return str(toll.version) if toll.version is not None else "unknown"
+
+
+def _labels(labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in labels.items() if name != "runbook")[:_LABELS]

@@ -1,0 +1,111 @@
+"""An event as receivers get it: CloudEvents 1.0, structured JSON.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+"""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from monitor.core.formats.timestamps import format_moment
+from monitor.core.model import Cause, Event, EventType, Severity, Status, StepStatus
+from monitor.core.text.links import link_of
+
+
+def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
+    """The JSON of the event, the same to the letter each time. The URLs may end in `/`; ids in them are quoted."""
+    return _ENCODER.encode(
+        _Envelope(
+            specversion="1.0",
+            id=event.id,
+            type=event.type,
+            source=f"{base_url.rstrip('/')}/api/v1/accounts/{_segment(event.account)}",
+            subject=event.subject,
+            time=format_moment(event.time),
+            datacontenttype="application/json",
+            data=_facts(event, link_of(event, external_url)),
+        )
+    )
+
+
+class _Step(msgspec.Struct, gc=False):
+    id: str
+    name: str
+    status: StepStatus
+
+
+class _Error(msgspec.Struct, omit_defaults=True, gc=False):
+    step: str
+    message: str
+    time: str | None = None
+
+
+class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
+    """`data` of the envelope, in the contract's order; a field that does not apply is absent."""
+
+    severity: Severity
+    summary: str
+    account: str
+    definition: str | None = None
+    workflow: str | None = None
+    name: str | None = None
+    version: int | None = None
+    from_status: Status | None = None
+    to_status: Status | None = None
+    cause: Cause | None = None
+    reason: str | None = None
+    step: _Step | None = None
+    errors: list[_Error] = []
+    occurred_at: str | None = None
+    observed_at: str
+    last_seen_at: str | None = None
+    link: str
+    labels: Mapping[str, str] = {}
+    repeats: str | None = None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    specversion: str
+    id: str
+    type: EventType
+    source: str
+    subject: str
+    time: str
+    datacontenttype: str
+    data: _Facts
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _facts(event: Event, link: str) -> _Facts:
+    step = event.step
+    return _Facts(
+        severity=event.severity,
+        summary=event.summary,
+        account=event.account,
+        definition=event.definition,
+        workflow=event.workflow,
+        name=event.name or None,
+        version=event.version,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        cause=event.cause,
+        reason=event.reason,
+        step=_Step(step.id, step.step, step.status) if step is not None else None,
+        errors=[
+            _Error(error.step, error.message, format_moment(error.time) if error.time is not None else None)
+            for error in event.errors
+        ],
+        occurred_at=format_moment(event.occurred_at) if event.occurred_at is not None else None,
+        observed_at=format_moment(event.observed_at),
+        last_seen_at=format_moment(event.last_seen_at) if event.last_seen_at is not None else None,
+        link=link,
+        labels=dict(event.labels),
+        repeats=event.repeats,
+    )
+
+
+def _segment(id: str) -> str:
+    return quote(id, safe="")

@@ -1,0 +1,155 @@
+"""What there is to say of one event, a paragraph each; foreign text in it is clean and cut."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from monitor.core import step_log
+from monitor.core.alerting.fault_groups import fold
+from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
+from monitor.core.text.links import runbook_of
+from monitor.core.text.summary import about, clean
+
+_NAME: Final = 80
+_MESSAGE: Final = 500
+_LABELS: Final = 10
+_STEPS: Final = 6
+_ERRORS: Final = 5
+_RUNBOOK: Final = "runbook"
+_UNDER_WAY: Final = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
+
+
+def moment(at: datetime) -> str:
+    """`2026-01-05 10:00:02 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def where(event: Event) -> str:
+    """Which workflow, by its ids: what people search for."""
+    account = f"account {clean(event.account, _NAME)}"
+    if not event.workflow:
+        return account[0].upper() + account[1:]
+    version = f", version {event.version}" if event.version is not None else ""
+    return f"Workflow {clean(event.workflow, _NAME)} of {clean(event.definition_label, _NAME)}{version}, {account}"
+
+
+def change(event: Event) -> str:
+    """From which status to which; "" where that says nothing."""
+    if event.to_status is None or event.from_status is event.to_status:
+        return ""
+    if event.from_status is None:
+        return f"It was {event.to_status.value} when it was first seen."
+    return f"It went from {event.from_status.value} to {event.to_status.value}."
+
+
+def times(event: Event) -> list[str]:
+    """When it began, happened, was seen, and when the monitor had looked before."""
+    seen = f"Seen: {moment(event.observed_at)}"
+    lines = []
+    if event.started_at is not None:
+        lines.append(f"Running since: {moment(event.started_at)}{_gap(event.started_at, event.observed_at, ' before')}")
+    if event.occurred_at is not None:
+        lines.append(f"Happened: {moment(event.occurred_at)}")
+        seen += _gap(event.occurred_at, event.observed_at, " later")
+    lines.append(seen)
+    if event.last_seen_at is not None:
+        lines.append(f"Last look before: {moment(event.last_seen_at)}")
+    return lines
+
+
+def limit(event: Event) -> str:
+    """Which limit was passed and who says so, of what is overdue."""
+    if event.limit is None:
+        return ""
+    allowed, of_step = about(event.limit), event.type is EventType.STEP_OVERDUE
+    match event.reason:
+        case "configured":
+            key = "step_timeouts" if of_step else "max_runtime"
+            return f"Allowed: {allowed}, as the watchlist says ({key})."
+        case "declared":
+            return f"Allowed: {allowed}, as the definition itself says, with some slack."
+        case "learned":
+            return f"Allowed: {allowed}, learned: nearly all its runs before took less."
+        case _:
+            return f"Allowed: {allowed}."
+
+
+def severity(severity: Severity) -> str:
+    """One sentence: `Severity: critical.`."""
+    return f"Severity: {severity.value}."
+
+
+def to_close(event: Event) -> str:
+    """The command that closes the alert; "" of what opens none."""
+    return f"To close this alert: workflow-monitor close {clean(event.id, _NAME)}" if event.opens_alert else ""
+
+
+def cause_of_many(event: Event) -> str:
+    """What the first one says; "such as", if the others say it with other numbers or names."""
+    error = step_log.explaining(event.step, event.errors)
+    return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}" if error is not None else ""
+
+
+def such_as(error: WorkflowError) -> str:
+    """`, such as:` of a message in which something differs from case to case; else ""."""
+    return ", such as:" if "#" in fold(error.message) else ""
+
+
+def causes(event: Event) -> list[str]:
+    """The error that explains best, then the others, oldest first."""
+    first = step_log.explaining(event.step, event.errors)
+    if first is None:
+        return []
+    others = [error for error in event.errors if error is not first][: _ERRORS - 1]
+    return [f"Cause: {_error(first)}", *(f"Also: {_error(error)}" for error in others)]
+
+
+def trail(event: Event) -> list[str]:
+    """The last steps, oldest first, with their durations."""
+    shown = event.trail[-_STEPS:]
+    has_ended = event.to_status is not None and event.to_status.ended
+    one = _last_state if has_ended else _step
+    return ["Last steps:", *(f"- {one(step, event.observed_at)}" for step in shown)] if shown else []
+
+
+def labels(event: Event) -> str:
+    named = sorted((name, value) for name, value in event.labels.items() if name != _RUNBOOK)
+    shown = ", ".join(f"{clean(name, _NAME)}={clean(value, _NAME)}" for name, value in named[:_LABELS])
+    return f"Labels: {shown}" if shown else ""
+
+
+def runbook(event: Event, runbook_url: str) -> str:
+    return clean(runbook_of(event, runbook_url), _MESSAGE)
+
+
+def said(error: WorkflowError) -> str:
+    """The step, where there is one, and its message; a step that the message names already is named once."""
+    step, message = clean(error.step, _NAME), clean(error.message, _MESSAGE)
+    named = bool(step) and message.startswith(f"{step}:")
+    return message if named else ": ".join(part for part in (step, message) if part)
+
+
+def _error(error: WorkflowError) -> str:
+    at = f" ({moment(error.time)})" if error.time is not None else ""
+    return f"{said(error) or 'an error without words'}{at}"
+
+
+def _last_state(step: StepExecution, now: datetime) -> str:
+    """Of a workflow that has ended: nothing of it waits or runs any more."""
+    if step.status not in _UNDER_WAY:
+        return _step(step, now)
+    return f"{clean(step.step, _NAME) or '?'}: was {step.status.value} when the workflow ended"
+
+
+def _step(step: StepExecution, now: datetime) -> str:
+    name = f"{clean(step.step, _NAME) or '?'}: {step.status.value}"
+    if step.started_at is None:
+        return name
+    if step.completed_at is not None:
+        return name + _gap(step.started_at, step.completed_at, "", before=" after ")
+    return name + _gap(step.started_at, now, "", before=", started ", ago=True)
+
+
+def _gap(since: datetime, until: datetime, after: str, *, before: str = ", ", ago: bool = False) -> str:
+    """A duration in words; "" where the clocks say that it is negative."""
+    seconds = (until - since).total_seconds()
+    return f"{before}{about(seconds)}{' ago' if ago else after}" if seconds >= 0 else ""

@@ -1,0 +1,195 @@
+"""One instance of Alertmanager: one POST at a time, of whatever waits by then.
+
+What one look saw goes into one POST, the ends of workflows first: the alert about a step that ended its workflow is
+inhibited by the one about the end only if Alertmanager knows that one by then.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.notify.alertmanager.auth import Credentials
+from monitor.notify.alertmanager.dedup import Known
+from monitor.notify.alertmanager.payload import Posting, encode
+from monitor.notify.http_sender import Answer
+
+BATCH: Final = 200
+"""Alerts in one POST."""
+_GATHERING = 0.05
+"""Seconds that a POST waits for more of what was seen at once."""
+_BATCH_BYTES = 1024 * 1024
+_BAD_CONTENT = (400, 413, 422)
+"""It is about what was posted, not about who posts: a bad alert, too much of them, no fit to the API's schema."""
+_REMEMBERED = 1000
+"""Alerts that were refused; each goes alone from then on."""
+OLD_NEWS: Final = Delivered("nothing to tell any more", sent=False)
+
+
+class Channel(Protocol):
+    """What reaches one instance: `sending.Sender`, or its like in a test."""
+
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer: ...
+    async def close(self) -> None: ...
+
+
+class _Waiting:
+    """A posting in the queue, and who waits for its verdict."""
+
+    def __init__(self, posting: Posting) -> None:
+        self.posting = posting
+        self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+
+
+class _Entry:
+    """One element of a POST, and those who wait for it: they all tell of the same alert, as Alertmanager sees it."""
+
+    def __init__(self, waiting: Sequence[_Waiting], now: datetime, lasts: float) -> None:
+        posting = max(reversed(waiting), key=lambda one: one.posting.opened_at).posting
+        self.key = posting.key
+        self.body = encode(posting, now=now, lasts=lasts)
+        self._waiting = waiting
+
+    def told(self, verdict: Verdict) -> None:
+        for one in self.untold:
+            one.verdict.set_result(verdict)
+
+    @property
+    def untold(self) -> list[_Waiting]:
+        return [one for one in self._waiting if not one.verdict.done()]
+
+
+class Peer:
+    """`sick`: its last answer was none, or said that it takes nothing from us. `acknowledged`: it took the last POST.
+
+    That it refuses one alert says nothing about either.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        credentials: Credentials,
+        known: Known,
+        *,
+        now: Callable[[], datetime],
+        lasts: float,
+    ) -> None:
+        """`lasts`: seconds until what is open ends, if it is not told again."""
+        self.sick = False
+        self.acknowledged = False
+        self._channel = channel
+        self._credentials = credentials
+        self._known = known
+        self._now = now
+        self._lasts = lasts
+        self._queue: list[_Waiting] = []
+        self._posting = asyncio.Lock()
+        self._refused: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Peer({self._channel!r})"
+
+    async def post(self, postings: Sequence[Posting]) -> list[Verdict]:
+        """The verdict on each. What comes while a POST is under way goes into the next one, whoever makes it."""
+        waiting = [_Waiting(posting) for posting in postings]
+        self._queue += waiting
+        try:
+            for one in waiting:
+                await self._until_told(one)
+        finally:
+            for one in waiting:
+                one.verdict.cancel()
+        return [one.verdict.result() for one in waiting]
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _until_told(self, one: _Waiting) -> None:
+        while not one.verdict.done():
+            async with self._posting:
+                if not one.verdict.done() and len(self._queue) < BATCH:
+                    await asyncio.sleep(_GATHERING)
+                if not one.verdict.done():
+                    await self._post_next()
+
+    async def _post_next(self) -> None:
+        """The beginning of the queue. Cancelled, what has no verdict yet waits on."""
+        batch = self._take()
+        try:
+            if batch:
+                await self._post_all(batch)
+        finally:
+            self._queue[:0] = [one for entry in batch for one in entry.untold]
+
+    def _take(self) -> list[_Entry]:
+        """As much as one POST may hold. What was refused goes alone, so that the others need no halving."""
+        now, size = self._now(), 0
+        batch: list[_Entry] = []
+        groups = self._grouped()
+        for waiting in groups.values():
+            entry = _Entry(waiting, now, self._lasts)
+            alone = entry.key in self._refused
+            size += len(entry.body) + 1
+            if batch and (alone or size > _BATCH_BYTES):
+                break
+            batch.append(entry)
+            if alone or len(batch) == BATCH:
+                break
+        self._queue = [one for waiting in list(groups.values())[len(batch) :] for one in waiting]
+        return batch
+
+    def _grouped(self) -> dict[str, list[_Waiting]]:
+        """The queue by alert, as Alertmanager sees it, ends of workflows first; what is old news gets its verdict."""
+        groups: dict[str, list[_Waiting]] = {}
+        for one in sorted(self._queue, key=lambda one: not one.posting.is_end):
+            if one.verdict.done():
+                continue
+            if self._known.is_news(one.posting):
+                groups.setdefault(one.posting.key, []).append(one)
+            else:
+                one.verdict.set_result(OLD_NEWS)
+        return groups
+
+    async def _post_all(self, batch: Sequence[_Entry]) -> None:
+        """Where some of it is not taken, by halves, until what is bad is alone."""
+        answer = await self._request(b"[" + b",".join(entry.body for entry in batch) + b"]")
+        if answer.status in _BAD_CONTENT and len(batch) > 1:
+            half = len(batch) // 2
+            for part in (batch[:half], batch[half:]):
+                if not self.sick:
+                    await self._post_all(part)
+            return
+        for entry in batch:
+            entry.told(answer.verdict)
+        self._remember(batch, answer)
+        if self.sick:
+            self._give_up(answer.verdict)
+
+    async def _request(self, body: bytes) -> Answer:
+        try:
+            headers, secrets = self._credentials.read()
+        except (OSError, ValueError):
+            answer = Answer(Again("the credentials cannot be read", whole=True))
+        else:
+            answer = await self._channel.ask(body, {"Content-Type": "application/json", **headers}, secrets)
+        delivered = isinstance(answer.verdict, Delivered)
+        self.sick = not delivered and answer.status not in _BAD_CONTENT
+        if delivered or self.sick:
+            self.acknowledged = delivered
+        return answer
+
+    def _remember(self, batch: Sequence[_Entry], answer: Answer) -> None:
+        if isinstance(answer.verdict, Delivered):
+            self._refused.difference_update(entry.key for entry in batch)
+        elif answer.status in _BAD_CONTENT:
+            if len(self._refused) >= _REMEMBERED:
+                self._refused.clear()
+            self._refused.update(entry.key for entry in batch)
+
+    def _give_up(self, verdict: Verdict) -> None:
+        """Nobody in the queue waits for an instance that takes nothing: each would wait for one time-out more."""
+        queue, self._queue = self._queue, []
+        for one in queue:
+            if not one.verdict.done():
+                one.verdict.set_result(verdict)

@@ -1,0 +1,145 @@
+"""One POST to a receiver, as every notifier sends it: bounded in time and size, no redirects, one verdict.
+
+No aiohttp type and no part of the URL leaves this file, except the scheme, host and port.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from monitor import __version__
+from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.formats.units import format_duration
+from monitor.notify import http_verdict
+from monitor.notify.tls import Contexts, Tls
+
+_MAX_ANSWER = 64 * 1024
+_MAX_READING = 2.0
+"""Seconds for the text of an answer; its status is known by then and says what matters."""
+_KEEP_ALIVE = 4.0
+"""Seconds. Servers close idle connections after 5 s and more; who closes first never posts into a closed one."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of one request."""
+
+    verdict: Verdict
+    status: int | None = None
+    """Of HTTP; None where no answer came."""
+
+
+class Sender:
+    """Requests to one URL. Opens its connections on first use, in the loop that runs then."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        now: Callable[[], datetime],
+        path: str = "",
+        tls: Tls | None = None,
+    ) -> None:
+        """`timeout`: seconds until the status of an answer must be there. `path`: a known one, below that of the URL.
+
+        Raises ValueError for what is no URL, OSError where a file of `tls` cannot be used.
+        """
+        self._url = URL(url)
+        if self._url.scheme not in ("http", "https") or not self._url.host:
+            raise ValueError("expected the receiver's URL to begin with http:// or https:// and a host")
+        self._timeout = timeout
+        self._now = now
+        self._secrets = http_verdict.secrets_of(self._url)
+        if path:
+            self._url = self._url.joinpath(*path.split("/")).with_query(self._url.query)
+        self._contexts = Contexts(tls) if tls is not None else None
+        self._server_name = tls.server_name if tls is not None else None
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"Sender({self._url.origin()})"
+
+    async def post(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Verdict:
+        """One request. `secrets`: what an answer must not repeat, beyond what the URL holds."""
+        return (await self.ask(body, headers, secrets)).verdict
+
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer:
+        """As `post`, for who must know the status."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._open().post(
+                    self._url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    ssl=self._contexts.current() if self._contexts is not None else True,
+                    server_hostname=self._server_name,
+                )
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            # OSError: TimeoutError, and what aiohttp leaves as it is; UnicodeError: no name that can be resolved
+            return Answer(self._trouble(error))
+        async with response:
+            text = http_verdict.withhold(
+                await _text(response, min(self._timeout, _MAX_READING)), [*self._secrets, *secrets]
+            )
+            return Answer(http_verdict.verdict(response.status, response.headers, text, self._now()), response.status)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+                headers={"User-Agent": f"workflow-monitor/{__version__}", "Accept-Encoding": "identity"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                auto_decompress=False,
+            )
+        return self._session
+
+    def _trouble(self, error: Exception) -> Again:  # noqa: PLR0911 - a table
+        """Why no answer came. The error's own text is left out: it may name the URL."""
+        match error:
+            case TimeoutError():
+                return Again(f"no answer within {format_duration(self._timeout)}", whole=True)
+            case aiohttp.ClientConnectorDNSError() | UnicodeError():
+                return Again(f"the name {self._url.host} cannot be resolved", whole=True)
+            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+                return Again(f"no trusted TLS with {self._authority}", whole=True)
+            case aiohttp.ClientConnectorError():
+                return Again(f"cannot connect to {self._authority}: {_reason(error)}", whole=True)
+            case aiohttp.ServerDisconnectedError():
+                return Again("the connection was closed without an answer")
+            case aiohttp.ClientOSError() | OSError():
+                return Again(f"the connection broke: {_reason(error)}")
+            case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+                return Again("the answer is not HTTP")
+            case _:
+                return Again(f"cannot send: {type(error).__name__}", whole=True)
+
+    @property
+    def _authority(self) -> str:
+        return f"{self._url.host}:{self._url.port}"
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else "unknown reason"
+
+
+async def _text(response: aiohttp.ClientResponse, seconds: float) -> str:
+    """An answer, or its beginning where it is long, slow or broken."""
+    read = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            while len(read) < _MAX_ANSWER and (chunk := await response.content.readany()):
+                read += chunk
+    except (aiohttp.ClientError, OSError):
+        response.close()
+    return read[:_MAX_ANSWER].decode(errors="replace")

@@ -1,0 +1,53 @@
+"""What a receiver's answer means, and what of it people may read. Pure."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from urllib.parse import quote, unquote
+
+from yarl import URL
+
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
+from monitor.core.text.summary import clean
+
+_SHOWN = 200
+"""Characters of an answer."""
+_SHORTEST_SECRET = 4
+"""Characters; what is shorter stands in any text by chance."""
+
+
+def verdict(status: int, headers: Mapping[str, str], text: str, now: datetime) -> Verdict:
+    """The meaning of an HTTP answer. `headers` finds names in any case; `text` holds no secrets."""
+    after = parse_retry_after(headers.get("Retry-After"), parse_http_date(headers.get("Date", "")) or now)
+    detail = f"HTTP {status}: {shown}" if (shown := clean(text, _SHOWN)) else f"HTTP {status}"
+    match status:
+        case _ if 200 <= status < 300:  # noqa: PLR2004 - as RFC 9110 has them
+            return Delivered(f"HTTP {status}")
+        case 429:
+            return Again(detail, after, whole=True)
+        case 503:
+            return Again(detail, after, whole=after is not None)
+        case _ if status == 408 or status >= 500:  # noqa: PLR2004
+            return Again(detail, after)
+        case _ if 300 <= status < 400:  # noqa: PLR2004
+            return Refused(f"HTTP {status}: a redirect, which is not followed")
+        case _:
+            return Refused(detail)
+
+
+def secrets_of(url: URL) -> frozenset[str]:
+    """What of a receiver's URL is nobody's business: all but scheme, host and port."""
+    user, password = url.user or "", url.password or ""
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode() if user or password else ""
+    return frozenset({user, password, basic, url.raw_path.strip("/"), url.raw_query_string, *url.query.values()})
+
+
+def withhold(text: str, secrets: Iterable[str]) -> str:
+    """The text, or a word in its place where it repeats a secret, in whichever spelling."""
+    folded = (text + unquote(text) + text.replace("\\/", "/")).casefold()
+    for secret in secrets:
+        spellings = {secret.casefold(), unquote(secret).casefold(), quote(secret).casefold()}
+        if len(secret) >= _SHORTEST_SECRET and any(spelling in folded for spelling in spellings):
+            return "(withheld: the answer repeats a secret)"
+    return text

@@ -1,0 +1,335 @@
+"""Tells in time what is overdue: a deadline passes at its moment, whether a poll falls on it or not.
+
+At a deadline the belief may be old: the step may have ended since it was looked at. So the next poll is brought
+forward, through the lane like any other, and judged is after it; where it does not come (the lane is shut, the API is
+silent), after `PATIENCE`, by what is believed. What is believed since before the start is older: `FIRST_PATIENCE`.
+
+One loop for all targets; a deadline that moves costs O(log n), one that does not costs a look.
+"""
+
+import asyncio
+import heapq
+import math
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
+from typing import Final, Protocol
+
+from monitor.core.model import Edition, Event, Target, TargetKey, TargetState
+from monitor.core.records import OverdueRecord
+from monitor.core.scheduling.due_queue import Agenda, Entry
+from monitor.polling.poller import Watched
+
+PATIENCE: Final = 5.0
+"""Seconds that a judgement waits for the poll that was brought forward."""
+FIRST_PATIENCE: Final = 60.0
+"""The same, for a target that was not seen since the start."""
+_FRESH: Final = 2.0
+"""Seconds; what was looked at so lately need not be looked at again."""
+_TURN = 10.0
+"""Seconds; an idle loop turns at least so often, and says so."""
+_TICK = 0.001
+"""Seconds; a timer's rounding must not wake the loop in vain."""
+_CHUNK = 500
+"""Targets that are looked at before the loop gets its breath."""
+_AT_ONCE = 100
+"""Judgements that are committed together."""
+_AFTER_A_FAULT: Final = 1.0
+"""Seconds that the loop rests after a fault of ours that is about no single target."""
+_AGAIN: Final = 30.0
+"""Seconds after which a judgement that failed by a fault of ours is tried again."""
+
+
+class Poller(Protocol):
+    """Who knows limits, and commits."""
+
+    def deadline(self, watched: Watched) -> datetime | None: ...
+    async def judge(self, watched: Watched) -> tuple[Event, ...]: ...
+
+
+class Scheduler(Protocol):
+    """Who polls."""
+
+    watched: dict[TargetKey, Watched]
+
+    def hasten(self, key: TargetKey) -> bool: ...
+    def under_way(self, key: TargetKey) -> bool: ...
+
+
+class Timekeeper:
+    """The deadlines of every watched target. `run` is its loop; the rest runs in the loop's thread and never waits."""
+
+    def __init__(
+        self,
+        poller: Poller,
+        scheduler: Scheduler,
+        *,
+        now: Callable[[], datetime],
+        want: Callable[[Target, TargetState], None],
+        report: Callable[[OverdueRecord], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`want` hears of every target that is watched, as it is believed: its limits may have to be learned first."""
+        self._poller = poller
+        self._scheduler = scheduler
+        self._now = now
+        self._want = want
+        self._report = report
+        self._fault = fault
+        self._agenda = Agenda()
+        """When each target's next deadline is, in seconds since 1970 by our clock; those that wait for a poll are under
+        way."""
+        self._asked: dict[TargetKey, float] = {}
+        """Targets whose poll is waited for, and until when, in loop time."""
+        self._patience: list[tuple[float, TargetKey]] = []
+        """The same as a heap; an item that `_asked` does not confirm is void."""
+        self._due: dict[TargetKey, None] = {}
+        """To be judged now."""
+        self._editions: dict[Edition, dict[TargetKey, None]] = {}
+        self._edition_of: dict[TargetKey, Edition] = {}
+        self._changed: dict[Edition, None] = {}
+        """Versions whose limits are others now."""
+        self._wake = asyncio.Event()
+        self._rings_at = math.inf
+        """When the loop turns next at the latest, by our clock."""
+        self._time = asyncio.get_running_loop().time
+        self._began_at = now()
+
+    # --- what it hears ---
+
+    def watch(self, watched: Watched) -> None:
+        """A target that is watched from now on, or otherwise than before."""
+        self._look(watched)
+        if _open(watched.state):
+            self._judge_soon(watched.target.key)  # another limit may have ended what is open
+
+    def turned(self, watched: Watched) -> None:
+        """A turn of the target has ended; the deadline that it was waiting for is judged now."""
+        key = watched.target.key
+        if self._asked.pop(key, None) is not None:
+            self._judge_soon(key)
+        elif watched.followed is watched.state and not watched.state.status.ended:
+            self._want(watched.target, watched.state)  # who is stuck never changes, and waits for a limit
+            return
+        self._look(watched)
+
+    def forget(self, key: TargetKey) -> None:
+        """A target that is not watched any more; unknown keys are ignored."""
+        self._asked.pop(key, None)
+        self._due.pop(key, None)
+        self._file(key, None)
+        if key in self._agenda.entries:
+            self._agenda.forget(key)
+            self._agenda.sweep()
+
+    def limits_changed(self, edition: Edition, urgent: bool) -> None:
+        """Steps of this version may take longer or shorter than before."""
+        if edition in self._editions:
+            self._changed[edition] = None
+            if urgent:
+                self._wake.set()
+
+    # --- deadlines ---
+
+    def _look(self, watched: Watched) -> None:
+        """Put its deadline where it belongs."""
+        target, state = watched.target, watched.state
+        key = target.key
+        watched.followed = state
+        if state.status.ended or watched.ended_at is not None:
+            self.forget(key)
+            return
+        self._file(key, Edition(key.account, key.definition, state.version) if state.version is not None else None)
+        self._want(target, state)
+        moment = self._poller.deadline(watched)
+        entry = self._agenda.entries.get(key)
+        if moment is None:
+            if entry is not None:
+                self._agenda.forget(key)
+                self._agenda.sweep()
+            return
+        self._put(entry, key, moment.timestamp())
+
+    def _put(self, entry: Entry | None, key: TargetKey, at: float) -> None:
+        if entry is None:
+            entry = Entry(key, 0.0, 0.0)
+            self._agenda.enter(entry)
+        elif entry.due == at and not entry.under_way:
+            return
+        if key in self._asked or key in self._due:
+            entry.under_way, entry.due = True, at
+            return
+        self._agenda.put(entry, at)
+        self._agenda.sweep()
+        if at < self._rings_at:
+            self._wake.set()
+
+    def _file(self, key: TargetKey, edition: Edition | None) -> None:
+        """Under its version, so that it is found when the limits change."""
+        before = self._edition_of.get(key)
+        if before == edition:
+            return
+        if before is not None:
+            del self._edition_of[key]
+            keys = self._editions[before]
+            del keys[key]
+            if not keys:
+                del self._editions[before]
+                self._changed.pop(before, None)
+        if edition is not None:
+            self._edition_of[key] = edition
+            self._editions.setdefault(edition, {})[key] = None
+
+    def _judge_soon(self, key: TargetKey) -> None:
+        self._due[key] = None
+        self._wake.set()
+
+    # --- the loop ---
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        while True:
+            beat()
+            self._wake.clear()
+            try:
+                await self._take_in_limits()
+                await self._ring()
+                self._lose_patience()
+                await self._judge(beat)
+                await self._rest()
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
+                self._fault("deadlines", error)
+                await asyncio.sleep(_AFTER_A_FAULT)
+
+    def _survive(self, key: TargetKey, error: Exception) -> None:
+        """A fault of ours about one target: it waits for a while, the others do not."""
+        self._fault("deadlines", error)
+        if (entry := self._agenda.entries.get(key)) is not None:
+            self._agenda.put(entry, self._now().timestamp() + _AGAIN)
+
+    async def _take_in_limits(self) -> None:
+        changed, self._changed = self._changed, {}
+        for edition in changed:
+            keys = list(self._editions.get(edition, ()))
+            for start in range(0, len(keys), _CHUNK):
+                for key in keys[start : start + _CHUNK]:
+                    try:
+                        if (watched := self._scheduler.watched.get(key)) is not None:
+                            self.watch(watched)
+                    except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
+                        self._survive(key, error)
+                await asyncio.sleep(0)
+
+    async def _ring(self) -> None:
+        """The deadlines that have passed: look before judging."""
+        count = 0
+        while (head := self._agenda.head()) is not None and head.due <= self._now().timestamp():
+            self._agenda.begin(head)
+            try:
+                watched = self._scheduler.watched.get(head.key)
+                if watched is None:
+                    self.forget(head.key)
+                elif not self._early(watched, head):
+                    self._ask(watched)
+            except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
+                self._survive(head.key, error)
+            count += 1
+            if count % _CHUNK == 0:
+                await asyncio.sleep(0)
+
+    def _early(self, watched: Watched, entry: Entry) -> bool:
+        """The API's clock turned out to be less ahead than it was believed: wait on."""
+        moment = self._poller.deadline(watched)
+        if moment is not None and moment.timestamp() <= self._now().timestamp():
+            return False
+        if moment is None:
+            self._agenda.forget(entry.key)
+        else:
+            self._agenda.put(entry, moment.timestamp())
+        self._agenda.sweep()
+        return True
+
+    def _ask(self, watched: Watched) -> None:
+        """Bring its poll forward, where that comes soon and the last one was a while ago."""
+        key, seen = watched.target.key, watched.last_seen_at
+        patience = PATIENCE if seen is not None and seen >= self._began_at else FIRST_PATIENCE
+        if seen is not None and not watched.failures and 0.0 <= (self._now() - seen).total_seconds() <= _FRESH:
+            self._due[key] = None
+        elif self._scheduler.under_way(key) or self._scheduler.hasten(key) or patience > PATIENCE:
+            self._wait_for(key, patience)
+        else:
+            self._due[key] = None
+
+    def _wait_for(self, key: TargetKey, patience: float) -> None:
+        self._asked[key] = until = self._time() + patience
+        heapq.heappush(self._patience, (until, key))
+
+    def _waits_until(self) -> float:
+        """When the first one loses its patience; inf where nobody waits."""
+        while self._patience:
+            until, key = self._patience[0]
+            if self._asked.get(key) == until:
+                return until
+            heapq.heappop(self._patience)
+        return math.inf
+
+    def _lose_patience(self) -> None:
+        while self._waits_until() <= self._time():
+            key = heapq.heappop(self._patience)[1]
+            del self._asked[key]
+            self._due[key] = None
+
+    async def _judge(self, beat: Callable[[], None]) -> None:
+        """All that is to be judged; a target whose turn is under way is judged after it."""
+        while self._due:
+            beat()
+            ready: list[Watched] = []
+            for key in list(islice(self._due, _AT_ONCE)):
+                del self._due[key]
+                if self._scheduler.under_way(key):
+                    self._wait_for(key, PATIENCE)
+                elif (watched := self._scheduler.watched.get(key)) is not None:
+                    ready.append(watched)
+            judging = [asyncio.ensure_future(self._judge_one(watched)) for watched in ready]
+            try:
+                while judging and (await asyncio.wait(judging, timeout=_TURN))[1]:
+                    beat()
+            finally:
+                for task in judging:
+                    task.cancel()
+
+    async def _judge_one(self, watched: Watched) -> None:
+        key = watched.target.key
+        try:
+            if not watched.state.status.ended and (events := await self._poller.judge(watched)):
+                self._report(OverdueRecord(watched.target, events))
+        except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
+            self._survive(key, error)
+            return
+        again = self._scheduler.watched.get(key)
+        if again is None:
+            self.forget(key)
+            return
+        if again is not watched:
+            again.succeed(watched)
+        self._look(again)
+
+    async def _rest(self) -> None:
+        """Until the next deadline, or until something changed."""
+        if self._wake.is_set() or self._due:
+            return
+        seconds = _TURN
+        if (head := self._agenda.head()) is not None:
+            seconds = min(seconds, head.due - self._now().timestamp())
+        seconds = max(min(seconds, self._waits_until() - self._time()), _TICK)
+        self._rings_at = self._now().timestamp() + seconds
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+            self._rings_at = -math.inf
+
+
+def _open(state: TargetState) -> bool:
+    """Whether anything of it is told as overdue."""
+    return state.overdue.open or any(late.open for late in state.late)

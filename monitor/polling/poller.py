@@ -1,0 +1,425 @@
+"""One turn of a target: observe, detect, commit.
+
+`commit` is the only write on this path. What is believed in memory changes only after it, and a failed poll changes
+nothing that is believed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from monitor.core.alerting.fault_groups import fault_group
+from monitor.core.alerting.incidents import covered_by
+from monitor.core.alerting.labels import alert_labels, fingerprint
+from monitor.core.alerting.routing import Gets, Route, receivers_for
+from monitor.core.alerts import AlertEnd, Closing
+from monitor.core.commits import Change, Committed, Delivery, Outgoing, Paging
+from monitor.core.detection.detect import Policy, Verdict, detect, overdue
+from monitor.core.detection.overdue import NO_LIMITS, Limits, next_deadline
+from monitor.core.detection.unanswered import NO_SILENCE, heard
+from monitor.core.model import (
+    Event,
+    EventType,
+    Failed,
+    Observation,
+    Outcome,
+    Seen,
+    Snapshot,
+    Status,
+    StepStatus,
+    Target,
+    TargetKey,
+    TargetState,
+    WorkflowError,
+)
+from monitor.core.records import PollRecord, PollTrace
+from monitor.core.text import cloudevent
+from monitor.upstream.rate_limiter import Permit
+
+_TRACES = 5
+_NO_DRIFTS: frozenset[str] = frozenset()
+
+
+class Watched:
+    """One target of the running daemon: what is asked, what is believed, what the last polls did."""
+
+    __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "silence", "state", "target", "traces")
+
+    def __init__(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
+        self.target = target
+        self.state = state
+        self.last_seen_at = last_seen_at
+        """The last answer (200); kept in memory, written to the store within a minute."""
+        self.traces: list[PollTrace] = []
+        """The last few polls worth a note, oldest first: the newest, and those that failed or told something."""
+        self.ended_at: datetime | None = state.since if state.status.ended else None
+        """When we learned that it had ended."""
+        self.failures = 0
+        """Consecutive polls that did not say what was asked."""
+        self.silence = NO_SILENCE
+        """For how long it alone has had no usable answer."""
+        self.followed: TargetState | None = None
+        """The belief that its next deadline was taken from."""
+        self.judging: asyncio.Event | None = None
+        """Set once a judgement without a poll, which is being committed, is over: a turn waits for it."""
+
+    def succeed(self, other: "Watched") -> None:
+        """The target left and came back while `other` was being polled: what was learned by that holds."""
+        self.state, self.last_seen_at, self.ended_at = other.state, other.last_seen_at, other.ended_at
+        self.traces, self.failures, self.silence = other.traces, other.failures, other.silence
+
+
+class Source(Protocol):
+    """Where observations come from."""
+
+    async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed: ...
+    async def errors(self, key: TargetKey, patience: float) -> tuple[WorkflowError, ...] | Failed: ...
+
+
+class Ledger(Protocol):
+    """Where changes become durable."""
+
+    async def commit(self, change: Change, durable: Callable[[Committed], None]) -> Committed: ...
+    def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
+
+
+class Shelf(Protocol):
+    """Where a belief is read again after somebody else wrote it."""
+
+    async def load_target(self, key: TargetKey) -> tuple[TargetState, datetime | None] | None: ...
+
+
+class Allowances(Protocol):
+    """What is known of definitions: how long steps may take, where it is learned, and what people call them."""
+
+    def of(self, key: TargetKey, version: int | None) -> Limits: ...
+    def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
+    def name(self, key: TargetKey) -> str | None: ...
+
+
+class Unlimited:
+    """Nothing is known, and nothing is learned."""
+
+    def of(self, _key: TargetKey, _version: int | None) -> Limits:
+        return NO_LIMITS
+
+    def learn(self, _key: TargetKey, _before: TargetState, _after: TargetState) -> None:
+        """There is nowhere to learn."""
+
+    def name(self, _key: TargetKey) -> str | None:
+        return None
+
+
+class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    base_url: str
+    external_url: str
+    policy: Policy = Policy()
+    routes: tuple[Route, ...] = ()
+    settle: float = 60.0
+    """Seconds that an alert stays open after its condition has ended, lest it flap."""
+    group_window: float = 3600.0
+    """Seconds in which an incident takes in alerts of its group."""
+    storm_threshold: int = 50
+    errors_patience: float = 10.0
+    """Seconds that an alert waits for its explanation."""
+
+
+class Announcer:
+    """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
+
+    def __init__(
+        self,
+        config: PollerConfig,
+        ledger: Ledger,
+        offer: Callable[[Sequence[Delivery]], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`fault`: takes the errors of ours that show in what the store made of a change, with the loop's name."""
+        self.config = config
+        self._ledger = ledger
+        self._offer = offer
+        self._fault = fault
+
+    async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
+        """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
+        outgoing = tuple(self._outgoing(event, events) for event in events)
+        committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
+        belief = change.target or change.account
+        if not committed.stale and belief is not None and belief.revision > 0:
+            for event in events:
+                if event.id not in committed.told and event.type is not EventType.SCHEMA_DRIFT:
+                    self._fault("commit", _swallowed(event))
+        return committed, tuple(event for event in events if event.id in committed.told)
+
+    async def close(self, closings: Sequence[Closing]) -> frozenset[str]:
+        """End alerts; the ids of those that were open until now."""
+        return (await self._commit(Change(closings=tuple(closings)))).closed
+
+    async def tell_size(self, incident: str, now: datetime) -> None:
+        """Of an incident that has calmed down."""
+        await self._commit(Change(calmed=((incident, now),)))
+
+    async def _commit(self, change: Change) -> Committed:
+        """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
+        return await self._ledger.commit(change, self._hand_on)
+
+    def _hand_on(self, committed: Committed) -> None:
+        if committed.deliveries:
+            self._offer(committed.deliveries)
+
+    def _outgoing(self, event: Event, beside: Sequence[Event]) -> Outgoing:
+        config = self.config
+        body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
+        paging = self._paging(event, beside) if event.opens_alert else None
+        return Outgoing(event, body, receivers_for(event, config.routes), paging, config.settle)
+
+    def _paging(self, event: Event, beside: Sequence[Event]) -> Paging:
+        config, group = self.config, fault_group(event)
+        grouped = receivers_for(event, config.routes, Gets.INCIDENTS)
+        other = covered_by(event, beside)
+        spared = receivers_for(other, config.routes, Gets.INCIDENTS) if other is not None else ()
+        return Paging(
+            fault_group=group,
+            fingerprint=fingerprint(alert_labels(event, group)),
+            window=config.group_window,
+            storm_threshold=config.storm_threshold,
+            singles=receivers_for(event, config.routes, Gets.ALERTS),
+            grouped=tuple([name for name in grouped if name not in spared]),
+            spared=tuple([name for name in grouped if name in spared]),
+        )
+
+
+def _swallowed(event: Event) -> Exception:
+    """A belief is changed once, so an event that comes with a change was never told before: its name is wrong.
+
+    Except of drift, which many targets show at once; and of a first sight, which may be one of what was forgotten.
+    """
+    return RuntimeError(
+        f"{event.type.value} of {event.account}/{event.subject} has the id {event.id}, which was told before: "
+        "it is believed, and told to nobody"
+    )
+
+
+class Poller:
+    """Takes turns. Any number of turns run at once, at most one per target."""
+
+    def __init__(
+        self,
+        announcer: Announcer,
+        source: Source,
+        ledger: Ledger,
+        shelf: Shelf,
+        *,
+        now: Callable[[], datetime],
+        heard: Callable[[str, Outcome, datetime, datetime], None],
+        report: Callable[[PollRecord], None],
+        skew: Callable[[str], float],
+        answered_at: Callable[[str], float | None],
+        allowances: Allowances | None = None,
+    ) -> None:
+        """`answered_at`: when an account last answered about any target, by the loop's clock."""
+        self._announcer = announcer
+        self._allowances: Allowances = allowances or Unlimited()
+        self._source = source
+        self._ledger = ledger
+        self._shelf = shelf
+        self._now = now
+        self._heard = heard
+        self._report = report
+        self._skew = skew
+        self._answered_at = answered_at
+        self._time = asyncio.get_running_loop().time
+        self.drifts: dict[str, frozenset[str]] = {}
+        """Per account, the kinds of drift that were told."""
+
+    async def turn(self, watched: Watched, permit: Permit, delay: float) -> None:
+        """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
+        key, before, sent_at = watched.target.key, watched.state, self._now()
+        try:
+            observation = await self._source.status(key, permit)
+        except Exception:
+            self._hear(watched, Outcome.CONNECTION, sent_at, self._now())  # whatever it was, it was no answer
+            raise
+        observed_at = self._now()
+        failed = observation if isinstance(observation, Failed) else None
+        outcome = failed.outcome if failed else Outcome.OK
+        self._hear(watched, outcome, sent_at, observed_at)
+        if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
+            observation = await self._explained(key, observation)
+        while watched.judging is not None:
+            await watched.judging.wait()
+        verdict = self._detect(watched, observation, observed_at)
+        events: tuple[Event, ...] = ()
+        done_at = observed_at
+        if verdict.changed or verdict.events:
+            events, done_at = await self._commit(watched, verdict) or (), self._now()
+        if isinstance(observation, Seen):
+            watched.last_seen_at = observed_at
+            self._ledger.touch(key, observed_at)
+        # A 404 is an answer: what vanished is looked for at its own pace, so that its return is told soon.
+        watched.failures = watched.failures + 1 if failed and outcome is not Outcome.NOT_FOUND else 0
+        if watched.ended_at is None and watched.state.status.ended:
+            watched.ended_at = observed_at
+        if watched.state is not before:
+            self._allowances.learn(key, before, watched.state)
+        record = PollRecord(
+            target=watched.target,
+            before=before.status,
+            state=watched.state,
+            changed=watched.state is not before,
+            outcome=outcome,
+            detail=failed.detail if failed else verdict.reason,
+            events=events,
+            delay=delay,
+            duration=(done_at - sent_at).total_seconds(),
+            observed_at=observed_at,
+            skew=self._skew(key.account),
+        )
+        _note(watched, record)
+        self._report(record)
+        if isinstance(observation, Seen):
+            _share(watched, observation.snapshot)
+
+    def _hear(self, watched: Watched, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+        target = watched.target
+        account = target.key.account
+        self._heard(account, outcome, sent_at, now)
+        watched.silence = heard(watched.silence, outcome, target.interval, self._time(), self._answered_at(account))
+
+    async def judge(self, watched: Watched) -> tuple[Event, ...]:
+        """Without a poll: what is overdue by what is believed, and what is so no more; the events that were stored.
+
+        Not while a turn of the target is under way; a turn that begins meanwhile waits with its own judgement.
+        """
+        watched.judging = asyncio.Event()
+        try:
+            while (verdict := self._overdue(watched)).changed:
+                if (events := await self._commit(watched, verdict)) is not None:
+                    return events
+        finally:
+            watched.judging.set()
+            watched.judging = None
+        return ()
+
+    def _call(self, watched: Watched) -> None:
+        """Let the target bear its definition's name, which may have been heard since."""
+        name, target = self._allowances.name(watched.target.key), watched.target
+        if name is not None and name != target.definition_name:
+            watched.target = msgspec.structs.replace(target, definition_name=name)
+
+    def _overdue(self, watched: Watched) -> Verdict:
+        self._call(watched)
+        key, state = watched.target.key, watched.state
+        return overdue(
+            state,
+            watched.target,
+            self._now(),
+            self._allowances.of(key, state.version),
+            watched.last_seen_at,
+            skew=self._skew(key.account),
+        )
+
+    def deadline(self, watched: Watched) -> datetime | None:
+        """When something becomes overdue by what is believed, on our clock; it may have passed."""
+        key, state = watched.target.key, watched.state
+        moment = next_deadline(state, watched.target, self._allowances.of(key, state.version))
+        try:
+            return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
+        except OverflowError:  # at the edge of the calendar its skew makes no difference
+            return moment
+
+    async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
+        """With the cause, where the API tells it in time."""
+        errors = await self._source.errors(key, self._announcer.config.errors_patience)
+        return seen if isinstance(errors, Failed) else Seen(seen.snapshot, errors)
+
+    def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:
+        self._call(watched)
+        return detect(
+            watched.state,
+            watched.target,
+            observation,
+            last_seen_at=watched.last_seen_at,
+            now=now,
+            policy=self._announcer.config.policy,
+            known_drifts=self.drifts.get(watched.target.key.account, _NO_DRIFTS),
+            limits=self._allowances.of(watched.target.key, _version(watched.state, observation)),
+            skew=self._skew(watched.target.key.account),
+            silence=watched.silence.lasted,
+        )
+
+    async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:
+        """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
+        over = [Closing(id_, AlertEnd.RESOLVED, self._now()) for id_ in verdict.over]
+        change = Change(target=verdict.state if verdict.changed else None, closings=tuple(over))
+        account = watched.target.key.account
+        drifts = _drifts(verdict.events)
+        # Known before they are durable: polls that end meanwhile show the same, and would tell it, too.
+        self.drifts[account] = self.drifts.get(account, _NO_DRIFTS) | drifts
+        try:
+            committed, told = await self._announcer.commit(change, verdict.events)
+        except Exception:
+            self.drifts[account] -= drifts
+            raise
+        if committed.stale:
+            self.drifts[account] -= drifts
+            await self._catch_up(watched)
+            return None
+        if verdict.changed:
+            revision = verdict.state.revision + 1
+            watched.state = msgspec.structs.replace(verdict.state, revision=revision)
+        return told
+
+    async def _catch_up(self, watched: Watched) -> None:
+        found = await self._shelf.load_target(watched.target.key)
+        watched.state = found[0] if found else TargetState(key=watched.target.key)
+
+
+def _drifts(events: Sequence[Event]) -> frozenset[str]:
+    """The kinds of drift that they tell."""
+    return frozenset([event.reason for event in events if event.type is EventType.SCHEMA_DRIFT and event.reason])
+
+
+def _version(state: TargetState, observation: Observation) -> int | None:
+    seen = observation.snapshot.version if isinstance(observation, Seen) else None
+    return seen if seen is not None else state.version
+
+
+def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:
+    """Whether this answer brings something that a person will ask the cause of."""
+    if (snapshot.steps == state.steps and snapshot.status is state.status) or state.status.ended:
+        return False
+    return snapshot.status is Status.TERMINATED or any(
+        step.status is StepStatus.FAILED and step.id not in state.told for step in snapshot.steps
+    )
+
+
+def _share(watched: Watched, snapshot: Snapshot) -> None:
+    """Of two equal step logs, the belief's and the answer's, which its reader keeps, one is enough."""
+    steps = watched.state.steps
+    if steps is not snapshot.steps and steps == snapshot.steps:
+        watched.state = msgspec.structs.replace(watched.state, steps=snapshot.steps)
+
+
+def _note(watched: Watched, record: PollRecord) -> None:
+    """Keep the poll among the traces; an unremarkable one makes way for the next."""
+    traces = watched.traces
+    trace = PollTrace(
+        record.observed_at,
+        record.outcome,
+        record.detail,
+        record.duration,
+        tuple([event.type.value for event in record.events]),
+    )
+    if traces and not _remarkable(traces[-1]):
+        traces[-1] = trace
+    else:
+        traces.append(trace)
+        del traces[:-_TRACES]
+
+
+def _remarkable(trace: PollTrace) -> bool:
+    return trace.outcome is not Outcome.OK or bool(trace.events)

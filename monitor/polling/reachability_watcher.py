@@ -1,0 +1,192 @@
+"""Whether an account answers at all: says once that it went blind, and once that it is sighted again.
+
+Also the only writer of the account's row, and so the one that makes a `Retry-After`, and the rate that is learned from
+it, survive a restart.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.core.alerting.verdict import Again, next_try
+from monitor.core.commits import Change
+from monitor.core.detection.reachability import Reach, attended, begin, heard, judge, more_silent, recovered
+from monitor.core.model import AccountState, Event, Outcome
+from monitor.core.records import AccountRecord
+from monitor.polling.poller import Announcer
+from monitor.upstream.rate_limiter import Gate
+
+_TURN = 10.0
+"""Seconds; an idle loop turns at least so often, and says so."""
+_LONGEST_REQUEST = 60.0
+"""Seconds; who says that a request took longer had the clock set meanwhile."""
+
+Load = Callable[[str], Awaitable[AccountState | None]]
+
+
+class Lookout:
+    """One account's. `heard` is called after every poll, `run` is its loop."""
+
+    def __init__(
+        self,
+        state: AccountState,
+        gate: Gate,
+        announcer: Announcer,
+        load: Load,
+        *,
+        blind_after: float,
+        now: Callable[[], datetime],
+        report: Callable[[AccountRecord], None],
+        forgive: Callable[[str], None],
+        asks: Callable[[], bool] = lambda: True,
+        fault: Callable[[str, Exception], None] = lambda _loop, _error: None,
+    ) -> None:
+        """`asks`: whether anything is watched in the account, what is being polled just now too.
+
+        `fault`: takes the errors of ours that the lookout survives, with the name of its loop.
+        """
+        self.state = state
+        self.blind_after = blind_after
+        self._reach = begin(state)
+        self._gate = gate
+        self._announcer = announcer
+        self._load = load
+        self._now = now
+        self._report = report
+        self._forgive = forgive
+        self._asks = asks
+        self._fault = fault
+        self._failures = 0
+        self._dismissed = False
+        self._doubted = False
+        self._wake = asyncio.Event()
+        self._time = asyncio.get_running_loop().time
+
+    def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+        clock = self._time()
+        if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
+            self._reach = Reach(now, clock)
+            return
+        took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
+        before = self._reach
+        self._reach = heard(before, outcome, clock - took, clock, now)
+        if more_silent(before, self._reach):
+            self._wake.set()
+            if recovered(before, self._reach, clock):
+                self._forgive(self.state.account)
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the account last answered, by the loop's clock; None: not since the start."""
+        return self._reach.answered
+
+    @property
+    def refused(self) -> bool:
+        """Whether the account's key was refused when it was last used."""
+        return self._reach.unanswered_since is not None and self._reach.reason is Outcome.UNAUTHORIZED
+
+    def look(self) -> None:
+        """Something about the lane changed."""
+        self._wake.set()
+
+    def doubt(self) -> None:
+        """Somebody else has written what is believed of the account: read it again."""
+        self._doubted = True
+        self._wake.set()
+
+    def dismiss(self) -> None:
+        """The account is not configured any more: `run` ends once what it is about to write is written."""
+        self._dismissed = True
+        self._wake.set()
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        while not self._dismissed:
+            beat()
+            self._wake.clear()
+            try:
+                await self._read_again()
+                seconds = await self._judge()
+            except Exception as error:  # noqa: BLE001 - a fault of ours about one account must not end the others
+                await asyncio.sleep(self._failed(error))
+            else:
+                self._failures = 0
+                await self._pause(seconds)
+
+    async def _read_again(self) -> None:
+        if self._doubted:
+            stored = await self._load(self.state.account)
+            self._doubted = False
+            self.state = stored or self.state
+
+    def _failed(self, error: Exception) -> float:
+        """Seconds to wait before the next try."""
+        self._failures += 1
+        self._fault(f"look {self.state.account}", error)
+        return min(_TURN, next_try(self._failures, Again(""), 1.0))
+
+    async def _judge(self) -> float:
+        """Seconds until it is time to judge again."""
+        clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
+        self._reach = attended(self._reach, clock, asks=asks, shut=gate.shut)
+        verdict = judge(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
+        state = msgspec.structs.replace(
+            verdict.state,
+            closed_until=gate.closed_until,
+            closed_for=gate.closed_for,
+            learned_rate=gate.learned_rate,
+        )
+        if state != self.state:
+            await self._commit(state, verdict.events)
+            return 0.0
+        return _TURN if verdict.check_at is None else min(_TURN, max(0.001, verdict.check_at - clock))
+
+    async def _commit(self, state: AccountState, events: Sequence[Event]) -> None:
+        after = await _committed(state, events, self._announcer, self._report)
+        if after is None:
+            after = await self._load(state.account) or AccountState(account=state.account)
+            self._reach = begin(after)
+        self.state = after
+
+    async def _pause(self, seconds: float) -> None:
+        """So long, or until something was heard."""
+        if self._dismissed:
+            return
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
+
+async def leave(
+    state: AccountState,
+    announcer: Announcer,
+    load: Load,
+    *,
+    now: Callable[[], datetime],
+    report: Callable[[AccountRecord], None],
+) -> AccountState:
+    """Close what is open about an account that is not configured any more; the state after that.
+
+    Raises StoreUnavailable.
+    """
+    state = await load(state.account) or state
+    while state.blind.open:
+        verdict = judge(state, begin(state), 0.0, now(), 0.0, asks=False)
+        after = await _committed(verdict.state, verdict.events, announcer, report)
+        state = after or await load(state.account) or AccountState(account=state.account)
+    return state
+
+
+async def _committed(
+    state: AccountState, events: Sequence[Event], announcer: Announcer, report: Callable[[AccountRecord], None]
+) -> AccountState | None:
+    """The state one revision on; None where another writer came first."""
+    committed, told = await announcer.commit(Change(account=state), events)
+    if committed.stale:
+        return None
+    if told:
+        report(AccountRecord(state.account, told))
+    return msgspec.structs.replace(state, revision=state.revision + 1)

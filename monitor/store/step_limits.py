@@ -1,0 +1,114 @@
+"""What is known of how long steps take: the words of definitions, and the counts of past executions.
+
+Beside the poll path: these writes are no part of a commit. Counts are written now and then, and a crash loses those of
+the last minute; what is learned from many executions does not change by that.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Engine, Table, bindparam, delete, insert, select
+
+from monitor.core.detection.step_durations import Counts
+from monitor.core.model import Edition
+from monitor.store.errors import translated
+from monitor.store.schema import declarations, definition_names, durations
+from monitor.store.store import Store
+
+Declared = Mapping[str, float | None]
+"""Seconds by step; None: not known before run time."""
+
+
+class Definition(NamedTuple):
+    account: str
+    definition: str
+
+
+class Experience(NamedTuple):
+    """How long the executions of one step took."""
+
+    edition: Edition
+    step: str
+    counts: Counts
+
+
+class Known(NamedTuple):
+    """All that was ever written."""
+
+    declared: Mapping[Edition, Declared]
+    experiences: Sequence[Experience]
+    names: Mapping[Definition, str]
+
+
+class LimitShelf:
+    """The tables `declarations`, `definition_names` and `durations`.
+
+    All calls raise StoreUnavailable where the store cannot be used.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self) -> Known:
+        return await self._store.read(_load)
+
+    async def declare(self, declared: Mapping[Edition, Declared]) -> None:
+        """Keep what versions of definitions say of their steps; durable when it returns."""
+        if declared:
+            await self._store.write(_declare, declared)
+
+    async def name(self, about: Definition, name: str) -> None:
+        """Keep what people call a definition, in the place of an older name; durable when it returns."""
+        await self._store.write(_name, (about, name))
+
+    async def experience(self, experiences: Sequence[Experience]) -> None:
+        """Keep counts in the place of older ones; durable when it returns."""
+        if experiences:
+            await self._store.write(_experience, experiences)
+
+
+_encode = msgspec.json.encode
+_declared = msgspec.json.Decoder(dict[str, float | None])
+_counts = msgspec.json.Decoder(Counts)
+
+
+def _load(engine: Engine) -> Known:
+    with translated(engine.url), engine.connect() as connection:
+        said = connection.execute(select(declarations)).all()
+        named = connection.execute(select(definition_names)).all()
+        took = connection.execute(select(durations)).all()
+    return Known(
+        {Edition(row.account, row.definition, row.version): _declared.decode(row.declared) for row in said},
+        [
+            Experience(Edition(row.account, row.definition, row.version), row.step, _counts.decode(row.counts))
+            for row in took
+        ],
+        {Definition(row.account, row.definition): row.name for row in named},
+    )
+
+
+def _declare(engine: Engine, declared: Mapping[Edition, Declared]) -> None:
+    rows = [{**edition._asdict(), "declared": _encode(said).decode()} for edition, said in declared.items()]
+    _put(engine, declarations, rows)
+
+
+def _name(engine: Engine, named: tuple[Definition, str]) -> None:
+    about, name = named
+    _put(engine, definition_names, [{**about._asdict(), "name": name}])
+
+
+def _experience(engine: Engine, experiences: Sequence[Experience]) -> None:
+    rows = [
+        {**edition._asdict(), "step": step, "counts": _encode(counts).decode()} for edition, step, counts in experiences
+    ]
+    _put(engine, durations, rows)
+
+
+def _put(engine: Engine, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """In the place of those with the same keys."""
+    keys = [column.name for column in table.primary_key]
+    old = delete(table).where(*(table.c[name] == bindparam(f"of_{name}") for name in keys))
+    with translated(engine.url), engine.begin() as connection:
+        connection.execute(old, [{f"of_{name}": row[name] for name in keys} for row in rows])
+        connection.execute(insert(table), rows)

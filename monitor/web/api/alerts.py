@@ -1,0 +1,81 @@
+"""What is open, who knows of it, and what a person may do about it."""
+
+import asyncio
+
+from aiohttp import web
+
+from monitor.store import DeliveryStatus, StoredDelivery
+from monitor.web.api import query
+from monitor.web.api.admin_token import AdminToken, refused
+from monitor.web.api.alert_schemas import AlertShape, alert_shape, delivery_shape
+from monitor.web.api.responses import answer, refusal
+from monitor.web.view import View
+
+_CHUNK = 200
+"""Alerts that are written in one go; a few milliseconds."""
+
+
+class Alerts:
+    def __init__(self, view: View, *, external_url: str, admin_token: AdminToken) -> None:
+        self._view = view
+        self._external_url = external_url
+        self._admin_token = admin_token
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/api/v1/alerts", self.alerts),
+            web.post("/api/v1/alerts/{id}/close", self.close),
+            web.get("/api/v1/deliveries", self.deliveries),
+            web.post("/api/v1/deliveries/retry", self.retry),
+        ]
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """What is open now, newest first, with who was told of it."""
+        query.parameters(request.query, ())
+        found = await self._view.alerts()
+        shapes: list[AlertShape] = []
+        for start in range(0, len(found), _CHUNK):
+            shapes += [alert_shape(opened, self._external_url) for opened in found[start : start + _CHUNK]]
+            await asyncio.sleep(0)
+        return answer({"alerts": shapes})
+
+    async def close(self, request: web.Request) -> web.Response:
+        """A person has seen to it."""
+        if (no := refused(request, self._admin_token)) is not None:
+            return no
+        query.parameters(request.query, ())
+        alert = request.match_info["id"]
+        if not await self._view.close_alert(alert):
+            return refusal(404, "no alert of this id is open; /api/v1/alerts lists those that are")
+        return answer({"closed": alert})
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """A page of deliveries, oldest first; `next` is null on the last page."""
+        asked = query.parameters(request.query, ("status", "receiver", "limit", "after"))
+        found, last = await self._page(
+            query.delivery_status(asked.get("status")),
+            asked.get("receiver"),
+            query.sequence(asked.get("after")),
+            query.limit(asked.get("limit")),
+        )
+        return answer({"deliveries": [delivery_shape(delivery) for delivery in found], "next": last})
+
+    async def _page(
+        self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
+    ) -> tuple[list[StoredDelivery], int | None]:
+        """Deliveries of one number, to several receivers, are never on two pages: a page may be that much longer."""
+        while True:
+            found = await self._view.deliveries(status, receiver, after, limit + 1)
+            if len(found) <= limit:
+                return found, None
+            whole = [delivery for delivery in found if delivery.seq != found[-1].seq]
+            if whole:
+                return whole, whole[-1].seq
+            limit *= 2
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """What was given up is tried again."""
+        if (no := refused(request, self._admin_token)) is not None:
+            return no
+        asked = query.parameters(request.query, ("receiver",))
+        return answer({"retried": await self._view.retry_deliveries(asked.get("receiver"))})

@@ -1,0 +1,56 @@
+"""A page of a long list of targets, found while the loop keeps turning."""
+
+import asyncio
+from collections.abc import Iterable
+from operator import attrgetter
+
+import msgspec
+
+from monitor.core.model import Status, TargetKey
+from monitor.polling.poller import Watched
+
+_CHUNK = 5000
+"""Targets that are looked at in one go; a few milliseconds."""
+_BY_KEY = attrgetter("target.key")
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which targets are asked for."""
+
+    limit: int
+    after: TargetKey | None = None
+    """Only those behind this one, which need not exist any more."""
+    account: str | None = None
+    definition: str | None = None
+    """The id, or the name."""
+    status: Status | None = None
+
+    def holds(self, watched: Watched) -> bool:
+        target, key = watched.target, watched.target.key
+        return (
+            (self.after is None or key > self.after)
+            and (self.account is None or key.account == self.account)
+            and (self.definition is None or self.definition in (key.definition, target.definition_name))
+            and (self.status is None or watched.state.status is self.status)
+        )
+
+
+async def page(targets: Iterable[Watched], selection: Selection) -> tuple[list[Watched], TargetKey | None]:
+    """The first targets of the selection in the order of their keys, and the last of them if there are more.
+
+    Whoever follows the pages meets every target that is there from the first page to the last, once.
+    """
+    everything = list(targets)  # the loop adds and removes targets while we look
+    most = selection.limit + 1
+    best: list[Watched] = []
+    for start in range(0, len(everything), _CHUNK):
+        last = _BY_KEY(best[-1]) if len(best) == most else None
+        fit = [
+            watched
+            for watched in everything[start : start + _CHUNK]
+            if selection.holds(watched) and (last is None or watched.target.key < last)
+        ]
+        best = sorted(best + fit, key=_BY_KEY)[:most]
+        await asyncio.sleep(0)
+    found = best[: selection.limit]
+    return found, _BY_KEY(found[-1]) if len(best) == most else None

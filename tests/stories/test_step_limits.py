@@ -1,0 +1,62 @@
+"""What learns how long steps may take survives an error of ours, and forgets nothing by it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from monitor.core.detection.step_durations import ENOUGH
+from monitor.core.model import Edition, Failed, Outcome, StepStatus, TargetState
+from monitor.polling.step_limits import Allowances
+from monitor.store.step_limits import Declared, Definition, Experience
+from tests.core.beliefs import KEY, step
+
+pytestmark = pytest.mark.looptime
+
+
+class Library:
+    async def declared(self, _account: str, _definition: str) -> Failed:
+        return Failed(Outcome.TIMEOUT)
+
+
+class Shelf:
+    def __init__(self) -> None:
+        self.broken = False
+        self.written: list[Experience] = []
+
+    async def declare(self, declared: Mapping[Edition, Declared]) -> None:
+        """Nothing is declared."""
+
+    async def name(self, about: Definition, name: str) -> None:
+        """Nothing has a name."""
+
+    async def experience(self, experiences: Sequence[Experience]) -> None:
+        if self.broken:
+            raise ZeroDivisionError
+        self.written += experiences
+
+
+async def test_a_limit_holds_once_it_is_written_though_an_error_of_ours_came_first() -> None:
+    shelf, faults, changed = Shelf(), list[str](), list[Edition]()
+    allowances = Allowances(
+        Library(),
+        shelf,
+        slack=lambda: 0.0,
+        changed=lambda edition, _urgent: changed.append(edition),
+        fault=lambda loop, error: faults.append(f"{loop}: {type(error).__name__}"),
+        jitter=lambda: 0.0,
+    )
+    shelf.broken = True
+    running = asyncio.create_task(allowances.run(lambda: None))
+    done = tuple([step(str(number), StepStatus.COMPLETE, 0, 10) for number in range(ENOUGH)])
+    allowances.learn(KEY, TargetState(key=KEY, version=1), TargetState(key=KEY, version=1, steps=done))
+    await asyncio.sleep(1.0)
+    assert faults == ["definitions: ZeroDivisionError"]
+    assert (allowances.of(KEY, 1).learned, changed) == ({}, [])
+    shelf.broken = False
+    await asyncio.sleep(100.0)
+    assert not running.done()
+    assert [one.step for one in shelf.written] == ["step1"]
+    assert list(allowances.of(KEY, 1).learned) == ["step1"]
+    assert len(changed) == 1
+    running.cancel()
