@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.aio import beating
+from monitor.alerting.publisher import Announcer
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Closing
 from monitor.core.model import Severity
-from monitor.polling.poller import Announcer
 from monitor.store import StoreUnavailable
 
 _TURN = 5.0

@@ -15,11 +15,12 @@ from typing import Protocol, assert_never
 import msgspec
 
 from monitor.core.alerting.backlog import Backlog, needs_body, seconds_until
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict, Wellness, next_try
+from monitor.core.alerting.circuit_breaker import Wellness
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.backoff import next_try
 from monitor.core.commits import Delivery
-from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
-from monitor.core.scheduling.token_bucket import Bucket
+from monitor.core.scheduling.token_bucket import Bucket, Pace
 from monitor.notify import Notifier
 from monitor.store import DeliveryMark, StoreUnavailable
 
@@ -220,7 +221,7 @@ class Courier:
             page = await self._around.outbox.pending(self._receiver.name, *self.backlog.ask())
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
-            self._load_at = _time() + next_try(self._failed_loads, Again(""), 1.0)
+            self._load_at = _time() + next_try(self._failed_loads, 1.0)
             if not isinstance(error, StoreUnavailable):  # of that the writer tells
                 self._around.fault(self.loop_name, error)
         else:
@@ -340,7 +341,7 @@ class Courier:
         pause = 0.0 if pause == math.inf else pause
         if verdict.whole and self._wellness.failed_probes > 1:
             return now + pause  # the outage is not this delivery's fault; the next probe is another one
-        return now + max(pause, next_try(delivery.attempts + 1, verdict, self._around.jitter()))
+        return now + max(pause, next_try(delivery.attempts + 1, self._around.jitter(), at_least=verdict.after))
 
     def _tell(self, delivery: Delivery, verdict: Verdict, retry_in: float | None) -> DeliveryMark:
         """Report the try; returns what is to be kept of it."""

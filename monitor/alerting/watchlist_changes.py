@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 
 from monitor.aio import TURN, beating
+from monitor.alerting.publisher import Announcer
 from monitor.core.alerts import Alert
 from monitor.core.commits import Change
 from monitor.core.detection.unwatched import again, again_id, holds_still, needs_a_look, unwatched, unwatched_event
 from monitor.core.model import TargetKey, TargetState
 from monitor.core.records import AccountRecord
-from monitor.polling.poller import Announcer
 
 _LOOK_AROUND = 60.0
 """Seconds between two looks for targets that left: a poll that was under way may have told something since."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
+from monitor.alerting.publisher import Announcer
 from monitor.app import from_settings
 from monitor.app.daemon_clock import Clock
 from monitor.app.environment import Surroundings
 from monitor.core.liveness import Pulses
 from monitor.core.model import AccountState, Outcome
 from monitor.core.records import LaneRecord, RequestRecord
-from monitor.polling.poller import Announcer
 from monitor.polling.reachability_watcher import Load, Lookout, leave
 from monitor.polling.scheduler import Scheduler
 from monitor.settings import Account, Settings

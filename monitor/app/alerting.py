@@ -8,6 +8,7 @@ from socket import gethostname
 from monitor.alerting.closer import Closer
 from monitor.alerting.deliverer import Deliverer
 from monitor.alerting.heartbeat import Heartbeat
+from monitor.alerting.publisher import Announcer
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.app import from_settings, notifiers
 from monitor.app.blast_radius import Tolls
@@ -20,7 +21,7 @@ from monitor.core.model import TargetKey, TargetState
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
 from monitor.notify.ping import Ping
-from monitor.polling.poller import Announcer, Watched
+from monitor.polling.watched import Watched
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, Writer
 from monitor.telemetry import Telemetry

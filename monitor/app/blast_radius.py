@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from monitor.core import step_log
 from monitor.core.alerts import Toll
 from monitor.core.model import Cause, Status, TargetState
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 
 _FRESH = 1.0
 """Seconds that a count is good for: it stands beside the size of an incident, which is that of now. Counting a hundred

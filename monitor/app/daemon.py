@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from monitor.alerting.publisher import Announcer
 from monitor.app import from_settings
 from monitor.app.accounts import Members
 from monitor.app.alerting import Alerting
@@ -24,7 +25,7 @@ from monitor.app.view import DaemonView
 from monitor.core.liveness import LoopHealth, Pulses
 from monitor.core.model import TargetKey
 from monitor.core.records import ReloadRecord, StoreRecord
-from monitor.polling.poller import Announcer, Poller
+from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
 from monitor.settings import Account, Settings
 from monitor.store import Loaded, Store, StoreInUse, StoreLock, StoreNewer, StoreUnavailable, Writer

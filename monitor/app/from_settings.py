@@ -4,10 +4,10 @@ import gc
 import sys
 
 from monitor import __version__
+from monitor.alerting.publisher import PollerConfig
 from monitor.core.alerting.routing import Route
 from monitor.core.detection.detect import Policy
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.polling.poller import PollerConfig
 from monitor.polling.scheduler import AccountConfig
 from monitor.settings import Account, Api, SecretSource, Settings
 from monitor.upstream.client import ClientConfig

@@ -13,11 +13,11 @@ from datetime import datetime
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
+from monitor.alerting.publisher import Announcer
 from monitor.app import from_settings
 from monitor.app.accounts import Members, Spawn
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
-from monitor.polling.poller import Announcer
 from monitor.polling.scheduler import Scheduler
 from monitor.settings import Account, ConfigurationError, Settings, fingerprint
 from monitor.store import StoreUnavailable

@@ -10,8 +10,8 @@ from monitor.core.commits import Delivery
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
-from monitor.polling.poller import Watched
 from monitor.polling.scheduler import Scheduler
+from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 

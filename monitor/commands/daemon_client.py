@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from monitor.commands.options import CommandError, UsageError
+from monitor.core.formats.clean import clean
 from monitor.core.formats.urls import guarded, site_url
-from monitor.core.text.summary import clean
 from monitor.settings import Settings
 
 _TIMEOUT: Final = 30.0

@@ -22,7 +22,7 @@ from monitor.commands.options import (
     with_config,
 )
 from monitor.commands.tables import Row, age, table, until
-from monitor.core.text.summary import clean
+from monitor.core.formats.clean import clean
 from monitor.settings import Receiver, Settings
 
 _PAGE: Final = "1000"

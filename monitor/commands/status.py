@@ -9,10 +9,10 @@ import msgspec
 
 from monitor.app import from_settings
 from monitor.app.environment import utc_now
-from monitor.core.detection.events import cause
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Cause, Failed, Outcome, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.core.step_log import cause
 from monitor.settings import Account, Settings
 from monitor.upstream.client import Client
 from monitor.upstream.rate_limiter import Gate

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from monitor.core.formats.clean import clean
 from monitor.core.formats.units import format_duration
-from monitor.core.text.summary import clean
 
 WIDTH: Final = 120
 """Columns."""

@@ -7,7 +7,12 @@ entries one day, or be missing from an answer; an execution may run again under 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from monitor.core.model import StepExecution, StepStatus, WorkflowError
+from monitor.core.model import (
+    Cause,
+    StepExecution,
+    StepStatus,
+    WorkflowError,
+)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _FINAL = (StepStatus.COMPLETE, StepStatus.CANCELLED)
@@ -113,3 +118,10 @@ def ended_at(step: StepExecution, steps: Sequence[StepExecution], errors: Sequen
     failures = [other for other in steps if other.step == step.step and other.status is StepStatus.FAILED]
     matching = errors_of(step, errors)
     return matching[0].time if len(failures) == 1 and len(matching) == 1 else None
+
+
+def cause(log: Sequence[StepExecution], errors: tuple[WorkflowError, ...] | None) -> Cause:
+    """Why an instance is Terminated."""
+    if errors or last_failed(log) is not None:
+        return Cause.FAULT
+    return Cause.UNKNOWN if errors is None else Cause.MANUAL

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.formats.clean import clean
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Severity
 from monitor.core.text import alert_text
-from monitor.core.text.summary import clean
 from monitor.notify import http_verdict
 from monitor.notify.notifier import Page
 

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 from yarl import URL
 
 from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.formats.clean import clean
 from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
-from monitor.core.text.summary import clean
 
 _SHOWN = 200
 """Characters of an answer."""

@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.model import Severity
-from monitor.core.pace import Pace
-from monitor.core.text.summary import clean
+from monitor.core.scheduling.token_bucket import Pace
 from monitor.notify.http_sender import Sender
 from monitor.notify.last_good_secret import LastReadable
 from monitor.notify.notifier import Page

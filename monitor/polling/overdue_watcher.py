@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from monitor.core.model import Edition, Event, Target, TargetKey, TargetState
 from monitor.core.records import OverdueRecord
 from monitor.core.scheduling.due_queue import Agenda, Entry
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 
 PATIENCE: Final = 5.0
 """Seconds that a judgement waits for the poll that was brought forward."""

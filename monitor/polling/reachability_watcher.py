@@ -10,12 +10,12 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.alerting.verdict import Again, next_try
+from monitor.alerting.publisher import Announcer
+from monitor.core.backoff import next_try
 from monitor.core.commits import Change
 from monitor.core.detection.reachability import Reach, attended, begin, heard, judge, more_silent, recovered
 from monitor.core.model import AccountState, Event, Outcome
 from monitor.core.records import AccountRecord
-from monitor.polling.poller import Announcer
 from monitor.upstream.rate_limiter import Gate
 
 _TURN = 10.0
@@ -124,7 +124,7 @@ class Lookout:
         """Seconds to wait before the next try."""
         self._failures += 1
         self._fault(f"look {self.state.account}", error)
-        return min(_TURN, next_try(self._failures, Again(""), 1.0))
+        return min(_TURN, next_try(self._failures, 1.0))
 
     async def _judge(self) -> float:
         """Seconds until it is time to judge again."""

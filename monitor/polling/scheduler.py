@@ -19,7 +19,8 @@ from monitor.core.model import Outcome, Target, TargetKey, TargetState
 from monitor.core.records import NextPoll
 from monitor.core.scheduling.schedule import Schedule, Turn
 from monitor.core.watchlist import Difference, difference
-from monitor.polling.poller import Poller, Watched
+from monitor.polling.poller import Poller
+from monitor.polling.watched import Watched
 from monitor.upstream.rate_limiter import Gate, Permit
 
 _CHUNK = 500

@@ -1,41 +1,33 @@
 """What is read of alerts, incidents and deliveries: each call one short transaction, or a few where it is long."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, and_, exists, func, or_, select
 
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import About
-from monitor.core.model import EventType, Severity, TargetKey
+from monitor.core.model import Severity, TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
+from monitor.store.fetch import fetch_all, in_batches
 from monitor.store.holds import first_and_last_told, held_until, hold_is_over
-from monitor.store.schema import alerts, deliveries, events, incidents
-from monitor.store.values import DeliveryStatus, OpenAlert, StoredDelivery, Telling, Told
+from monitor.store.schema import alerts, deliveries, incidents
+from monitor.store.values import DeliveryStatus, OpenAlert, Telling
 
-_IDS = 500
-"""Of one SELECT; both databases take more."""
-_UNKNOWN = Told()
 _is_open = alerts.c.closed_at.is_(None)
 _holds = and_(_is_open, alerts.c.ends_at.is_(None))
 
 
-def _all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
-    with translated(engine.url), engine.connect() as connection:
-        return list(connection.execute(statement).all())
-
-
 def alert(engine: Engine, id: str) -> Alert | None:
-    found = _all(engine, select(alerts).where(alerts.c.id == id))
+    found = fetch_all(engine, select(alerts).where(alerts.c.id == id))
     return rows.alert(found[0]) if found else None
 
 
 def incident(engine: Engine, id: str) -> Incident | None:
-    found = _all(engine, select(incidents).where(incidents.c.id == id))
+    found = fetch_all(engine, select(incidents).where(incidents.c.id == id))
     return rows.incident(found[0]) if found else None
 
 
@@ -45,7 +37,7 @@ def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
     statement = select(deliveries.c.seq).where(
         *of_it, deliveries.c.about == About.INCIDENT_CLOSED.value, deliveries.c.done_at.is_(None)
     )
-    return bool(_all(engine, statement.limit(1)))
+    return bool(fetch_all(engine, statement.limit(1)))
 
 
 def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after: datetime) -> list[Alert]:
@@ -60,7 +52,7 @@ def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after
     )
     still = or_(_is_open, and_(alerts.c.closed_at > ended_after, ~alike))
     statement = select(alerts).where(alerts.c.single == 1, alerts.c.id > after, still, _lists(alerts, name))
-    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.id).limit(limit))]
+    return [rows.alert(row) for row in fetch_all(engine, statement.order_by(alerts.c.id).limit(limit))]
 
 
 def _lists(table: FromClause, name: str) -> ColumnElement[bool]:
@@ -70,7 +62,7 @@ def _lists(table: FromClause, name: str) -> ColumnElement[bool]:
 
 def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Incident]:
     still = or_(incidents.c.ended_at.is_(None), incidents.c.ended_at > ended_after)
-    found = _all(engine, select(incidents).where(incidents.c.storm == 1, still).order_by(incidents.c.opened_at))
+    found = fetch_all(engine, select(incidents).where(incidents.c.storm == 1, still).order_by(incidents.c.opened_at))
     return [storm for row in found if receiver in (storm := rows.incident(row)).storm_receivers]
 
 
@@ -79,7 +71,7 @@ _ANY_OPEN = select(alerts.c.id).where(_is_open).limit(1)
 
 def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]:
     """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
-    if not _all(engine, _ANY_OPEN):
+    if not fetch_all(engine, _ANY_OPEN):
         return []  # nearly always; the rest is a long statement to be made every few seconds
     over = or_(hold_is_over(now, hold, routes), alerts.c.ends_at <= now)
     told = first_and_last_told()
@@ -88,32 +80,32 @@ def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence
         Closing(row.id, AlertEnd.EXPIRED, held_until(row.opened_at, row.first_told, row.last_told, hold, now))
         if row.ends_at is None
         else Closing(row.id, AlertEnd.RESOLVED, row.ends_at)
-        for row in _all(engine, statement.order_by(alerts.c.opened_at).limit(limit))
+        for row in fetch_all(engine, statement.order_by(alerts.c.opened_at).limit(limit))
     ]
 
 
 def calm(engine: Engine, now: datetime, limit: int) -> list[str]:
     """Ids of incidents that have calmed down, and whose size was not told since they grew."""
     untold = select(incidents.c.id).where(incidents.c.calms_at <= now, incidents.c.ended_at.is_(None))
-    return [row.id for row in _all(engine, untold.order_by(incidents.c.calms_at).limit(limit))]
+    return [row.id for row in fetch_all(engine, untold.order_by(incidents.c.calms_at).limit(limit))]
 
 
 def open_counts(engine: Engine) -> dict[Severity, int]:
     statement = select(alerts.c.severity, func.count().label("number")).where(_holds).group_by(alerts.c.severity)
-    return {Severity(row.severity): row.number for row in _all(engine, statement)}
+    return {Severity(row.severity): row.number for row in fetch_all(engine, statement)}
 
 
 def targets_with_alerts(engine: Engine) -> list[TargetKey]:
     """Every target with an open alert."""
     of_target = and_(_is_open, alerts.c.workflow.is_not(None))
     statement = select(alerts.c.account, alerts.c.definition, alerts.c.workflow).where(of_target).distinct()
-    return [TargetKey(row.account, row.definition, row.workflow) for row in _all(engine, statement)]
+    return [TargetKey(row.account, row.definition, row.workflow) for row in fetch_all(engine, statement)]
 
 
 def alerts_about(engine: Engine, key: TargetKey) -> list[Alert]:
     """The open alerts of one target, oldest first."""
     statement = select(alerts).where(*(alerts.c[name] == part for name, part in key._asdict().items()), _is_open)
-    return [rows.alert(row) for row in _all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))]
+    return [rows.alert(row) for row in fetch_all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))]
 
 
 def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
@@ -122,14 +114,16 @@ def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
     statement = select(alerts.c.id, alerts.c.account, alerts.c.definition, alerts.c.workflow).where(closed)
     return {
         row.id: TargetKey(row.account, row.definition, row.workflow)
-        for row in _all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))
+        for row in fetch_all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))
     }
 
 
 def known_alerts(engine: Engine, ids: Collection[str]) -> frozenset[str]:
     """Those of the ids that are of alerts, open or not."""
     return frozenset(
-        row.id for some in _some(sorted(ids)) for row in _all(engine, select(alerts.c.id).where(alerts.c.id.in_(some)))
+        row.id
+        for some in in_batches(sorted(ids))
+        for row in fetch_all(engine, select(alerts.c.id).where(alerts.c.id.in_(some)))
     )
 
 
@@ -144,7 +138,7 @@ def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
         groups = sorted({alert.incident for alert in found})
         members = {
             row.id: rows.incident(row).members
-            for some in _some(groups)
+            for some in in_batches(groups)
             for row in connection.execute(select(incidents).where(incidents.c.id.in_(some)))
         }
         told = _tellings(connection, sorted({alert.id for alert in found}.union(groups)))
@@ -160,7 +154,7 @@ def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
 
 def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Telling]]:
     found: dict[str, list[Telling]] = defaultdict(list)
-    for some in _some(refs):
+    for some in in_batches(refs):
         about = select(deliveries).where(deliveries.c.ref.in_(some)).order_by(deliveries.c.seq)
         for row in connection.execute(about):
             found[row.ref].append(
@@ -175,79 +169,3 @@ def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Tel
                 )
             )
     return found
-
-
-def deliveries_after(
-    engine: Engine, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
-) -> list[StoredDelivery]:
-    """The next deliveries in the order of `seq`; those of one `seq` are not torn apart, so it may be a few more."""
-    chosen = [deliveries.c.seq > after]
-    if status is not None:
-        chosen.append(deliveries.c.status == status.value)
-    if receiver is not None:
-        chosen.append(deliveries.c.receiver == receiver)
-    numbers = select(deliveries.c.seq).where(*chosen).order_by(deliveries.c.seq).limit(limit)
-    page = numbers.subquery()
-    last = select(func.max(page.c.seq)).scalar_subquery()
-    statement = select(deliveries).where(*chosen, deliveries.c.seq <= last)
-    found = _all(engine, statement.order_by(deliveries.c.seq, deliveries.c.receiver))
-    first = _first_pending(engine, {row.subject for row in found if row.done_at is None})
-    told = _told(engine, {row.ref for row in found})
-    return [
-        StoredDelivery(
-            seq=row.seq,
-            receiver=row.receiver,
-            about=About(row.about),
-            ref=row.ref,
-            type=EventType(row.type),
-            severity=Severity(row.severity),
-            subject=row.subject,
-            observed_at=row.observed_at,
-            status=DeliveryStatus(row.status),
-            attempts=row.attempts,
-            next_try=row.not_before,
-            detail=row.last_error or "",
-            done_at=row.done_at,
-            behind=_behind(row, first),
-            name=told.get(row.ref, _UNKNOWN).name,
-            summary=told.get(row.ref, _UNKNOWN).summary,
-        )
-        for row in found
-    ]
-
-
-def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
-    """What the events, alerts and incidents of these ids are about."""
-    found: dict[str, Told] = {}
-    for some in _some(sorted(refs)):
-        of_events = select(events.c.id, events.c.body).where(events.c.id.in_(some))
-        found.update((row.id, rows.told(row.body)) for row in _all(engine, of_events))
-        of_alerts = [rows.alert(row) for row in _all(engine, select(alerts).where(alerts.c.id.in_(some)))]
-        of_incidents = [rows.incident(row) for row in _all(engine, select(incidents).where(incidents.c.id.in_(some)))]
-        cases: list[Alert | Incident] = [*of_alerts, *of_incidents]
-        found.update((one.id, Told(one.event.summary, one.event.name)) for one in cases)
-    return found
-
-
-def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str, str], int]:
-    """Per receiver and subject, which pending delivery comes first."""
-    found: dict[tuple[str, str], int] = {}
-    for some in _some(sorted(subjects)):
-        statement = (
-            select(deliveries.c.receiver, deliveries.c.subject, func.min(deliveries.c.seq).label("first"))
-            .where(deliveries.c.done_at.is_(None), deliveries.c.subject.in_(some))
-            .group_by(deliveries.c.receiver, deliveries.c.subject)
-        )
-        found.update(((row.receiver, row.subject), row.first) for row in _all(engine, statement))
-    return found
-
-
-def _behind(row: Row[Any], first: Mapping[tuple[str, str], int]) -> int | None:
-    """One that was tried waits behind nothing: it was the first, or it has overtaken what fails."""
-    before = first.get((row.receiver, row.subject), row.seq)
-    return before if row.done_at is None and not row.attempts and before < row.seq else None
-
-
-def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _IDS):
-        yield ids[start : start + _IDS]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from monitor.core.text.summary import clean
+from monitor.core.formats.clean import clean
 from monitor.store.errors import StoreInUse, StoreUnavailable
 
 _LONGEST_HOLDER = 200

@@ -14,7 +14,7 @@ from monitor.core.model import Event
 from monitor.store import rows, statements
 from monitor.store.errors import translated
 from monitor.store.holds import hold_is_over
-from monitor.store.queries import PENDING
+from monitor.store.outbox_queries import PENDING
 from monitor.store.schema import alerts, deliveries, events, incidents
 
 Current = ColumnElement[bool]

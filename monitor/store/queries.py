@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, and_, func, select, tuple_
+from sqlalchemy import Engine, Row, and_, select, tuple_
 
-from monitor.core.commits import Delivery
 from monitor.core.model import AccountState, EventType, TargetKey, TargetState
 from monitor.store import rows
-from monitor.store.errors import translated
-from monitor.store.schema import accounts, deliveries, events, sightings, targets
+from monitor.store.fetch import fetch_all
+from monitor.store.schema import accounts, events, sightings, targets
 from monitor.store.values import StoredEvent
 
 Loaded = tuple[TargetState, datetime | None]
@@ -24,15 +23,7 @@ _LOADED = select(
     sightings,
     and_(*(targets.c[name] == sightings.c[name] for name in ("account", "definition", "workflow"))),
 )
-PENDING = select(deliveries, events.c.body).outerjoin_from(
-    deliveries, events, and_(events.c.seq == deliveries.c.seq, events.c.id == deliveries.c.ref)
-)
 _STORED = select(events.c.seq, events.c.body)
-
-
-def _all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
-    with translated(engine.url), engine.connect() as connection:
-        return list(connection.execute(statement).all())
 
 
 def load_targets(engine: Engine, after: TargetKey | None, limit: int) -> list[Loaded]:
@@ -40,17 +31,17 @@ def load_targets(engine: Engine, after: TargetKey | None, limit: int) -> list[Lo
     statement = _LOADED.order_by(*targets.primary_key).limit(limit)
     if after is not None:
         statement = statement.where(_target_key > tuple(after))
-    return [_loaded(row) for row in _all(engine, statement)]
+    return [_loaded(row) for row in fetch_all(engine, statement)]
 
 
 def load_target(engine: Engine, key: TargetKey) -> Loaded | None:
-    found = _all(engine, _LOADED.where(*(targets.c[name] == part for name, part in key._asdict().items())))
+    found = fetch_all(engine, _LOADED.where(*(targets.c[name] == part for name, part in key._asdict().items())))
     return _loaded(found[0]) if found else None
 
 
 def load_some(engine: Engine, keys: Sequence[TargetKey]) -> list[Loaded]:
     """Those of the targets that are there, in any order; of a few hundred keys at most."""
-    return [_loaded(row) for row in _all(engine, _LOADED.where(_target_key.in_([tuple(key) for key in keys])))]
+    return [_loaded(row) for row in fetch_all(engine, _LOADED.where(_target_key.in_([tuple(key) for key in keys])))]
 
 
 def _loaded(row: Row[Any]) -> Loaded:
@@ -58,46 +49,27 @@ def _loaded(row: Row[Any]) -> Loaded:
 
 
 def load_accounts(engine: Engine) -> list[AccountState]:
-    return [rows.account_state(row) for row in _all(engine, select(accounts).order_by(accounts.c.account))]
+    return [rows.account_state(row) for row in fetch_all(engine, select(accounts).order_by(accounts.c.account))]
 
 
 def load_account(engine: Engine, account: str) -> AccountState | None:
-    found = _all(engine, select(accounts).where(accounts.c.account == account))
+    found = fetch_all(engine, select(accounts).where(accounts.c.account == account))
     return rows.account_state(found[0]) if found else None
 
 
 def known_drifts(engine: Engine) -> dict[str, frozenset[str]]:
     statement = select(events.c.account, events.c.reason).where(events.c.type == EventType.SCHEMA_DRIFT.value)
     found: dict[str, set[str]] = {}
-    for row in _all(engine, statement):
+    for row in fetch_all(engine, statement):
         found.setdefault(row.account, set()).add(row.reason or "")
     return {account: frozenset(kinds) for account, kinds in found.items()}
-
-
-def pending(engine: Engine, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
-    statement = (
-        PENDING.where(deliveries.c.receiver == receiver, deliveries.c.done_at.is_(None))
-        .where(deliveries.c.seq > after_seq)
-        .order_by(deliveries.c.seq)
-        .limit(limit)
-    )
-    return [rows.delivery(row) for row in _all(engine, statement)]
-
-
-def pending_counts(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
-    statement = (
-        select(deliveries.c.receiver, func.count().label("number"), func.min(deliveries.c.observed_at).label("oldest"))
-        .where(deliveries.c.done_at.is_(None))
-        .group_by(deliveries.c.receiver)
-    )
-    return {row.receiver: (row.number, row.oldest) for row in _all(engine, statement)}
 
 
 def events_after(engine: Engine, after: int, type_: str | None, limit: int) -> tuple[list[StoredEvent], int]:
     statement = _STORED.where(events.c.seq > after).order_by(events.c.seq).limit(limit)
     if type_ is not None:
         statement = statement.where(events.c.type == type_)
-    found = [_stored(row) for row in _all(engine, statement)]
+    found = [_stored(row) for row in fetch_all(engine, statement)]
     return found, found[-1].seq if found else after
 
 
@@ -107,7 +79,7 @@ def target_events(engine: Engine, key: TargetKey, limit: int) -> list[StoredEven
         .order_by(events.c.seq.desc())
         .limit(limit)
     )
-    return [_stored(row) for row in reversed(_all(engine, statement))]
+    return [_stored(row) for row in reversed(fetch_all(engine, statement))]
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

@@ -16,7 +16,7 @@ from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, Closing, Incident
 from monitor.core.commits import Delivery
 from monitor.core.model import AccountState, Severity, TargetKey
-from monitor.store import alert_queries, outbox, pruning, queries
+from monitor.store import alert_queries, outbox, outbox_queries, pruning, queries
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
 from monitor.store.queries import Loaded
@@ -97,11 +97,11 @@ class Store:
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
         """Deliveries that `receiver` has not had, in the order of `seq`."""
-        return await self.read(queries.pending, receiver, after_seq, limit)
+        return await self.read(outbox_queries.pending, receiver, after_seq, limit)
 
     async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
         """Per receiver that has any: how many are pending, and when the oldest was observed."""
-        return await self.read(queries.pending_counts)
+        return await self.read(outbox_queries.pending_counts)
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         """Events after the cursor, oldest first, and the cursor to go on with."""
@@ -169,7 +169,7 @@ class Store:
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> list[StoredDelivery]:
         """Deliveries after that number, in the order of numbers; about `limit`."""
-        return await self.read(alert_queries.deliveries_after, status, receiver, after, limit)
+        return await self.read(outbox_queries.deliveries_after, status, receiver, after, limit)
 
     async def introduce(self, routes: Sequence[Route], now: datetime, hold: float) -> int:
         """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""

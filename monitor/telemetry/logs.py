@@ -12,9 +12,9 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.typing import FilteringBoundLogger, Processor
 
+from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.log_limit import LogLimit
-from monitor.core.text.summary import clean
 from monitor.telemetry.log_stream import Outlet
 
 _Line = MutableMapping[str, Any]

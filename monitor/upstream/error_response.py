@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from monitor.core.formats.clean import clean
 from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
 from monitor.core.model import Failed, Outcome
-from monitor.core.text.summary import clean
 
 _LONGEST = 200
 _OUTCOMES = {

@@ -19,7 +19,7 @@ from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from monitor.core.text.summary import clean
+from monitor.core.formats.clean import clean
 
 _READ_AHEAD = 2**16
 """Bytes that are read, or inflated, before somebody asks for them; past the bound go at most a few times as many."""

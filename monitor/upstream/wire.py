@@ -13,9 +13,9 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from monitor.core.alerting.fault_groups import fold
+from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import parse_moment
 from monitor.core.model import Failed, Outcome, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
-from monitor.core.text.summary import clean
 from monitor.upstream.error_response import read_refusal
 
 _T = TypeVar("_T")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from monitor.core.detection.declared_limits import DeclaredStep, declared_limits
+from monitor.core.formats.clean import clean
 from monitor.core.model import Failed
-from monitor.core.text.summary import clean
 from monitor.upstream.error_response import read_refusal
 from monitor.upstream.wire import bounded, decode
 

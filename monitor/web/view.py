@@ -6,7 +6,7 @@ from typing import Protocol
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 
 

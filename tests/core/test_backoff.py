@@ -4,19 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.verdict import (
-    FAILURES_IN_A_ROW,
-    FIRST,
-    LONGEST,
-    LONGEST_ASKED,
-    LONGEST_DOUBT,
-    Again,
-    Delivered,
-    Refused,
-    Verdict,
-    Wellness,
-    next_try,
-)
+from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOUBT, Wellness
+from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.backoff import FIRST, LONGEST, LONGEST_ASKED, next_try
 
 DOWN = Again("connection refused", whole=True)
 ODD = Again("HTTP 500")
@@ -29,7 +19,7 @@ JITTER = 0.5
     [(1, 0.0, 0.25), (1, 0.5, 0.375), (2, 0.5, 0.75), (5, 0.5, 6.0), (11, 0.5, 225.0), (10**9, 0.5, 225.0)],
 )
 def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: float) -> None:
-    assert next_try(attempts, ODD, jitter) == seconds
+    assert next_try(attempts, jitter) == seconds
 
 
 @pytest.mark.parametrize(
@@ -41,14 +31,14 @@ def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: f
     ],
 )
 def test_what_the_receiver_asks_is_waited_for(asked: float, seconds: float) -> None:
-    assert next_try(1, Again("HTTP 429", asked), JITTER) == seconds
+    assert next_try(1, JITTER, at_least=asked) == seconds
 
 
 @given(st.integers(0, 10**6), st.floats(0, 1, exclude_max=True), st.none() | st.floats(0, 1e9))
 def test_a_wait_is_never_earlier_than_asked_and_never_without_end(
     attempts: int, jitter: float, asked: float | None
 ) -> None:
-    wait = next_try(attempts, Again("", asked), jitter)
+    wait = next_try(attempts, jitter, at_least=asked)
 
     assert min(asked or 0.0, LONGEST_ASKED) <= wait <= max(LONGEST, min(asked or 0.0, LONGEST_ASKED))
     assert wait >= FIRST / 2, "no try follows at once"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.pace import Pace
+from monitor.core.scheduling.token_bucket import Pace
 
 STEPS = st.lists(st.floats(0.0, 20.0) | st.sampled_from([0.0, "restart", "wait"]), min_size=1, max_size=400)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import Status, Target, TargetKey, TargetState
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from monitor.web.api import query
 from monitor.web.api.pagination import Selection, page
 

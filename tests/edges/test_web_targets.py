@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.core.model import Status, Target, TargetKey, TargetState
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from tests.edges.web_kit import API, KEY, PAGE, SITE, Client, Daemon, asked, read, watched
 
 

@@ -28,7 +28,7 @@ from monitor.core.model import (
 )
 from monitor.core.records import NextPoll, PollTrace
 from monitor.core.text import cloudevent
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable, Telling
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from monitor.alerting.deliverer import Deliverer, Ledger, Outbox, Receiver
 from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import Change, Delivery, Outgoing
 from monitor.core.model import Event, EventType, Severity
-from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
+from monitor.core.scheduling.token_bucket import Pace
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
 from tests.inline import InlineExecutor
 

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.core.model import Edition, Event, EventType, Severity, Status, TargetKey, TargetState
 from monitor.polling.overdue_watcher import Timekeeper
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from tests.core.beliefs import KEY, TARGET
 
 pytestmark = pytest.mark.looptime

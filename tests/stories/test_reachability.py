@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.alerting.publisher import Announcer, PollerConfig
 from monitor.core.commits import Change
 from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.core.records import AccountRecord
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.polling.poller import Announcer, PollerConfig
 from monitor.polling.reachability_watcher import Lookout, leave
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.upstream.rate_limiter import Gate

@@ -12,8 +12,8 @@ import pytest
 from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
 from monitor.core.commits import Delivery
 from monitor.core.model import Severity
-from monitor.core.pace import Pace
 from monitor.core.records import DeliveryOutcome
+from monitor.core.scheduling.token_bucket import Pace
 from monitor.notify.incident_notifier import page as page_of
 from monitor.notify.pagerduty import PACE, fitted, trigger
 from tests.edges.notifier_kit import INCIDENT

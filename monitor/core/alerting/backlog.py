@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.core.alerting.delivery_queue import Turns
-from monitor.core.alerting.verdict import LONGEST, LONGEST_ASKED
+from monitor.core.backoff import LONGEST, LONGEST_ASKED
 from monitor.core.commits import About, Delivery
 
 _FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)

@@ -45,7 +45,6 @@ from monitor.core.detection.drifts import news
 from monitor.core.detection.events import (
     Occasion,
     answered_event,
-    cause,
     drift_event,
     failures,
     overdue_event,
@@ -67,6 +66,7 @@ from monitor.core.model import (
     Target,
     TargetState,
 )
+from monitor.core.step_log import cause
 
 _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
 _DONE, _DEAD, _GONE = Status.COMPLETE, Status.TERMINATED, Status.NOT_FOUND

@@ -90,13 +90,6 @@ def status_event(type: EventType, occasion: Occasion) -> Event:
             raise ValueError(f"{type} is not about a status")
 
 
-def cause(log: Sequence[StepExecution], errors: tuple[WorkflowError, ...] | None) -> Cause:
-    """Why an instance is Terminated."""
-    if errors or step_log.last_failed(log) is not None:
-        return Cause.FAULT
-    return Cause.UNKNOWN if errors is None else Cause.MANUAL
-
-
 def _terminated(occasion: Occasion) -> Event:
     after, errors = occasion.after, step_log.oldest_first(occasion.errors or ())
     step = step_log.last_failed(after.steps)

@@ -7,12 +7,13 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
+from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.model import Event, EventType, Severity, WorkflowError
 from monitor.core.text import paragraphs
 from monitor.core.text.advice import advice
 from monitor.core.text.links import RUNBOOK, link_of, link_to
-from monitor.core.text.summary import about, clean, summary
+from monitor.core.text.summary import about, summary
 
 TITLE_LIMIT: Final = 200
 BODY_LIMIT: Final = 4000

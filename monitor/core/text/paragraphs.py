@@ -5,9 +5,10 @@ from typing import Final
 
 from monitor.core import step_log
 from monitor.core.alerting.fault_groups import fold
+from monitor.core.formats.clean import clean
 from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
-from monitor.core.text.summary import about, clean
+from monitor.core.text.summary import about
 
 _NAME: Final = 80
 _MESSAGE: Final = 500

@@ -1,34 +1,17 @@
 """What people read: foreign text made harmless, and one line per event for somebody woken at night."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
+from monitor.core.formats.clean import clean
 from monitor.core.model import Cause, Event, EventType, Outcome, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
 """Characters."""
 
-_FOLDED = re.compile(
-    r"(?:\x1b\[[0-9;?]{0,20}[@-~]|"  # what colours a terminal
-    r"[\s\x00-\x1f\x7f-\x9f"  # white space and control characters
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls: text that reads otherwise than it is
-    r"\u200b\u2060\ufeff\U000e0000-\U000e007f"  # characters nobody can see
-    r"\ud800-\udfff])+"  # lone surrogates, which no encoder takes
-)
 _SHOWN_OF_AN_ID = 8
 _LONGEST_ID = 40
-
-
-def clean(text: str, limit: int) -> str:
-    """One line of at most `limit` characters: what would break or forge a line becomes one space; cut with `…`."""
-    # Folding costs time per character; of a text of megabytes only the beginning can be shown.
-    head = text[: limit * 8]
-    line = _FOLDED.sub(" ", head).strip()
-    if len(line) <= limit and len(head) == len(text):
-        return line
-    return line[: max(limit - 1, 0)].rstrip() + "…" if limit > 0 else ""
 
 
 def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int = 0, where: str = "") -> str:

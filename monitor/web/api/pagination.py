@@ -7,7 +7,7 @@ from operator import attrgetter
 import msgspec
 
 from monitor.core.model import Status, TargetKey
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 
 _CHUNK = 5000
 """Targets that are looked at in one go; a few milliseconds."""

@@ -10,7 +10,7 @@ import msgspec
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.model import Cause, Outcome, Status, StepExecution, StepStatus, TargetKey
 from monitor.core.records import NextPoll, PollTrace
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from monitor.store import StoredEvent
 
 

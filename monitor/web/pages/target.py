@@ -9,7 +9,7 @@ from monitor.core.formats.timestamps import parse_moment
 from monitor.core.formats.units import format_duration
 from monitor.core.model import TargetKey
 from monitor.core.text.summary import target_label
-from monitor.polling.poller import Watched
+from monitor.polling.watched import Watched
 from monitor.store import StoredEvent
 from monitor.web.api.target_schemas import path_of
 from monitor.web.api.targets import key_in

@@ -1,0 +1,118 @@
+"""Commits changes with their events and hands on the deliveries: the one way out for every event."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from monitor.core.alerting.fault_groups import fault_group
+from monitor.core.alerting.incidents import covered_by
+from monitor.core.alerting.labels import alert_labels, fingerprint
+from monitor.core.alerting.routing import Gets, Route, receivers_for
+from monitor.core.alerts import Closing
+from monitor.core.commits import Change, Committed, Delivery, Outgoing, Paging
+from monitor.core.detection.detect import Policy
+from monitor.core.model import (
+    Event,
+    EventType,
+    TargetKey,
+)
+from monitor.core.text import cloudevent
+
+
+class Ledger(Protocol):
+    """Where changes become durable."""
+
+    async def commit(self, change: Change, durable: Callable[[Committed], None]) -> Committed: ...
+    def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
+
+
+class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    base_url: str
+    external_url: str
+    policy: Policy = Policy()
+    routes: tuple[Route, ...] = ()
+    settle: float = 60.0
+    """Seconds that an alert stays open after its condition has ended, lest it flap."""
+    group_window: float = 3600.0
+    """Seconds in which an incident takes in alerts of its group."""
+    storm_threshold: int = 50
+    errors_patience: float = 10.0
+    """Seconds that an alert waits for its explanation."""
+
+
+class Announcer:
+    """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
+
+    def __init__(
+        self,
+        config: PollerConfig,
+        ledger: Ledger,
+        offer: Callable[[Sequence[Delivery]], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`fault`: takes the errors of ours that show in what the store made of a change, with the loop's name."""
+        self.config = config
+        self._ledger = ledger
+        self._offer = offer
+        self._fault = fault
+
+    async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
+        """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
+        outgoing = tuple(self._outgoing(event, events) for event in events)
+        committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
+        belief = change.target or change.account
+        if not committed.stale and belief is not None and belief.revision > 0:
+            for event in events:
+                if event.id not in committed.told and event.type is not EventType.SCHEMA_DRIFT:
+                    self._fault("commit", _swallowed(event))
+        return committed, tuple(event for event in events if event.id in committed.told)
+
+    async def close(self, closings: Sequence[Closing]) -> frozenset[str]:
+        """End alerts; the ids of those that were open until now."""
+        return (await self._commit(Change(closings=tuple(closings)))).closed
+
+    async def tell_size(self, incident: str, now: datetime) -> None:
+        """Of an incident that has calmed down."""
+        await self._commit(Change(calmed=((incident, now),)))
+
+    async def _commit(self, change: Change) -> Committed:
+        """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
+        return await self._ledger.commit(change, self._hand_on)
+
+    def _hand_on(self, committed: Committed) -> None:
+        if committed.deliveries:
+            self._offer(committed.deliveries)
+
+    def _outgoing(self, event: Event, beside: Sequence[Event]) -> Outgoing:
+        config = self.config
+        body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
+        paging = self._paging(event, beside) if event.opens_alert else None
+        return Outgoing(event, body, receivers_for(event, config.routes), paging, config.settle)
+
+    def _paging(self, event: Event, beside: Sequence[Event]) -> Paging:
+        config, group = self.config, fault_group(event)
+        grouped = receivers_for(event, config.routes, Gets.INCIDENTS)
+        other = covered_by(event, beside)
+        spared = receivers_for(other, config.routes, Gets.INCIDENTS) if other is not None else ()
+        return Paging(
+            fault_group=group,
+            fingerprint=fingerprint(alert_labels(event, group)),
+            window=config.group_window,
+            storm_threshold=config.storm_threshold,
+            singles=receivers_for(event, config.routes, Gets.ALERTS),
+            grouped=tuple([name for name in grouped if name not in spared]),
+            spared=tuple([name for name in grouped if name in spared]),
+        )
+
+
+def _swallowed(event: Event) -> Exception:
+    """A belief is changed once, so an event that comes with a change was never told before: its name is wrong.
+
+    Except of drift, which many targets show at once; and of a first sight, which may be one of what was forgotten.
+    """
+    return RuntimeError(
+        f"{event.type.value} of {event.account}/{event.subject} has the id {event.id}, which was told before: "
+        "it is believed, and told to nobody"
+    )

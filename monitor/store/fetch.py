@@ -1,0 +1,23 @@
+"""One SELECT, all of its rows."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Engine, Row, Select
+
+from monitor.store.errors import translated
+
+BATCH: Final = 500
+"""Ids of one SELECT; both databases take more."""
+
+
+def fetch_all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
+    """Raises StoreUnavailable."""
+    with translated(engine.url), engine.connect() as connection:
+        return list(connection.execute(statement))
+
+
+def in_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many of them at a time as one SELECT takes."""
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
