@@ -1,14 +1,14 @@
-"""Commands that look and change nothing: `check`, `status`, `schema`."""
+"""`workflow-monitor check`: validate the configuration, say who gets what and what the budget buys."""
 
 import argparse
 import asyncio
-import json
 from collections.abc import Iterator
 
 from monitor import app
-from monitor.commands.options import CLEAN, Adding, CommandError, UsageError, identifier, loader, say, warn, with_config
-from monitor.core.model import Outcome, TargetKey
-from monitor.settings import ConfigurationError, Settings, schema, warnings
+from monitor.commands.options import CLEAN, Adding, CommandError, loader, say, warn, with_config
+from monitor.commands.status import LookFailedError, try_key
+from monitor.core.model import Outcome
+from monitor.settings import ConfigurationError, Settings, warnings
 
 
 def add(command: Adding) -> None:
@@ -16,13 +16,6 @@ def add(command: Adding) -> None:
     sub.add_argument("--strict", action="store_true", help="what is only a warning counts as an error (exit code 2)")
     sub.add_argument("--online", action="store_true", help="try the key of each account by one request")
     with_config(sub)
-    sub = command("status", _status, "poll one workflow instance and print it with its step log")
-    for name in ("account", "definition", "workflow"):
-        sub.add_argument(name, metavar=name.upper(), type=identifier)
-    sub.add_argument("--json", action="store_true", help="for a program")
-    with_config(sub)
-    sub = command("schema", _schema, "print the JSON Schema of the settings, the watchlist or an event")
-    sub.add_argument("what", choices=("settings", "watchlist", "event"))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -62,8 +55,8 @@ def _online(settings: Settings) -> int:
     silent: list[str] = []
     for index, account in enumerate(settings.accounts):
         try:
-            say(asyncio.run(app.try_key(settings, account.id)))
-        except app.LookFailedError as error:
+            say(asyncio.run(try_key(settings, account.id)))
+        except LookFailedError as error:
             if error.outcome is Outcome.UNAUTHORIZED:
                 refused.append(f"{settings.path}: accounts[{index}]: {error}")
             else:
@@ -72,23 +65,4 @@ def _online(settings: Settings) -> int:
         raise ConfigurationError([*refused, *silent])
     if silent:
         raise CommandError("\n".join(silent))
-    return CLEAN
-
-
-def _status(options: argparse.Namespace) -> int:
-    settings = loader(options)()
-    key = TargetKey(options.account, options.definition, options.workflow)
-    known = [account.id for account in settings.accounts]
-    if key.account not in known:
-        raise UsageError(f"account {key.account!r} is not configured; {options.config} has {', '.join(known)}")
-    try:
-        found = asyncio.run(app.look(settings, key))
-    except app.LookFailedError as error:
-        raise CommandError(str(error)) from None
-    say(app.as_json(key, found) if options.json else app.as_text(key, found, app.utc_now()))
-    return CLEAN
-
-
-def _schema(options: argparse.Namespace) -> int:
-    say(json.dumps(schema(options.what), indent=2))
     return CLEAN

@@ -24,6 +24,7 @@ _MOST = 64 * 1024 * 1024
 _SHOWN = 300
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, not bound
 """Addresses to listen on that mean this machine to whoever asks."""
+STRANGE: Final = "the daemon answers as no version that this one knows"
 _OK = 200
 
 

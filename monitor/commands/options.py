@@ -3,14 +3,17 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from monitor.core.formats.clean import clean
 from monitor.core.formats.ids import check_id
 from monitor.core.formats.units import parse_duration
-from monitor.settings import ConfigurationError, Settings, load_settings
+from monitor.settings import ConfigurationError, Receiver, Settings, load_settings
 
+_SHOWN: Final = 80
+"""Characters of what was typed."""
 _DEFAULT_CONFIG: Final = "config/monitor.yaml"
 CLEAN, FAILED, USAGE = 0, 1, 2
 _WITHOUT_SETTINGS: Final = (
@@ -85,3 +88,19 @@ def complain(text: str) -> None:
 
 def warn(line: str) -> None:
     sys.stderr.write(f"warning: {line}\n")
+
+
+def with_daemon(parser: argparse.ArgumentParser) -> None:
+    with_config(parser)
+    parser.add_argument("--url", help="where the daemon is (default: server.host and server.port of the settings)")
+
+
+def chosen_receivers(settings: Settings, name: str | None) -> Sequence[Receiver]:
+    """The one that is named, or all. Raises UsageError where there is none."""
+    if not settings.receivers:
+        raise UsageError(f"{settings.path}: receivers: there are none, so nobody is told of anything")
+    chosen = [receiver for receiver in settings.receivers if name in (None, receiver.name)]
+    if not chosen:
+        known = ", ".join(receiver.name for receiver in settings.receivers)
+        raise UsageError(f"--receiver: there is no receiver {clean(name or '', _SHOWN)!r}; {settings.path} has {known}")
+    return chosen

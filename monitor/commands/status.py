@@ -1,5 +1,7 @@
-"""One poll of one instance, for the command line: asked like the daemon asks, shown to a person or a program."""
+"""`workflow-monitor status`: poll one workflow instance and print it with its step log."""
 
+import argparse
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
@@ -7,8 +9,10 @@ from datetime import datetime
 
 import msgspec
 
+from monitor import app
 from monitor.app import from_settings
 from monitor.app.environment import utc_now
+from monitor.commands.options import CLEAN, Adding, CommandError, UsageError, identifier, loader, say, with_config
 from monitor.core.formats.timestamps import format_moment
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Cause, Failed, Outcome, Seen, Snapshot, Status, StepExecution, TargetKey
@@ -17,9 +21,36 @@ from monitor.settings import Account, Settings
 from monitor.upstream.client import Client
 from monitor.upstream.rate_limiter import Gate
 
+
+def add(command: Adding) -> None:
+    sub = command("status", _status, "poll one workflow instance and print it with its step log")
+    for name in ("account", "definition", "workflow"):
+        sub.add_argument(name, metavar=name.upper(), type=identifier)
+    sub.add_argument("--json", action="store_true", help="for a program")
+    with_config(sub)
+
+
+def _status(options: argparse.Namespace) -> int:
+    settings = loader(options)()
+    key = TargetKey(options.account, options.definition, options.workflow)
+    known = [account.id for account in settings.accounts]
+    if key.account not in known:
+        raise UsageError(f"account {key.account!r} is not configured; {options.config} has {', '.join(known)}")
+    try:
+        found = asyncio.run(look(settings, key))
+    except LookFailedError as error:
+        raise CommandError(str(error)) from None
+    say(as_json(key, found) if options.json else as_text(key, found, app.utc_now()))
+    return CLEAN
+
+
 _UNKNOWN = "unknown"
+
+
 _NOBODYS = ("00000000-0000-0000-0000-000000000000", "000000000000000000000000")
 """Ids of a definition and of an instance, in their usual shape."""
+
+
 _MEANINGS = {
     None: "",
     Cause.FAULT: " (it faulted)",

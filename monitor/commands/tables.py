@@ -1,8 +1,8 @@
 """Tables for people: a row of short cells, and beneath it what takes a line of its own; 120 columns at most."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from monitor.core.formats.clean import clean
 from monitor.core.formats.units import format_duration
@@ -58,3 +58,8 @@ def _moment(moment: object) -> datetime | None:
         return datetime.fromisoformat(str(moment))
     except ValueError:
         return None
+
+
+def said(shown: Mapping[str, Any], *keys: str) -> str:
+    """The first of these that is there."""
+    return next((str(shown[key]) for key in keys if shown.get(key) is not None), "")

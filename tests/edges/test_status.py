@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.app import as_json, as_text
+from monitor.commands.status import as_json, as_text
 from monitor.core.model import Cause, Seen, Snapshot, Status, StepExecution, StepStatus, TargetKey, WorkflowError
 
 KEY = TargetKey("acme", "5870442f", "60dbe307")

@@ -1,0 +1,65 @@
+"""`workflow-monitor alerts`: what is open, with ids, ages and receivers."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from monitor import app
+from monitor.commands.daemon_client import STRANGE, Remote, address
+from monitor.commands.options import (
+    CLEAN,
+    Adding,
+    CommandError,
+    loader,
+    say,
+    with_daemon,
+)
+from monitor.commands.tables import Row, age, said, table
+
+_ALERTS: Final = {"id": 40, "severity": 8, "type": 28, "age": 8, "name": 28}
+"""Columns, each with the characters that a cell gets."""
+
+
+_TOLD: Final = {"delivered": "acknowledged", "pending": "pending", "dead": "given up"}
+
+
+def add(command: Adding) -> None:
+    sub = command("alerts", _alerts, "list what is open, with ids, ages and who was told")
+    sub.add_argument("--json", action="store_true", help="for a program")
+    with_daemon(sub)
+
+
+def _alerts(options: argparse.Namespace) -> int:
+    said = Remote(address(loader(options)(), options.url)).get("/api/v1/alerts", {})
+    try:
+        found = list(said["alerts"])
+    except (KeyError, TypeError):
+        raise CommandError(STRANGE) from None
+    if options.json:
+        say(json.dumps({"alerts": found}, indent=2))
+    else:
+        say(_alerts_text(found, app.utc_now()) if found else "no alert is open")
+    return CLEAN
+
+
+def _alerts_text(alerts: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    return table([*_ALERTS], [*_ALERTS.values()], [_alert(alert, now) for alert in alerts])
+
+
+def _alert(alert: Mapping[str, Any], now: datetime) -> Row:
+    cells = [said(alert, key) for key in ("id", "severity", "type")]
+    told = "; ".join(_told(telling, now) for telling in alert.get("deliveries", ()))
+    return Row(
+        (*cells, age(alert.get("opened_at"), now), said(alert, "name", "workflow", "account")),
+        (said(alert, "summary"), told or "no receiver gets it"),
+    )
+
+
+def _told(telling: Mapping[str, Any], now: datetime) -> str:
+    """What came of one receiver: `oncall: acknowledged 5m ago`."""
+    status = said(telling, "status")
+    word = f"{said(telling, 'receiver')}: {_TOLD.get(status, status)}"
+    ago = f" {gone} ago" if (gone := age(telling.get("at"), now)) else ""
+    return f"{word}{ago}" + (f" ({detail})" if status != "delivered" and (detail := said(telling, "detail")) else "")
