@@ -42,7 +42,7 @@ class Receiver(msgspec.Struct, frozen=True):
     concurrency: int = 16
     """Requests under way at once, each about another subject."""
     urgent_first: bool = False
-    """Whether what is more severe overtakes what is older; a subject's own order stays. See `core/alerting/backlog.py`."""
+    """Whether what is more severe overtakes what is older; a subject's own order stays. See `Backlog`."""
     pace: Pace | None = None
     """How often it may be sent anything; every try counts."""
 

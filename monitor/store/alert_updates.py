@@ -1,7 +1,8 @@
 """What the events of one transaction do to alerts and incidents, and which deliveries that makes.
 
-Decided by `core/alerting/incidents.py`; here it is read and written, a few statements for a whole group of commits. The caller
-holds the row of numbers, so that nobody else changes alerts meanwhile. The order in which events are given is kept.
+Decided by `core/alerting/incidents.py`; here it is read and written, a few statements for a whole group of commits. The
+caller holds the row of numbers, so that nobody else changes alerts meanwhile. The order in which events are given is
+kept.
 """
 
 from collections.abc import Collection, Mapping, Sequence

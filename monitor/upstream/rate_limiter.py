@@ -1,7 +1,7 @@
 """The gate of one account: every request passes it with a permit, and none can pass without.
 
-The async face of `core/scheduling/lane.py`: it asks the loop for the time, lets who explains an alert go before the polls, and
-says what changed. It owns no task, and a timer only while somebody stands in its queue.
+The async face of `core/scheduling/lane.py`: it asks the loop for the time, lets who explains an alert go before the
+polls, and says what changed. It owns no task, and a timer only while somebody stands in its queue.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ to, it gives none.
 The law:
 
 1.  A request that failed changes nothing, except that a 404 counts: `not_found_after` in a row are believed; and that
-    a target which alone has no usable answer for long is told as unanswered, until it has one (`core/detection/unanswered.py`).
+    a target which alone has no usable answer for long is told as unanswered, until it has one (`unanswered.py`).
 2.  First sight is told like a change, without `from_status`; except Runnable, which is no news.
 3.  Every failed or cancelled execution in the step log is told once, under its own id, whenever it is first seen.
 4.  What has ended has ended: nothing that is seen afterwards changes it.
@@ -18,10 +18,10 @@ The law:
     from NotFound (`core/step_log.py` says what proves it).
 6.  A condition (suspended, not found, overdue) is an episode: opened once, closed once, by what contradicts it. Any
     answer (200) contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing
-    about it. What is overdue, and until when, is said in `core/detection/overdue.py`; its end is told by an event of its own
-    also where the instance has ended.
-7.  A word that is not known is believed as Unknown, and told once per kind for the account (`core/detection/drifts.py`); it is
-    never the end.
+    about it. What is overdue, and until when, is said in `overdue.py`; its end is told by an event of its own, also
+    where the instance has ended.
+7.  A word that is not known is believed as Unknown, and told once per kind for the account (`drifts.py`); it is never
+    the end.
 8.  In one observation: answered, found, then the steps in log order, then the status, then what is overdue (the
     instance, then its steps), then drift.
 9.  A field or a log that is missing from an answer is not news: what was known of it stays.

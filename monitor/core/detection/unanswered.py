@@ -1,6 +1,6 @@
 """For how long one target alone has had no usable answer, and from when on that is told.
 
-An account that does not answer at all is blind, which is told once for the account (`core/detection/reachability.py`). So the time
+An account that does not answer at all is blind, which is told once for the account (`reachability.py`). So the time
 counts only where the account answered about another target meanwhile. It is the time between failed polls, measured by
 the loop's clock; after a restart it starts anew. A 429 is about the account, and counts neither way.
 """

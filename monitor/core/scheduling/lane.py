@@ -1,6 +1,6 @@
 """The budget of one account: when a request may be sent, and what its answer teaches about the next.
 
-The ceiling is law: the bucket keeps it in every window (`core/scheduling/token_bucket.py`). Below it the lane learns a usable rate:
+The ceiling is law: the bucket keeps it in every window (`token_bucket.py`). Below it the lane learns a usable rate:
 halved once per closing, raised in step with time back to the ceiling (additive increase, multiplicative decrease: Chiu
 and Jain, 1989).
 

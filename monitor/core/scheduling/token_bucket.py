@@ -83,7 +83,7 @@ _WINDOW = 60.0
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
-    """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest is as `core/scheduling/token_bucket.py` says.
+    """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest as said above.
 
     A window holds at most its burst and what the rate lets in, so what is saved for a burst is taken off the rate.
     """

@@ -1,1 +1,1 @@
-"""."""
+"""What people read: summaries, mails and pages, links, advice."""

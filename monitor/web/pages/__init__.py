@@ -1,1 +1,1 @@
-"""."""
+"""The pages for people, escaped by construction (`html.py`)."""
