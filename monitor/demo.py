@@ -17,7 +17,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
-from monitor.app import Daemon, Surroundings
+from monitor.app import Daemon, Environment
 from monitor.core.formats.units import format_duration
 from monitor.core.model import EventType
 from monitor.core.text import alert_text
@@ -50,7 +50,7 @@ async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> 
             async with _receiver() as hook:
                 stage = _Stage(Path(folder), world, base_url(runner), port or _free_port(), hook)
                 stage.write(0.0)
-                daemon = Daemon(stage.load(), stage.load, Surroundings(stdout=stage.log(), watch_files=False))
+                daemon = Daemon(stage.load(), stage.load, Environment(stdout=stage.log(), watch_files=False))
                 await _play(daemon, stage, lambda: loop.time() - began, stop, out)
     finally:
         await runner.cleanup()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.aio import beating
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Closing
@@ -31,7 +31,7 @@ class Closer:
     def __init__(
         self,
         cases: Cases,
-        announcer: Announcer,
+        announcer: Publisher,
         *,
         now: Callable[[], datetime],
         hold: Callable[[], float],

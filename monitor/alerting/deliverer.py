@@ -15,12 +15,12 @@ from typing import Protocol, assert_never
 import msgspec
 
 from monitor.core.alerting.backlog import Backlog, needs_body, seconds_until
-from monitor.core.alerting.circuit_breaker import Wellness
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.backoff import next_try
+from monitor.core.alerting.circuit_breaker import CircuitBreaker
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.backoff import backoff
 from monitor.core.commits import Delivery
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
-from monitor.core.scheduling.token_bucket import Bucket, Pace
+from monitor.core.scheduling.token_bucket import RateQuota, TokenBucket
 from monitor.notify import Notifier
 from monitor.store import DeliveryMark, StoreUnavailable
 
@@ -43,7 +43,7 @@ class Receiver(msgspec.Struct, frozen=True):
     """Requests under way at once, each about another subject."""
     urgent_first: bool = False
     """Whether what is more severe overtakes what is older; a subject's own order stays. See `Backlog`."""
-    pace: Pace | None = None
+    pace: RateQuota | None = None
     """How often it may be sent anything; every try counts."""
 
 
@@ -91,7 +91,7 @@ class Deliverer:
         `window`: how many pending deliveries a receiver has in memory; the rest stays in the store.
         """
         around = Surroundings(store, writer, now, jitter, report, fault)
-        self._couriers = {receiver.name: Courier(receiver, around, window) for receiver in receivers}
+        self._couriers = {receiver.name: ReceiverWorker(receiver, around, window) for receiver in receivers}
 
     def offer(self, deliveries: Sequence[Delivery]) -> None:
         """What a commit made pending, right after it. A receiver that is not known keeps its own in the store."""
@@ -135,7 +135,7 @@ class Deliverer:
         return {name: courier.acknowledges for name, courier in self._couriers.items()}
 
 
-class Courier:
+class ReceiverWorker:
     """One receiver's loop."""
 
     def __init__(self, receiver: Receiver, around: Surroundings, window: int) -> None:
@@ -143,8 +143,8 @@ class Courier:
         self.backlog = Backlog(window, urgent_first=receiver.urgent_first)
         self._receiver = receiver
         self._around = around
-        self._wellness = Wellness()
-        self._bucket: Bucket | None = None
+        self._wellness = CircuitBreaker()
+        self._bucket: TokenBucket | None = None
         """What is left of its pace; from the start of the loop on."""
         self._took_the_last = True
         self._sending = 0
@@ -221,7 +221,7 @@ class Courier:
             page = await self._around.outbox.pending(self._receiver.name, *self.backlog.ask())
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
-            self._load_at = _time() + next_try(self._failed_loads, 1.0)
+            self._load_at = _time() + backoff(self._failed_loads, 1.0)
             if not isinstance(error, StoreUnavailable):  # of that the writer tells
                 self._around.fault(self.loop_name, error)
         else:
@@ -326,7 +326,7 @@ class Courier:
             return await self._receiver.notifier.send(whole)
         except Exception as error:  # noqa: BLE001 - our own error in one delivery must not hold up the others
             self._around.fault(self.loop_name, error)
-            return Again(f"an error of the monitor's own: {type(error).__name__}")
+            return Retry(f"an error of the monitor's own: {type(error).__name__}")
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         """As the store has it; None if it is not pending there any more."""
@@ -335,13 +335,13 @@ class Courier:
 
     def _retry_at(self, delivery: Delivery, verdict: Verdict, now: float) -> float | None:
         """When it has its turn again; None where it has ended."""
-        if not isinstance(verdict, Again):
+        if not isinstance(verdict, Retry):
             return None
         pause = self._wellness.wait(now)
         pause = 0.0 if pause == math.inf else pause
         if verdict.whole and self._wellness.failed_probes > 1:
             return now + pause  # the outage is not this delivery's fault; the next probe is another one
-        return now + max(pause, next_try(delivery.attempts + 1, self._around.jitter(), at_least=verdict.after))
+        return now + max(pause, backoff(delivery.attempts + 1, self._around.jitter(), at_least=verdict.after))
 
     def _tell(self, delivery: Delivery, verdict: Verdict, retry_in: float | None) -> DeliveryMark:
         """Report the try; returns what is to be kept of it."""
@@ -384,7 +384,7 @@ def _outcome(verdict: Verdict) -> DeliveryOutcome:
             return DeliveryOutcome.DELIVERED
         case Refused():
             return DeliveryOutcome.DEAD
-        case Again():
+        case Retry():
             return DeliveryOutcome.RETRIED
         case _:
             assert_never(verdict)

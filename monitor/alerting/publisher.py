@@ -9,9 +9,9 @@ import msgspec
 from monitor.core.alerting.fault_groups import fault_group
 from monitor.core.alerting.incidents import covered_by
 from monitor.core.alerting.labels import alert_labels, fingerprint
-from monitor.core.alerting.routing import Gets, Route, receivers_for
+from monitor.core.alerting.routing import Feed, Route, receivers_for
 from monitor.core.alerts import Closing
-from monitor.core.commits import Change, Committed, Delivery, Outgoing, Paging
+from monitor.core.commits import AlertRouting, Change, Committed, Delivery, OutboxEntry
 from monitor.core.detection.detect import Policy
 from monitor.core.model import (
     Event,
@@ -28,7 +28,7 @@ class Ledger(Protocol):
     def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
 
 
-class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
+class PublisherConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     external_url: str
     policy: Policy = Policy()
@@ -42,12 +42,12 @@ class PollerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that an alert waits for its explanation."""
 
 
-class Announcer:
+class Publisher:
     """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
 
     def __init__(
         self,
-        config: PollerConfig,
+        config: PublisherConfig,
         ledger: Ledger,
         offer: Callable[[Sequence[Delivery]], None],
         fault: Callable[[str, Exception], None],
@@ -85,23 +85,23 @@ class Announcer:
         if committed.deliveries:
             self._offer(committed.deliveries)
 
-    def _outgoing(self, event: Event, beside: Sequence[Event]) -> Outgoing:
+    def _outgoing(self, event: Event, beside: Sequence[Event]) -> OutboxEntry:
         config = self.config
         body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
         paging = self._paging(event, beside) if event.opens_alert else None
-        return Outgoing(event, body, receivers_for(event, config.routes), paging, config.settle)
+        return OutboxEntry(event, body, receivers_for(event, config.routes), paging, config.settle)
 
-    def _paging(self, event: Event, beside: Sequence[Event]) -> Paging:
+    def _paging(self, event: Event, beside: Sequence[Event]) -> AlertRouting:
         config, group = self.config, fault_group(event)
-        grouped = receivers_for(event, config.routes, Gets.INCIDENTS)
+        grouped = receivers_for(event, config.routes, Feed.INCIDENTS)
         other = covered_by(event, beside)
-        spared = receivers_for(other, config.routes, Gets.INCIDENTS) if other is not None else ()
-        return Paging(
+        spared = receivers_for(other, config.routes, Feed.INCIDENTS) if other is not None else ()
+        return AlertRouting(
             fault_group=group,
             fingerprint=fingerprint(alert_labels(event, group)),
             window=config.group_window,
             storm_threshold=config.storm_threshold,
-            singles=receivers_for(event, config.routes, Gets.ALERTS),
+            singles=receivers_for(event, config.routes, Feed.ALERTS),
             grouped=tuple([name for name in grouped if name not in spared]),
             spared=tuple([name for name in grouped if name in spared]),
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.aio import TURN, beating
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.core.alerts import Alert
 from monitor.core.commits import Change
 from monitor.core.detection.unwatched import again, again_id, holds_still, needs_a_look, unwatched, unwatched_event
@@ -40,7 +40,7 @@ class WatchlistChanges:
     def __init__(
         self,
         cases: Cases,
-        announcer: Announcer,
+        announcer: Publisher,
         *,
         now: Callable[[], datetime],
         grace: Callable[[], float],

@@ -8,7 +8,7 @@ see; `drill.py` sends a test alert.
 from monitor.app.daemon import Daemon
 from monitor.app.descriptors import raise_limit
 from monitor.app.drill import Drilled, drill, drill_text, unusable
-from monitor.app.environment import AlreadyRunningError, StartError, Surroundings, utc_now
+from monitor.app.environment import AlreadyRunningError, Environment, StartError, utc_now
 from monitor.app.from_settings import routes
 from monitor.app.watchlist_losses import losses
 
@@ -16,8 +16,8 @@ __all__ = [
     "AlreadyRunningError",
     "Daemon",
     "Drilled",
+    "Environment",
     "StartError",
-    "Surroundings",
     "drill",
     "drill_text",
     "losses",

@@ -5,19 +5,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
 from monitor.app.daemon_clock import Clock
-from monitor.app.environment import Surroundings
-from monitor.core.liveness import Pulses
+from monitor.app.environment import Environment
+from monitor.core.liveness import Liveness
 from monitor.core.model import AccountState, Outcome
 from monitor.core.records import LaneRecord, RequestRecord
-from monitor.polling.reachability_watcher import Load, Lookout, leave
+from monitor.polling.reachability_watcher import Load, ReachabilityWatcher, leave
 from monitor.polling.scheduler import Scheduler
 from monitor.settings import Account, Settings
 from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
-from monitor.upstream.rate_limiter import Gate
+from monitor.upstream.rate_limiter import RateLimiter
 
 _BELIEVED = 3600.0
 """Seconds; a `Date` further away is somebody's mistake, and nobody is overdue for it."""
@@ -33,25 +33,25 @@ class Spawn(Protocol):
     def __call__(self, coro: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
 
 
-class Member:
+class AccountRuntime:
     """One account."""
 
-    def __init__(self, gate: Gate, lookout: Lookout) -> None:
+    def __init__(self, gate: RateLimiter, lookout: ReachabilityWatcher) -> None:
         self.gate = gate
         self.lookout = lookout
         self.polling: asyncio.Task[None] | None = None
         self.looking: asyncio.Task[None] | None = None
 
 
-class Members:
+class Accounts:
     """All of them. `gates` and `credentials` are what the client looks up for each request."""
 
-    def __init__(self, around: Surroundings, telemetry: Telemetry, pulses: Pulses, clock: Clock) -> None:
-        self.gates: dict[str, Gate] = {}
+    def __init__(self, around: Environment, telemetry: Telemetry, pulses: Liveness, clock: Clock) -> None:
+        self.gates: dict[str, RateLimiter] = {}
         self.credentials: dict[str, Credential] = {}
         self.states: dict[str, AccountState] = {}
         """What is believed of accounts that are not enlisted."""
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, AccountRuntime] = {}
         self.farewells: set[asyncio.Task[None]] = set()
         """Accounts that are leaving."""
         self._not_left: set[str] = set()
@@ -62,10 +62,10 @@ class Members:
         self._pulses = pulses
         self._clock = clock
         self._scheduler: Scheduler
-        self._announcer: Announcer
+        self._announcer: Publisher
         self._load: Load
 
-    def attach(self, scheduler: Scheduler, announcer: Announcer, load: Load) -> None:
+    def attach(self, scheduler: Scheduler, announcer: Publisher, load: Load) -> None:
         """The parts that were made after this one, with its help."""
         self._scheduler, self._announcer, self._load = scheduler, announcer, load
 
@@ -75,10 +75,10 @@ class Members:
     def __len__(self) -> int:
         return len(self._members)
 
-    def __getitem__(self, name: str) -> Member:
+    def __getitem__(self, name: str) -> AccountRuntime:
         return self._members[name]
 
-    def values(self) -> list[Member]:
+    def values(self) -> list[AccountRuntime]:
         return list(self._members.values())
 
     # --- coming and going ---
@@ -88,7 +88,7 @@ class Members:
         name, around = account.id, self._around
         state = self.states.pop(name, None) or AccountState(account=name)
         self._telemetry.watch(name, requests_per_second=account.requests_per_second)
-        gate = Gate(
+        gate = RateLimiter(
             name,
             from_settings.limits(account),
             now=around.now,
@@ -99,7 +99,7 @@ class Members:
             learned_rate=state.learned_rate,
         )
         self.credentials[name], self.gates[name] = credential, gate
-        lookout = Lookout(
+        lookout = ReachabilityWatcher(
             state,
             gate,
             self._announcer,
@@ -111,7 +111,7 @@ class Members:
             asks=lambda: self._scheduler.asks(name),
             fault=self._telemetry.fault,
         )
-        self._members[name] = Member(gate, lookout)
+        self._members[name] = AccountRuntime(gate, lookout)
         self._scheduler.enlist(name, from_settings.round_of(account, settings), gate, self._beat(f"poll {name}"))
 
     def begin(self, name: str, spawn: Spawn) -> None:
@@ -162,7 +162,7 @@ class Members:
                 await self._leave(name)
             await asyncio.sleep(_LEAVE_AGAIN)
 
-    async def _farewell(self, name: str, member: Member) -> None:
+    async def _farewell(self, name: str, member: AccountRuntime) -> None:
         """Its lookout finishes what it is about to tell, which may wait for the disk; then its alerts are closed."""
         if member.looking is not None:
             try:

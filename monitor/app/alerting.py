@@ -8,15 +8,15 @@ from socket import gethostname
 from monitor.alerting.closer import Closer
 from monitor.alerting.deliverer import Deliverer
 from monitor.alerting.heartbeat import Heartbeat
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.app import from_settings, notifiers
 from monitor.app.blast_radius import Tolls
 from monitor.app.daemon_clock import Clock
-from monitor.app.environment import StartError, Surroundings
-from monitor.app.notifiers import Ties
+from monitor.app.environment import Environment, StartError
+from monitor.app.notifiers import NotifierContext
 from monitor.core.commits import Delivery
-from monitor.core.liveness import LoopHealth, Pulses, why_silent
+from monitor.core.liveness import Liveness, LoopHealth, unhealthy_reason
 from monitor.core.model import TargetKey, TargetState
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
@@ -31,14 +31,14 @@ class Alerting:
     def __init__(
         self,
         settings: Settings,
-        around: Surroundings,
+        around: Environment,
         *,
         clock: Clock,
         in_force: Callable[[], Settings],
         store: Store,
         writer: Writer,
         telemetry: Telemetry,
-        pulses: Pulses,
+        pulses: Liveness,
         watched: Callable[[], Mapping[TargetKey, Watched]],
     ) -> None:
         """`in_force`: the settings of then. `watched`: what is watched now.
@@ -51,7 +51,7 @@ class Alerting:
         self._writer = writer
         self._telemetry = telemetry
         self._pulses = pulses
-        ties = Ties(
+        ties = NotifierContext(
             now=around.now,
             latest=clock.latest,
             casebook=store,
@@ -78,7 +78,7 @@ class Alerting:
         )
 
     def attach(
-        self, announcer: Announcer, believe: Callable[[TargetState], None], was_seen: Callable[[TargetKey], bool]
+        self, announcer: Publisher, believe: Callable[[TargetState], None], was_seen: Callable[[TargetKey], bool]
     ) -> None:
         """Who commits the end of alerts; `believe` and `was_seen` as in `WatchlistChanges`."""
         changes = WatchlistChanges(
@@ -115,7 +115,7 @@ class Alerting:
             now=self._around.now,
             report=self._telemetry.heartbeat,
             fault=self._telemetry.fault,
-            reasons=lambda: why_silent(self._loops(), self._keeps(), self.acknowledges()),
+            reasons=lambda: unhealthy_reason(self._loops(), self._keeps(), self.acknowledges()),
         )
         return heart, ping
 
@@ -137,7 +137,7 @@ class Alerting:
         """Per receiver, whether it took what it was sent last."""
         return {**self.deliverer.acknowledges(), **{name: one.well for name, one in self.resenders()}}
 
-    def _notifier(self, receiver: Receiver, ties: Ties) -> Notifier:
+    def _notifier(self, receiver: Receiver, ties: NotifierContext) -> Notifier:
         try:
             return self._around.notifier(receiver, ties)
         except ValueError as error:

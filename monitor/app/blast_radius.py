@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from monitor.core import step_log
-from monitor.core.alerts import Toll
+from monitor.core.alerts import VersionImpact
 from monitor.core.model import Cause, Status, TargetState
 from monitor.polling.watched import Watched
 
@@ -19,9 +19,9 @@ class Tolls:
 
     def __init__(self, watched: Callable[[], Iterable[Watched]]) -> None:
         self._watched = watched
-        self._counted: dict[tuple[str, str], tuple[float, Sequence[Toll]]] = {}
+        self._counted: dict[tuple[str, str], tuple[float, Sequence[VersionImpact]]] = {}
 
-    def __call__(self, account: str, definition: str) -> Sequence[Toll]:
+    def __call__(self, account: str, definition: str) -> Sequence[VersionImpact]:
         """The newest version first; a version that is not known yet last."""
         now = asyncio.get_running_loop().time()
         self._counted = {key: counted for key, counted in self._counted.items() if now - counted[0] < _FRESH}
@@ -30,7 +30,7 @@ class Tolls:
             counted = self._counted[account, definition] = now, self._count(account, definition)
         return counted[1]
 
-    def _count(self, account: str, definition: str) -> list[Toll]:
+    def _count(self, account: str, definition: str) -> list[VersionImpact]:
         watched: Counter[int | None] = Counter()
         failed: Counter[int | None] = Counter()
         for one in self._watched():
@@ -39,7 +39,7 @@ class Tolls:
                 watched[state.version] += 1
                 failed[state.version] += has_failed(state)
         versions = sorted(watched, key=lambda version: version or 0, reverse=True)
-        return [Toll(version, watched[version], failed[version]) for version in versions]
+        return [VersionImpact(version, watched[version], failed[version]) for version in versions]
 
 
 def has_failed(state: TargetState) -> bool:

@@ -10,19 +10,19 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
-from monitor.app.accounts import Members
+from monitor.app.accounts import Accounts
 from monitor.app.alerting import Alerting
 from monitor.app.daemon_clock import Clock
 from monitor.app.deadlines import Deadlines
-from monitor.app.environment import AlreadyRunningError, StartError, Surroundings
+from monitor.app.environment import AlreadyRunningError, Environment, StartError
 from monitor.app.housekeeping import Housekeeper
 from monitor.app.loop_errors import LoopErrors
 from monitor.app.reloader import Reloader
 from monitor.app.start_log import log_start
 from monitor.app.view import DaemonView
-from monitor.core.liveness import LoopHealth, Pulses
+from monitor.core.liveness import Liveness, LoopHealth
 from monitor.core.model import TargetKey
 from monitor.core.records import ReloadRecord, StoreRecord
 from monitor.polling.poller import Poller
@@ -48,18 +48,18 @@ class Daemon:
     """`run` is its whole life: start, turn, wind down. Made inside the running loop."""
 
     def __init__(
-        self, settings: Settings, load: Callable[[], Settings], surroundings: Surroundings | None = None
+        self, settings: Settings, load: Callable[[], Settings], surroundings: Environment | None = None
     ) -> None:
         """`load` reads the configuration again; it blocks, and raises ConfigurationError."""
         self.registry = CollectorRegistry()
         # A poll may take its timeout twice, for the status and its errors, and wait once for a permit between them.
-        self.pulses = Pulses(_PATIENCE + 3 * settings.api.timeout)
+        self.pulses = Liveness(_PATIENCE + 3 * settings.api.timeout)
         self.started = asyncio.Event()
         """Set when everything turns."""
         self._time = asyncio.get_running_loop().time
         self.port: int | None = None
         """Where the pages are, once they are."""
-        outside = surroundings or Surroundings()
+        outside = surroundings or Environment()
         self._clock = clock = Clock(outside.now, self._time)
         self._around = around = msgspec.structs.replace(outside, now=clock.now)
         self.now = clock.now
@@ -80,7 +80,7 @@ class Daemon:
             idle=self._idle,
             receivers=[receiver.name for receiver in settings.receivers],
         )
-        self.members = Members(around, self.telemetry, self.pulses, clock)
+        self.members = Accounts(around, self.telemetry, self.pulses, clock)
         self.store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
         self._lock = StoreLock(settings.store.url)
         self.writer = Writer(self.store, report=self.telemetry.store, jitter=around.jitter)
@@ -105,7 +105,7 @@ class Daemon:
             report=self.members.requested,
         )
         self.deliverer = self.alerting.deliverer
-        self.announcer = Announcer(
+        self.announcer = Publisher(
             from_settings.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault
         )
         self.deadlines = Deadlines(
@@ -189,8 +189,8 @@ class Daemon:
             self._take_lock()
             if self._around.serve:
                 await self._serve(closing)
-            from_settings.share()
-            from_settings.settle()
+            from_settings.tune_threads()
+            from_settings.tune_gc()
             if not await self._opened(stop):
                 return
             async with asyncio.TaskGroup() as tasks:
@@ -254,7 +254,7 @@ class Daemon:
             self.members.enlist(account, self.settings, _credential(account))
         change = await self.scheduler.replace(self.settings.watchlist.targets)
         self._beliefs.clear()
-        from_settings.settle()
+        from_settings.tune_gc()
         self.telemetry.reload(ReloadRecord(True, self._around.now(), "start", added=len(change.added)))
         for name in self.members:
             self.members.begin(name, self._tasks.create_task)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from monitor.app.environment import Surroundings
-from monitor.core.model import Edition
-from monitor.polling.overdue_watcher import Timekeeper
+from monitor.app.environment import Environment
+from monitor.core.model import DefinitionVersion
+from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
-from monitor.polling.step_limits import Allowances
+from monitor.polling.step_limits import StepLimits
 from monitor.store import Store
-from monitor.store.step_limits import LimitShelf
+from monitor.store.step_limits import StepLimitStore
 from monitor.telemetry import Telemetry
 from monitor.upstream.client import Client
 
@@ -18,14 +18,14 @@ class Deadlines:
     """Made in two steps: the poller asks the allowances, the timekeeper asks the poller."""
 
     def __init__(
-        self, client: Client, store: Store, telemetry: Telemetry, around: Surroundings, *, slack: Callable[[], float]
+        self, client: Client, store: Store, telemetry: Telemetry, around: Environment, *, slack: Callable[[], float]
     ) -> None:
         """`slack`: seconds that steps get on top of what is not configured."""
         self._around = around
         self._telemetry = telemetry
-        self._shelf = LimitShelf(store)
-        self._timekeeper: Timekeeper | None = None
-        self.allowances = Allowances(
+        self._shelf = StepLimitStore(store)
+        self._timekeeper: OverdueWatcher | None = None
+        self.allowances = StepLimits(
             client,
             self._shelf,
             slack=slack,
@@ -35,9 +35,9 @@ class Deadlines:
             named=telemetry.definition_named,
         )
 
-    def keep(self, poller: Poller, scheduler: Scheduler) -> Timekeeper:
+    def keep(self, poller: Poller, scheduler: Scheduler) -> OverdueWatcher:
         """The timekeeper, which follows every target of the scheduler from now on."""
-        keeper = self._timekeeper = Timekeeper(
+        keeper = self._timekeeper = OverdueWatcher(
             poller,
             scheduler,
             now=self._around.now,
@@ -52,6 +52,6 @@ class Deadlines:
         """What was known at the last end. Raises StoreUnavailable."""
         self.allowances.recall(await self._shelf.load())
 
-    def _changed(self, edition: Edition, urgent: bool) -> None:
+    def _changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         if self._timekeeper is not None:
             self._timekeeper.limits_changed(edition, urgent)

@@ -13,24 +13,24 @@ import msgspec
 
 from monitor.app import notifiers
 from monitor.app.environment import utc_now
-from monitor.app.notifiers import Ties
-from monitor.core.alerting.drill import Act, delivery, ending, opening
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.app.notifiers import NotifierContext
+from monitor.core.alerting.drill import DrillAlert, delivery, ending, opening
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
-from monitor.notify.notifier import Casebook
+from monitor.notify.notifier import AlertReader
 from monitor.settings import AlertmanagerReceiver, Receiver, SecretError, Settings
 
 _MARGIN: Final = 5.0
 """Seconds beyond the receiver's own timeout, for reading the end of an answer."""
 
 
-Making = Callable[[Receiver, Settings, Casebook], Notifier]
+Making = Callable[[Receiver, Settings, AlertReader], Notifier]
 """Makes what sends to a receiver; raises OSError or ValueError where it cannot be made."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class DrillResult(msgspec.Struct, frozen=True):
     """What a receiver made of one half of the drill."""
 
     verdict: Verdict
@@ -43,8 +43,8 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
 
     receiver: str
     type: str
-    opened: Answer
-    resolved: Answer
+    opened: DrillResult
+    resolved: DrillResult
 
     @property
     def passed(self) -> bool:
@@ -93,7 +93,7 @@ def drill_text(drilled: Drilled) -> str:
     return f"{head}\n  opened    {_said(drilled.opened)}\n  resolved  {_said(drilled.resolved)}"
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: DrillResult) -> str:
     word = answer.verdict.detail or "acknowledged"
     return f"{word}, {answer.latency * 1000:.0f} ms"
 
@@ -108,8 +108,8 @@ def _apart(receiver: Receiver) -> list[tuple[str, Receiver]]:
     ]
 
 
-def _notifier(receiver: Receiver, settings: Settings, book: Casebook) -> Notifier:
-    ties = Ties(
+def _notifier(receiver: Receiver, settings: Settings, book: AlertReader) -> Notifier:
+    ties = NotifierContext(
         now=utc_now,
         casebook=book,
         external_url=settings.server.external_url,
@@ -131,7 +131,7 @@ class _Way:
         try:
             self._notifier = making(receiver, settings, self._book)
         except (OSError, ValueError) as error:
-            self._broken = Answer(Again(f"cannot be set up: {_reason(error)}"), 0.0)
+            self._broken = DrillResult(Retry(f"cannot be set up: {_reason(error)}"), 0.0)
 
     async def through(self, hold: float) -> Drilled:
         if self._notifier is None:
@@ -145,10 +145,10 @@ class _Way:
             with suppress(Exception):
                 await self._notifier.close()
 
-    def _drilled(self, opened: Answer, resolved: Answer) -> Drilled:
+    def _drilled(self, opened: DrillResult, resolved: DrillResult) -> Drilled:
         return Drilled(receiver=self._name, type=self._receiver.type.value, opened=opened, resolved=resolved)
 
-    async def _told(self, notifier: Notifier) -> Answer:
+    async def _told(self, notifier: Notifier) -> DrillResult:
         sent = delivery(
             self._book.act,
             self._receiver.name,
@@ -158,7 +158,7 @@ class _Way:
         )
         began = time.monotonic()
         verdict = await self._verdict(notifier, sent)
-        return Answer(verdict, time.monotonic() - began)
+        return DrillResult(verdict, time.monotonic() - began)
 
     async def _verdict(self, notifier: Notifier, sent: Delivery) -> Verdict:
         bound = self._receiver.timeout + _MARGIN
@@ -166,10 +166,10 @@ class _Way:
             async with asyncio.timeout(bound):
                 return await notifier.send(sent)
         except TimeoutError:
-            return Again(f"no answer within {bound:g} s")
+            return Retry(f"no answer within {bound:g} s")
         except Exception as error:  # noqa: BLE001 - the other receivers are drilled all the same
             # Its text is left out: it may hold a secret.
-            return Again(f"cannot send: {type(error).__name__}")
+            return Retry(f"cannot send: {type(error).__name__}")
 
 
 def _reason(error: Exception) -> str:
@@ -180,7 +180,7 @@ def _reason(error: Exception) -> str:
 class Book:
     """All that is known in a drill: one alert and its incident."""
 
-    def __init__(self, act: Act) -> None:
+    def __init__(self, act: DrillAlert) -> None:
         self.act = act
 
     async def alert(self, id: str) -> Alert | None:

@@ -10,7 +10,7 @@ from typing import TextIO
 import msgspec
 
 from monitor.app import from_settings, notifiers
-from monitor.app.notifiers import Ties
+from monitor.app.notifiers import NotifierContext
 from monitor.notify import Notifier
 from monitor.settings import Api, Receiver
 from monitor.upstream.transport import Transport
@@ -31,14 +31,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Clocks, chance, threads and the network. Tests bring their own."""
 
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = random.random
     """Numbers in [0, 1)."""
     transport: Callable[[Api], Transport] = from_settings.transport
-    notifier: Callable[[Receiver, Ties], Notifier] = notifiers.notifier
+    notifier: Callable[[Receiver, NotifierContext], Notifier] = notifiers.notifier
     writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
     reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(READERS, "store-read")
     background: Callable[[], Executor] = lambda: ThreadPoolExecutor(2, "background")

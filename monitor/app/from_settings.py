@@ -4,7 +4,7 @@ import gc
 import sys
 
 from monitor import __version__
-from monitor.alerting.publisher import PollerConfig
+from monitor.alerting.publisher import PublisherConfig
 from monitor.core.alerting.routing import Route
 from monitor.core.detection.detect import Policy
 from monitor.core.scheduling.lane import LaneLimits
@@ -35,8 +35,8 @@ def transport(api: Api) -> Transport:
     return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
 
 
-def poller(settings: Settings) -> PollerConfig:
-    return PollerConfig(
+def poller(settings: Settings) -> PublisherConfig:
+    return PublisherConfig(
         base_url=settings.api.base_url,
         external_url=settings.server.external_url,
         policy=policy(settings),
@@ -71,7 +71,7 @@ def credential(secret: SecretSource) -> Credential:
     return LiteralCredential(secret.value or "", f"variable {secret.env}")
 
 
-def share() -> None:
+def tune_threads() -> None:
     """Other threads (the store's, a reload's) give way to the loop soon.
 
     With Python's own 5 ms, each system call of the loop's thread would let them compute for so long, and a turn makes
@@ -80,7 +80,7 @@ def share() -> None:
     sys.setswitchinterval(_GIVE_WAY)
 
 
-def settle() -> None:
+def tune_gc() -> None:
     """What was loaded stays: the collector of cycles need not look at it again, which would hold the loop.
 
     Nor is it looked at now: that alone would take 0.2 s for 100,000 targets. What polls make dies without it, nearly

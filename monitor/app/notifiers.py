@@ -10,10 +10,10 @@ import msgspec
 from monitor.alerting import deliverer
 from monitor.core.text.links import RUNBOOK
 from monitor.notify import Notifier
-from monitor.notify.alertmanager import Access, Alertmanager
-from monitor.notify.daemon_threads import Threads
-from monitor.notify.incident_notifier import Incidents
-from monitor.notify.notifier import Casebook, Pager, Tolls
+from monitor.notify.alertmanager import Alertmanager, Auth
+from monitor.notify.daemon_threads import DaemonThreadExecutor
+from monitor.notify.incident_notifier import IncidentNotifier
+from monitor.notify.notifier import AlertReader, Pager, Tolls
 from monitor.notify.pagerduty import PACE, PagerDuty
 from monitor.notify.tls import Tls
 from monitor.notify.webhook import Webhook
@@ -32,13 +32,13 @@ _PAGES = 4
 """To a pager: few, so that what is most severe seldom waits for what is not."""
 
 
-class Ties(msgspec.Struct, frozen=True, kw_only=True):
+class NotifierContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a notifier is told of the daemon that it belongs to."""
 
     now: Callable[[], datetime]
     latest: Callable[[], datetime] | None = None
     """The latest that it may be now, for terms that others measure; None: `now`."""
-    casebook: Casebook
+    casebook: AlertReader
     external_url: str
     runbook_url: str = RUNBOOK
     host: str = ""
@@ -51,11 +51,11 @@ class Ties(msgspec.Struct, frozen=True, kw_only=True):
     tolls: Tolls = lambda _account, _definition: ()
     fault: Callable[[str, Exception], None] = lambda _loop, _error: None
     """Hears of our own errors, with the name of a loop."""
-    threads: Callable[[], Executor] = Threads
+    threads: Callable[[], Executor] = DaemonThreadExecutor
     """For libraries that block."""
 
 
-def notifier(receiver: Receiver, ties: Ties) -> Notifier:
+def notifier(receiver: Receiver, ties: NotifierContext) -> Notifier:
     """Raises ValueError, with what to do, where a file of the receiver cannot be used."""
     match receiver:
         case WebhookReceiver():
@@ -96,13 +96,13 @@ def delivered(receiver: Receiver, notifier: Notifier) -> deliverer.Receiver:
             assert_never(receiver)
 
 
-def _incidents(pager: Pager, ties: Ties) -> Incidents:
-    return Incidents(
+def _incidents(pager: Pager, ties: NotifierContext) -> IncidentNotifier:
+    return IncidentNotifier(
         pager, casebook=ties.casebook, tolls=ties.tolls, external_url=ties.external_url, runbook_url=ties.runbook_url
     )
 
 
-def _alertmanager(receiver: AlertmanagerReceiver, ties: Ties) -> Alertmanager:
+def _alertmanager(receiver: AlertmanagerReceiver, ties: NotifierContext) -> Alertmanager:
     tls = receiver.tls
     try:
         return Alertmanager(
@@ -120,7 +120,7 @@ def _alertmanager(receiver: AlertmanagerReceiver, ties: Ties) -> Alertmanager:
             fault=ties.fault,
             resend=receiver.resend,
             timeout=receiver.timeout,
-            access=Access(
+            access=Auth(
                 username=receiver.username,
                 password=_read(receiver.password),
                 bearer=_read(receiver.bearer_token),

@@ -13,9 +13,9 @@ from datetime import datetime
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from monitor.alerting.publisher import Announcer
+from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
-from monitor.app.accounts import Members, Spawn
+from monitor.app.accounts import Accounts, Spawn
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
 from monitor.polling.scheduler import Scheduler
@@ -38,9 +38,9 @@ class Reloader:
         self,
         settings: Settings,
         load: Callable[[], Settings],
-        members: Members,
+        members: Accounts,
         scheduler: Scheduler,
-        announcer: Announcer,
+        announcer: Publisher,
         *,
         log: FilteringBoundLogger,
         now: Callable[[], datetime],

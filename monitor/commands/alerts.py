@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor import app
-from monitor.commands.daemon_client import STRANGE, Remote, address
+from monitor.commands.daemon_client import STRANGE, DaemonClient, address
 from monitor.commands.options import (
     CLEAN,
     Adding,
@@ -32,7 +32,7 @@ def add(command: Adding) -> None:
 
 
 def _alerts(options: argparse.Namespace) -> int:
-    said = Remote(address(loader(options)(), options.url)).get("/api/v1/alerts", {})
+    said = DaemonClient(address(loader(options)(), options.url)).get("/api/v1/alerts", {})
     try:
         found = list(said["alerts"])
     except (KeyError, TypeError):

@@ -3,7 +3,7 @@
 import argparse
 from urllib.parse import quote
 
-from monitor.commands.daemon_client import Remote, address, admin_token
+from monitor.commands.daemon_client import DaemonClient, address, admin_token
 from monitor.commands.options import (
     CLEAN,
     Adding,
@@ -23,6 +23,6 @@ def add(command: Adding) -> None:
 def _close(options: argparse.Namespace) -> int:
     settings = loader(options)()
     site = address(settings, options.url)
-    Remote(site, admin_token(settings, site)).post(f"/api/v1/alerts/{quote(options.id, safe='')}/close")
+    DaemonClient(site, admin_token(settings, site)).post(f"/api/v1/alerts/{quote(options.id, safe='')}/close")
     say(f"closed {options.id}")
     return CLEAN

@@ -14,7 +14,7 @@ import aiohttp
 
 from monitor.commands.options import CommandError, UsageError
 from monitor.core.formats.clean import clean
-from monitor.core.formats.urls import guarded, site_url
+from monitor.core.formats.urls import parse_base_url, require_https
 from monitor.settings import Settings
 
 _TIMEOUT: Final = 30.0
@@ -32,7 +32,7 @@ def address(settings: Settings, url: str | None) -> str:
     """Where the daemon is: what `--url` says, or what the configuration says. Raises UsageError."""
     if url is not None:
         try:
-            return site_url(url)
+            return parse_base_url(url)
         except ValueError as error:
             raise UsageError(f"--url: {error}") from None
     server = settings.server
@@ -51,7 +51,7 @@ def admin_token(settings: Settings, site: str) -> str:
             "by server.admin_token_file, and restart the daemon"
         )
     try:
-        guarded(site, urlsplit(site).hostname in _own_hosts(settings))
+        require_https(site, urlsplit(site).hostname in _own_hosts(settings))
     except ValueError:
         raise UsageError("--url: the admin token goes by https, or to the host that the settings name") from None
     try:
@@ -64,7 +64,7 @@ def _own_hosts(settings: Settings) -> tuple[str | None, ...]:
     return (settings.server.host.lower(), urlsplit(settings.server.external_url).hostname)
 
 
-class Remote:
+class DaemonClient:
     """The daemon at an address, with the token where something is to be changed."""
 
     def __init__(self, site: str, token: str | None = None) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor import app
-from monitor.commands.daemon_client import STRANGE, Remote, address, admin_token
+from monitor.commands.daemon_client import STRANGE, DaemonClient, address, admin_token
 from monitor.commands.options import (
     CLEAN,
     Adding,
@@ -53,9 +53,9 @@ def _deliveries(options: argparse.Namespace) -> int:
     site = address(settings, options.url)
     only = {"receiver": options.receiver} if options.receiver is not None else {}
     if options.retry:
-        return _retry(Remote(site, admin_token(settings, site)), only, as_json=options.json)
+        return _retry(DaemonClient(site, admin_token(settings, site)), only, as_json=options.json)
     statuses = [status for status in ("pending", "dead") if getattr(options, status)] or ["pending", "dead"]
-    remote = Remote(site)
+    remote = DaemonClient(site)
     found = [delivery for status in statuses for delivery in _all(remote, {**only, "status": status})]
     if options.json:
         say(json.dumps({"deliveries": found}, indent=2))
@@ -64,7 +64,7 @@ def _deliveries(options: argparse.Namespace) -> int:
     return CLEAN
 
 
-def _retry(remote: Remote, only: Mapping[str, str], *, as_json: bool) -> int:
+def _retry(remote: DaemonClient, only: Mapping[str, str], *, as_json: bool) -> int:
     said = remote.post("/api/v1/deliveries/retry", only)
     if as_json:
         say(json.dumps(said))
@@ -75,7 +75,7 @@ def _retry(remote: Remote, only: Mapping[str, str], *, as_json: bool) -> int:
     return CLEAN
 
 
-def _all(remote: Remote, asked: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _all(remote: DaemonClient, asked: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     after: object = 0
     while after is not None:
         page = remote.get("/api/v1/deliveries", {**asked, "limit": _PAGE, "after": str(after)})

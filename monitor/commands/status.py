@@ -13,13 +13,13 @@ from monitor import app
 from monitor.app import from_settings
 from monitor.app.environment import utc_now
 from monitor.commands.options import CLEAN, Adding, CommandError, UsageError, identifier, loader, say, with_config
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.units import format_duration
-from monitor.core.model import Cause, Failed, Outcome, Seen, Snapshot, Status, StepExecution, TargetKey
+from monitor.core.model import Cause, Outcome, PollFailed, Seen, Snapshot, Status, StepExecution, TargetKey
 from monitor.core.step_log import cause
 from monitor.settings import Account, Settings
 from monitor.upstream.client import Client
-from monitor.upstream.rate_limiter import Gate
+from monitor.upstream.rate_limiter import RateLimiter
 
 
 def add(command: Adding) -> None:
@@ -72,12 +72,12 @@ async def look(settings: Settings, key: TargetKey) -> Seen:
     account = _account(settings, key.account)
     async with _client(settings, account) as (client, gate):
         found = await client.status(key, await gate.urgent())
-        if isinstance(found, Failed):
+        if isinstance(found, PollFailed):
             raise LookFailedError(_trouble(settings, account, found), found.outcome)
         if found.snapshot.status is not Status.TERMINATED:
             return found
         errors = await client.errors(key, settings.api.timeout)
-        return found if isinstance(errors, Failed) else Seen(found.snapshot, errors)
+        return found if isinstance(errors, PollFailed) else Seen(found.snapshot, errors)
 
 
 async def try_key(settings: Settings, name: str) -> str:
@@ -91,14 +91,14 @@ async def try_key(settings: Settings, name: str) -> str:
     async with _client(settings, account) as (client, gate):
         found = await client.status(key, await gate.urgent())
     # Whoever is told that there is no such instance was let in.
-    if isinstance(found, Failed) and found.outcome is not Outcome.NOT_FOUND:
+    if isinstance(found, PollFailed) and found.outcome is not Outcome.NOT_FOUND:
         raise LookFailedError(_trouble(settings, account, found), found.outcome)
     return f"account {name}: {settings.api.base_url} takes the key in {account.secret.place}"
 
 
 @contextlib.asynccontextmanager
-async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[Client, Gate]]:
-    gate = Gate(
+async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[Client, RateLimiter]]:
+    gate = RateLimiter(
         account.id, from_settings.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1
     )
     credentials = {account.id: from_settings.credential(account.secret)}
@@ -123,7 +123,7 @@ def _account(settings: Settings, name: str) -> Account:
     return next(account for account in settings.accounts if account.id == name)
 
 
-def _trouble(settings: Settings, account: Account, failed: Failed) -> str:
+def _trouble(settings: Settings, account: Account, failed: PollFailed) -> str:
     """The API's own words; then whom was asked, as whom, and by which key."""
     asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
     return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"
@@ -188,14 +188,14 @@ def _span(step: StepExecution, now: datetime) -> str:
     if step.started_at is None:
         return "not started"
     lasted = format_duration(((step.completed_at or now) - step.started_at).total_seconds())
-    return f"{format_moment(step.started_at)}, {'took' if step.completed_at else 'for'} {lasted}"
+    return f"{format_timestamp(step.started_at)}, {'took' if step.completed_at else 'for'} {lasted}"
 
 
 def _when(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return _UNKNOWN
-    return f"{format_moment(moment)} ({format_duration((now - moment).total_seconds())} ago)"
+    return f"{format_timestamp(moment)} ({format_duration((now - moment).total_seconds())} ago)"
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return format_moment(moment) if moment is not None else None
+    return format_timestamp(moment) if moment is not None else None

@@ -129,7 +129,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.event.severity
 
 
-class Toll(msgspec.Struct, frozen=True, gc=False):
+class VersionImpact(msgspec.Struct, frozen=True, gc=False):
     """What became of the watched instances of one version of a definition: the blast radius of a fault."""
 
     version: int | None

@@ -13,7 +13,7 @@ LONGEST_ASKED: Final = 3600.0
 """Seconds; a receiver that asks for more peace than this is asked again all the same: an alert a day late is lost."""
 
 
-def next_try(attempts: int, jitter: float, *, at_least: float | None = None) -> float:
+def backoff(attempts: int, jitter: float, *, at_least: float | None = None) -> float:
     """Seconds to wait after this many tries (from 1). `jitter` in [0, 1). `at_least`: seconds that were asked for."""
     ceiling = min(LONGEST, FIRST * 2.0 ** min(max(attempts, 1) - 1, 30))
     return max((1 + jitter) / 2 * ceiling, min(at_least or 0.0, LONGEST_ASKED))

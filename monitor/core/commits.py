@@ -9,7 +9,7 @@ from monitor.core.alerts import Closing
 from monitor.core.model import AccountState, Event, EventType, Severity, TargetState
 
 
-class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class AlertRouting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of an event that opens an alert: how it is grouped, and which receivers of alerts it belongs to."""
 
     fault_group: str
@@ -28,7 +28,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Receivers of incidents that hear of it by another alert of the same fault."""
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     """An event on its way into the store: its final text, and the receivers that it belongs to."""
 
     event: Event
@@ -36,7 +36,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """The CloudEvents JSON that receivers of events get; made once, so that a twin is equal to the letter."""
     receivers: tuple[str, ...] = ()
     """Those that get every event by itself."""
-    paging: Paging | None = None
+    paging: AlertRouting | None = None
     """Of an event that opens an alert."""
     settle: float = 0.0
     """Seconds that the alerts which this event closes stay open, lest they flap."""
@@ -47,14 +47,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     target: TargetState | None = None
     account: AccountState | None = None
-    outgoing: tuple[Outgoing, ...] = ()
+    outgoing: tuple[OutboxEntry, ...] = ()
     closings: tuple[Closing, ...] = ()
     """Alerts that end without an event."""
     calmed: tuple[tuple[str, datetime], ...] = ()
     """Incidents that have calmed down, by id, and when that was seen: their size is told."""
 
 
-class About(enum.StrEnum):
+class DeliveryKind(enum.StrEnum):
     """What a delivery tells its receiver."""
 
     EVENT = "event"
@@ -80,7 +80,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     """The CloudEvents JSON of an event; else empty."""
     observed_at: datetime
-    about: About = About.EVENT
+    about: DeliveryKind = DeliveryKind.EVENT
     members: int = 0
     """Of an incident: how many alerts it had when this became due."""
     attempts: int = 0

@@ -11,7 +11,9 @@ class LoopHealth(msgspec.Struct, frozen=True, gc=False):
     """Seconds since it last turned."""
 
 
-def why_silent(loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]) -> str | None:
+def unhealthy_reason(
+    loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]
+) -> str | None:
     """Why the monitor must not say that all is well, for a log; None: it does its work.
 
     `acknowledges`: of every receiver, whether it is known to take what it is sent. One that does is enough: through it
@@ -29,7 +31,7 @@ def why_silent(loops: Mapping[str, LoopHealth], store_available: bool, acknowled
     return "; ".join(reasons) or None
 
 
-class Pulses:
+class Liveness:
     """The last turn of every loop, on the loop's clock."""
 
     def __init__(self, patience: float = 60.0) -> None:

@@ -90,7 +90,7 @@ class Cause(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-class Kind(enum.Enum):
+class AlertKind(enum.Enum):
     """How an event relates to an alert."""
 
     EVENT = "event"
@@ -124,8 +124,8 @@ class EventType(enum.StrEnum):
     SCHEMA_DRIFT = "monitor.schema_drift"
 
     @property
-    def kind(self) -> Kind:
-        return _KINDS.get(self, Kind.NOTICE)
+    def kind(self) -> AlertKind:
+        return _KINDS.get(self, AlertKind.NOTICE)
 
     @property
     def of_account(self) -> bool:
@@ -138,16 +138,16 @@ class EventType(enum.StrEnum):
         return _SEVERITIES[self]
 
 
-_KINDS: Mapping[EventType, Kind] = {
-    EventType.TERMINATED: Kind.EVENT,
-    EventType.STEP_FAILED: Kind.EVENT,
-    EventType.SCHEMA_DRIFT: Kind.EVENT,
-    EventType.SUSPENDED: Kind.CONDITION,
-    EventType.OVERDUE: Kind.CONDITION,
-    EventType.STEP_OVERDUE: Kind.CONDITION,
-    EventType.NOT_FOUND: Kind.CONDITION,
-    EventType.UNANSWERED: Kind.CONDITION,
-    EventType.BLIND: Kind.CONDITION,
+_KINDS: Mapping[EventType, AlertKind] = {
+    EventType.TERMINATED: AlertKind.EVENT,
+    EventType.STEP_FAILED: AlertKind.EVENT,
+    EventType.SCHEMA_DRIFT: AlertKind.EVENT,
+    EventType.SUSPENDED: AlertKind.CONDITION,
+    EventType.OVERDUE: AlertKind.CONDITION,
+    EventType.STEP_OVERDUE: AlertKind.CONDITION,
+    EventType.NOT_FOUND: AlertKind.CONDITION,
+    EventType.UNANSWERED: AlertKind.CONDITION,
+    EventType.BLIND: AlertKind.CONDITION,
 }
 
 _SEVERITIES: Mapping[EventType, Severity] = {
@@ -180,7 +180,7 @@ class TargetKey(NamedTuple):
     workflow: str
 
 
-class Edition(NamedTuple):
+class DefinitionVersion(NamedTuple):
     """One version of a definition: what is known of the time that its steps take belongs to it."""
 
     account: str
@@ -257,7 +257,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     """The answer of `/errors`; None where it was not asked for, or did not come."""
 
 
-class Failed(msgspec.Struct, frozen=True, gc=False):
+class PollFailed(msgspec.Struct, frozen=True, gc=False):
     """A request that did not say what was asked, with its reason. `outcome` is never `OK`."""
 
     outcome: Outcome
@@ -269,7 +269,7 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """The kind of drift that makes a whole JSON answer unusable, e.g. `type:version`, `missing:status`."""
 
 
-Observation = Seen | Failed
+Observation = Seen | PollFailed
 
 
 # --- what is believed -------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     last: Episode | None = None
 
 
-class Lateness(msgspec.Struct, frozen=True, gc=False):
+class StepOverdue(msgspec.Struct, frozen=True, gc=False):
     """An execution of a step that takes too long, or did; the steps' counterpart of `Condition`."""
 
     execution: str
@@ -328,7 +328,7 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unanswered: Condition = Condition()
     """It alone has had no usable answer for long, while its account answers."""
     overdue: Condition = Condition()
-    late: tuple[Lateness, ...] = ()
+    late: tuple[StepOverdue, ...] = ()
     """Executions that were told as overdue, in the order of telling; of those that are gone from the log the newest."""
     revision: int = 0
     """Counts commits; compare-and-set. 0: never committed."""
@@ -408,4 +408,4 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def opens_alert(self) -> bool:
         """An alert needs a person: a notice and what is only `info` does not."""
-        return self.type.kind is not Kind.NOTICE and self.severity is not Severity.INFO
+        return self.type.kind is not AlertKind.NOTICE and self.severity is not Severity.INFO

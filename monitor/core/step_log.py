@@ -21,7 +21,7 @@ _UNFINISHED = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, Step
 _TOLD = (StepStatus.FAILED, StepStatus.CANCELLED)
 
 
-def newest(steps: Sequence[StepExecution]) -> str:
+def newest_step_id(steps: Sequence[StepExecution]) -> str:
     """The id of the execution that started last, in log order where times do not tell; "" of an empty log."""
     best = ""
     at = _NEVER
@@ -32,7 +32,7 @@ def newest(steps: Sequence[StepExecution]) -> str:
     return best
 
 
-def untold(steps: Sequence[StepExecution], told: Collection[str]) -> list[StepExecution]:
+def unreported(steps: Sequence[StepExecution], told: Collection[str]) -> list[StepExecution]:
     """The failed and cancelled executions that were not told yet, in log order."""
     return [step for step in steps if step.status in _TOLD and step.id not in told]
 
@@ -74,7 +74,7 @@ def has_failed(log: Sequence[StepExecution]) -> bool:
     return StepStatus.FAILED in {step.step: step.status for step in log}.values()
 
 
-def older(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> str:
+def why_stale(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> str:
     """Why the log `seen` must be older than the one believed, in words; "" where nothing proves it.
 
     A log is older if an execution that had ended for good runs in it, or if it holds nothing new and lacks the newest
@@ -86,8 +86,8 @@ def older(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> s
         if before is not None and before.status in _FINAL and step.status in _UNFINISHED:
             return f"step {step.step} was {before.status.value}, is seen {step.status.value}"
     ids = {step.id for step in seen}
-    if ids and ids < known.keys() and newest(believed) not in ids:
-        return f"the newest step {known[newest(believed)].step} is not in its log yet"
+    if ids and ids < known.keys() and newest_step_id(believed) not in ids:
+        return f"the newest step {known[newest_step_id(believed)].step} is not in its log yet"
     return ""
 
 
@@ -101,7 +101,7 @@ def errors_of(step: StepExecution, errors: Sequence[WorkflowError]) -> list[Work
     return oldest_first([error for error in errors if error.step == step.step])
 
 
-def explaining(step: StepExecution | None, errors: Sequence[WorkflowError]) -> WorkflowError | None:
+def best_error(step: StepExecution | None, errors: Sequence[WorkflowError]) -> WorkflowError | None:
     """The error that says best why `step` (or else the whole instance) failed: the nearest in time, else the last."""
     candidates = (errors_of(step, errors) if step is not None else []) or oldest_first(errors)
     timed = [error for error in candidates if error.time is not None] or candidates

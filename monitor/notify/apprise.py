@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.formats.clean import clean
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Severity
@@ -109,7 +109,7 @@ class Apprise:
         tries = self._begun(key, message)
         await asyncio.wait([each.outcome for each in tries.values()], timeout=self._timeout)
         verdict = _verdict([self._outcome(each) for each in tries.values()])
-        if not isinstance(verdict, Again):
+        if not isinstance(verdict, Retry):
             self._tries.pop(key, None)
         if isinstance(verdict, Refused):
             _keep(self._refused, (*key, message.title), tries)
@@ -138,7 +138,7 @@ class Apprise:
 
     def _outcome(self, begun: _Try) -> Verdict:
         if not begun.outcome.done():
-            return Again(f"no answer within {format_duration(self._timeout)}", whole=True)
+            return Retry(f"no answer within {format_duration(self._timeout)}", whole=True)
         return begun.outcome.result()
 
     def _reread(self) -> None:
@@ -162,9 +162,9 @@ def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
     if not trouble:
         return Delivered(f"sent to {len(verdicts)}")
     detail = "; ".join(dict.fromkeys(each.detail for each in trouble))
-    again = [each for each in trouble if isinstance(each, Again)]
+    again = [each for each in trouble if isinstance(each, Retry)]
     if again:
-        return Again(detail, whole=len(again) == len(verdicts) and all(each.whole for each in again))
+        return Retry(detail, whole=len(again) == len(verdicts) and all(each.whole for each in again))
     return Refused(detail)
 
 
@@ -205,19 +205,19 @@ def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime
                 title=message.title, body=body, notify_type=message.type, body_format="text", overflow="truncate"
             )
         except Exception as error:  # noqa: BLE001 - of a plugin: its text may name the URL
-            return Again(f"{name}: {type(error).__name__}")
+            return Retry(f"{name}: {type(error).__name__}")
     if sent:
         return Delivered(name)
     text = "\n".join(log)
     if (status := _STATUS.search(text)) is None:
-        return Again(f"{name}: not sent", whole="onnection error" in text)
+        return Retry(f"{name}: not sent", whole="onnection error" in text)
     return _named(name, http_verdict.verdict(int(status[1]), {}, "", now()))
 
 
 def _named(name: str, verdict: Verdict) -> Verdict:
     """A failure with the service's name. A status of success that failed all the same is tried again."""
     if isinstance(verdict, Delivered):
-        return Again(f"{name}: {verdict.detail}, and not sent")
+        return Retry(f"{name}: {verdict.detail}, and not sent")
     return msgspec.structs.replace(verdict, detail=f"{name}: {verdict.detail}")
 
 

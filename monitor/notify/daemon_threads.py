@@ -11,7 +11,7 @@ T = TypeVar("T")
 _MOST: Final = 64
 
 
-class Threads(Executor):
+class DaemonThreadExecutor(Executor):
     """One daemon thread for each call: Python waits for those of a pool before it ends, however long that takes."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from yarl import URL
 
 from monitor import __version__
-from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.alerting.verdict import Retry, Verdict
 from monitor.core.formats.units import format_duration
 from monitor.notify import http_verdict
 from monitor.notify.tls import Contexts, Tls
@@ -25,7 +25,7 @@ _KEEP_ALIVE = 4.0
 """Seconds. Servers close idle connections after 5 s and more; who closes first never posts into a closed one."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResult(msgspec.Struct, frozen=True):
     """What came of one request."""
 
     verdict: Verdict
@@ -33,7 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
     """Of HTTP; None where no answer came."""
 
 
-class Sender:
+class HttpSender:
     """Requests to one URL. Opens its connections on first use, in the loop that runs then."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Sender:
         """One request. `secrets`: what an answer must not repeat, beyond what the URL holds."""
         return (await self.ask(body, headers, secrets)).verdict
 
-    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer:
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult:
         """As `post`, for who must know the status."""
         try:
             async with asyncio.timeout(self._timeout):
@@ -82,12 +82,14 @@ class Sender:
                 )
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             # OSError: TimeoutError, and what aiohttp leaves as it is; UnicodeError: no name that can be resolved
-            return Answer(self._trouble(error))
+            return HttpResult(self._trouble(error))
         async with response:
             text = http_verdict.withhold(
                 await _text(response, min(self._timeout, _MAX_READING)), [*self._secrets, *secrets]
             )
-            return Answer(http_verdict.verdict(response.status, response.headers, text, self._now()), response.status)
+            return HttpResult(
+                http_verdict.verdict(response.status, response.headers, text, self._now()), response.status
+            )
 
     async def close(self) -> None:
         if self._session is not None:
@@ -104,25 +106,25 @@ class Sender:
             )
         return self._session
 
-    def _trouble(self, error: Exception) -> Again:  # noqa: PLR0911 - a table
+    def _trouble(self, error: Exception) -> Retry:  # noqa: PLR0911 - a table
         """Why no answer came. The error's own text is left out: it may name the URL."""
         match error:
             case TimeoutError():
-                return Again(f"no answer within {format_duration(self._timeout)}", whole=True)
+                return Retry(f"no answer within {format_duration(self._timeout)}", whole=True)
             case aiohttp.ClientConnectorDNSError() | UnicodeError():
-                return Again(f"the name {self._url.host} cannot be resolved", whole=True)
+                return Retry(f"the name {self._url.host} cannot be resolved", whole=True)
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-                return Again(f"no trusted TLS with {self._authority}", whole=True)
+                return Retry(f"no trusted TLS with {self._authority}", whole=True)
             case aiohttp.ClientConnectorError():
-                return Again(f"cannot connect to {self._authority}: {_reason(error)}", whole=True)
+                return Retry(f"cannot connect to {self._authority}: {_reason(error)}", whole=True)
             case aiohttp.ServerDisconnectedError():
-                return Again("the connection was closed without an answer")
+                return Retry("the connection was closed without an answer")
             case aiohttp.ClientOSError() | OSError():
-                return Again(f"the connection broke: {_reason(error)}")
+                return Retry(f"the connection broke: {_reason(error)}")
             case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-                return Again("the answer is not HTTP")
+                return Retry("the answer is not HTTP")
             case _:
-                return Again(f"cannot send: {type(error).__name__}", whole=True)
+                return Retry(f"cannot send: {type(error).__name__}", whole=True)
 
     @property
     def _authority(self) -> str:

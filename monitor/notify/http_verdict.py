@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from yarl import URL
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.formats.clean import clean
 from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
 
@@ -25,11 +25,11 @@ def verdict(status: int, headers: Mapping[str, str], text: str, now: datetime) -
         case _ if 200 <= status < 300:  # noqa: PLR2004 - as RFC 9110 has them
             return Delivered(f"HTTP {status}")
         case 429:
-            return Again(detail, after, whole=True)
+            return Retry(detail, after, whole=True)
         case 503:
-            return Again(detail, after, whole=after is not None)
+            return Retry(detail, after, whole=after is not None)
         case _ if status == 408 or status >= 500:  # noqa: PLR2004
-            return Again(detail, after)
+            return Retry(detail, after)
         case _ if 300 <= status < 400:  # noqa: PLR2004
             return Refused(f"HTTP {status}: a redirect, which is not followed")
         case _:

@@ -10,20 +10,20 @@ from typing import Final, assert_never
 
 from monitor.core.alerting.incidents import is_resolved
 from monitor.core.alerting.verdict import Delivered, Refused, Verdict
-from monitor.core.alerts import Incident, Sample, Toll
-from monitor.core.commits import About, Delivery
+from monitor.core.alerts import Incident, Sample, VersionImpact
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.text import alert_text
 from monitor.core.text.links import RUNBOOK, link_of, link_to
-from monitor.notify.notifier import Casebook, Page, Pager, Tolls
+from monitor.notify.notifier import AlertReader, Page, Pager, Tolls
 
 _REMEMBERED: Final = 10_000
 """Incidents of which it is known how much was told. Of a forgotten one, growth is told once more, under its key."""
 _OVER: Final = -1
 
 
-class Incidents:
+class IncidentNotifier:
     def __init__(
-        self, pager: Pager, *, casebook: Casebook, tolls: Tolls, external_url: str, runbook_url: str = RUNBOOK
+        self, pager: Pager, *, casebook: AlertReader, tolls: Tolls, external_url: str, runbook_url: str = RUNBOOK
     ) -> None:
         self._pager = pager
         self._casebook = casebook
@@ -41,13 +41,13 @@ class Incidents:
         if incident is None:
             return Delivered("nothing to tell any more", sent=False)
         match delivery.about:
-            case About.INCIDENT_OPENED:
+            case DeliveryKind.INCIDENT_OPENED:
                 return await self._opened(incident, delivery.receiver)
-            case About.INCIDENT_GREW:
+            case DeliveryKind.INCIDENT_GREW:
                 return await self._grew(incident, delivery.members)
-            case About.INCIDENT_CLOSED:
+            case DeliveryKind.INCIDENT_CLOSED:
                 return await self._closed(incident)
-            case About.EVENT | About.ALERT_OPENED | About.ALERT_CLOSED:
+            case DeliveryKind.EVENT | DeliveryKind.ALERT_OPENED | DeliveryKind.ALERT_CLOSED:
                 return Refused("this receiver is told of incidents only")
             case _:
                 assert_never(delivery.about)
@@ -97,7 +97,7 @@ class Incidents:
         return page(incident, tolls=tolls, external_url=self._external_url, runbook_url=self._runbook_url)
 
 
-def page(incident: Incident, *, tolls: Sequence[Toll], external_url: str, runbook_url: str = RUNBOOK) -> Page:
+def page(incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = RUNBOOK) -> Page:
     """The incident as a person gets it; links lead to the monitor's own pages under `external_url`."""
     event = incident.event
     return Page(

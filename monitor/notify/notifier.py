@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.core.alerting.verdict import Verdict
-from monitor.core.alerts import Alert, Incident, Toll
+from monitor.core.alerts import Alert, Incident, VersionImpact
 from monitor.core.commits import Delivery
 from monitor.core.model import Severity
 
@@ -20,7 +20,7 @@ class Notifier(Protocol):
         """No sends after this."""
 
 
-class Casebook(Protocol):
+class AlertReader(Protocol):
     """What is known of alerts now. Every call may raise: the delivery is then tried again."""
 
     async def alert(self, id: str) -> Alert | None: ...
@@ -39,7 +39,7 @@ class Casebook(Protocol):
         """The incidents with members that are not told one by one: those that go on, and that ended since."""
 
 
-Tolls = Callable[[str, str], Sequence[Toll]]
+Tolls = Callable[[str, str], Sequence[VersionImpact]]
 """What became of the watched instances of an account's definition, per version, newest version first."""
 
 

@@ -11,17 +11,17 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.alerting.verdict import Retry, Verdict
 from monitor.core.formats.clean import clean
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import Severity
-from monitor.core.scheduling.token_bucket import Pace
-from monitor.notify.http_sender import Sender
+from monitor.core.scheduling.token_bucket import RateQuota
+from monitor.notify.http_sender import HttpSender
 from monitor.notify.last_good_secret import LastReadable
 from monitor.notify.notifier import Page
 
 DEFAULT_URL: Final = "https://events.pagerduty.com"
-PACE: Final = Pace(per_minute=120)
+PACE: Final = RateQuota(per_minute=120)
 """Events per routing key, before PagerDuty answers 429."""
 
 _SUMMARY = 1024
@@ -56,7 +56,7 @@ class PagerDuty:
         `routing_key` is asked at every send and raises OSError or ValueError where it cannot be read; then the last
         one that could be read goes on being used.
         """
-        self._sender = Sender(base_url, timeout=timeout, now=now, path="v2/enqueue")
+        self._sender = HttpSender(base_url, timeout=timeout, now=now, path="v2/enqueue")
         self._routing_key = LastReadable(routing_key, called="the routing key")
         self._client_url = client_url
 
@@ -76,7 +76,7 @@ class PagerDuty:
         try:
             key = self._routing_key()
         except (OSError, ValueError):
-            return Again("the routing key cannot be read", whole=True)
+            return Retry("the routing key cannot be read", whole=True)
         body = fitted({"routing_key": key, **event})
         return await self._sender.post(body, {"Content-Type": "application/json"}, [key])
 
@@ -96,7 +96,7 @@ def trigger(page: Page, client_url: str) -> dict[str, Any]:
             "summary": clean(page.title, _SUMMARY) or page.type,
             "source": clean(_source(page), _FIELD) or "workflow-monitor",
             "severity": _SEVERITIES[page.severity],
-            "timestamp": format_moment(page.at),
+            "timestamp": format_timestamp(page.at),
             **_filled(
                 component=page.step,
                 group=page.definition,

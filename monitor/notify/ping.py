@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.core.alerting.verdict import Verdict
-from monitor.notify.http_sender import Sender
+from monitor.notify.http_sender import HttpSender
 
 
 class Ping:
@@ -12,7 +12,7 @@ class Ping:
 
     def __init__(self, url: str, *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
         """`timeout` in seconds. Raises ValueError for what is no URL."""
-        self._sender = Sender(url, timeout=timeout, now=now)
+        self._sender = HttpSender(url, timeout=timeout, now=now)
 
     def __repr__(self) -> str:
         return f"Ping({self._sender!r})"

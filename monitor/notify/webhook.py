@@ -20,9 +20,9 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.core.alerting.verdict import Again, Verdict
+from monitor.core.alerting.verdict import Retry, Verdict
 from monitor.core.commits import Delivery
-from monitor.notify.http_sender import Sender
+from monitor.notify.http_sender import HttpSender
 from monitor.notify.last_good_secret import LastReadable
 
 _CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -43,7 +43,7 @@ class Webhook:
         `secret` is asked at every send and raises OSError or ValueError where it cannot be read; then the last one
         that could be read goes on being used.
         """
-        self._sender = Sender(url, timeout=timeout, now=now)
+        self._sender = HttpSender(url, timeout=timeout, now=now)
         self._now = now
         self._secret = LastReadable(secret, called="the signature's secret") if secret is not None else None
 
@@ -63,7 +63,7 @@ class Webhook:
             secret = self._secret()
             key = key_of(secret)
         except (OSError, ValueError):
-            return Again("the signature's secret cannot be read", whole=True)
+            return Retry("the signature's secret cannot be read", whole=True)
         headers["Webhook-Signature"] = sign(key, delivery.event_id, headers["Webhook-Timestamp"], delivery.body)
         return await self._sender.post(delivery.body, headers, [secret, headers["Webhook-Signature"]])
 

@@ -15,9 +15,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, Protocol
 
-from monitor.core.model import Edition, Event, Target, TargetKey, TargetState
+from monitor.core.model import DefinitionVersion, Event, Target, TargetKey, TargetState
 from monitor.core.records import OverdueRecord
-from monitor.core.scheduling.due_queue import Agenda, Entry
+from monitor.core.scheduling.due_queue import DueQueue, Entry
 from monitor.polling.watched import Watched
 
 PATIENCE: Final = 5.0
@@ -56,7 +56,7 @@ class Scheduler(Protocol):
     def under_way(self, key: TargetKey) -> bool: ...
 
 
-class Timekeeper:
+class OverdueWatcher:
     """The deadlines of every watched target. `run` is its loop; the rest runs in the loop's thread and never waits."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Timekeeper:
         self._want = want
         self._report = report
         self._fault = fault
-        self._agenda = Agenda()
+        self._agenda = DueQueue()
         """When each target's next deadline is, in seconds since 1970 by our clock; those that wait for a poll are under
         way."""
         self._asked: dict[TargetKey, float] = {}
@@ -85,9 +85,9 @@ class Timekeeper:
         """The same as a heap; an item that `_asked` does not confirm is void."""
         self._due: dict[TargetKey, None] = {}
         """To be judged now."""
-        self._editions: dict[Edition, dict[TargetKey, None]] = {}
-        self._edition_of: dict[TargetKey, Edition] = {}
-        self._changed: dict[Edition, None] = {}
+        self._editions: dict[DefinitionVersion, dict[TargetKey, None]] = {}
+        self._edition_of: dict[TargetKey, DefinitionVersion] = {}
+        self._changed: dict[DefinitionVersion, None] = {}
         """Versions whose limits are others now."""
         self._wake = asyncio.Event()
         self._rings_at = math.inf
@@ -122,7 +122,7 @@ class Timekeeper:
             self._agenda.forget(key)
             self._agenda.sweep()
 
-    def limits_changed(self, edition: Edition, urgent: bool) -> None:
+    def limits_changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         """Steps of this version may take longer or shorter than before."""
         if edition in self._editions:
             self._changed[edition] = None
@@ -139,7 +139,9 @@ class Timekeeper:
         if state.status.ended or watched.ended_at is not None:
             self.forget(key)
             return
-        self._file(key, Edition(key.account, key.definition, state.version) if state.version is not None else None)
+        self._file(
+            key, DefinitionVersion(key.account, key.definition, state.version) if state.version is not None else None
+        )
         self._want(target, state)
         moment = self._poller.deadline(watched)
         entry = self._agenda.entries.get(key)
@@ -164,7 +166,7 @@ class Timekeeper:
         if at < self._rings_at:
             self._wake.set()
 
-    def _file(self, key: TargetKey, edition: Edition | None) -> None:
+    def _file(self, key: TargetKey, edition: DefinitionVersion | None) -> None:
         """Under its version, so that it is found when the limits change."""
         before = self._edition_of.get(key)
         if before == edition:

@@ -11,18 +11,18 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.alerting.publisher import Announcer, Ledger
+from monitor.alerting.publisher import Ledger, Publisher
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change
-from monitor.core.detection.detect import Verdict, detect, overdue
+from monitor.core.detection.detect import Detection, detect, overdue
 from monitor.core.detection.overdue import NO_LIMITS, Limits, next_deadline
 from monitor.core.detection.unanswered import heard
 from monitor.core.model import (
     Event,
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Seen,
     Snapshot,
     Status,
@@ -42,8 +42,8 @@ _NO_DRIFTS: frozenset[str] = frozenset()
 class Source(Protocol):
     """Where observations come from."""
 
-    async def status(self, key: TargetKey, permit: Permit) -> Seen | Failed: ...
-    async def errors(self, key: TargetKey, patience: float) -> tuple[WorkflowError, ...] | Failed: ...
+    async def status(self, key: TargetKey, permit: Permit) -> Seen | PollFailed: ...
+    async def errors(self, key: TargetKey, patience: float) -> tuple[WorkflowError, ...] | PollFailed: ...
 
 
 class Shelf(Protocol):
@@ -78,7 +78,7 @@ class Poller:
 
     def __init__(
         self,
-        announcer: Announcer,
+        announcer: Publisher,
         source: Source,
         ledger: Ledger,
         shelf: Shelf,
@@ -114,7 +114,7 @@ class Poller:
             self._hear(watched, Outcome.CONNECTION, sent_at, self._now())  # whatever it was, it was no answer
             raise
         observed_at = self._now()
-        failed = observation if isinstance(observation, Failed) else None
+        failed = observation if isinstance(observation, PollFailed) else None
         outcome = failed.outcome if failed else Outcome.OK
         self._hear(watched, outcome, sent_at, observed_at)
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
@@ -180,7 +180,7 @@ class Poller:
         if name is not None and name != target.definition_name:
             watched.target = msgspec.structs.replace(target, definition_name=name)
 
-    def _overdue(self, watched: Watched) -> Verdict:
+    def _overdue(self, watched: Watched) -> Detection:
         self._call(watched)
         key, state = watched.target.key, watched.state
         return overdue(
@@ -204,9 +204,9 @@ class Poller:
     async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
         """With the cause, where the API tells it in time."""
         errors = await self._source.errors(key, self._announcer.config.errors_patience)
-        return seen if isinstance(errors, Failed) else Seen(seen.snapshot, errors)
+        return seen if isinstance(errors, PollFailed) else Seen(seen.snapshot, errors)
 
-    def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Verdict:
+    def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Detection:
         self._call(watched)
         return detect(
             watched.state,
@@ -221,7 +221,7 @@ class Poller:
             silence=watched.silence.lasted,
         )
 
-    async def _commit(self, watched: Watched, verdict: Verdict) -> tuple[Event, ...] | None:
+    async def _commit(self, watched: Watched, verdict: Detection) -> tuple[Event, ...] | None:
         """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
         over = [Closing(id_, AlertEnd.RESOLVED, self._now()) for id_ in verdict.over]
         change = Change(target=verdict.state if verdict.changed else None, closings=tuple(over))

@@ -10,13 +10,13 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.alerting.publisher import Announcer
-from monitor.core.backoff import next_try
+from monitor.alerting.publisher import Publisher
+from monitor.core.backoff import backoff
 from monitor.core.commits import Change
-from monitor.core.detection.reachability import Reach, attended, begin, heard, judge, more_silent, recovered
+from monitor.core.detection.reachability import Reachability, assess, idle, initial, more_silent, record, recovered
 from monitor.core.model import AccountState, Event, Outcome
 from monitor.core.records import AccountRecord
-from monitor.upstream.rate_limiter import Gate
+from monitor.upstream.rate_limiter import RateLimiter
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
@@ -26,14 +26,14 @@ _LONGEST_REQUEST = 60.0
 Load = Callable[[str], Awaitable[AccountState | None]]
 
 
-class Lookout:
+class ReachabilityWatcher:
     """One account's. `heard` is called after every poll, `run` is its loop."""
 
     def __init__(
         self,
         state: AccountState,
-        gate: Gate,
-        announcer: Announcer,
+        gate: RateLimiter,
+        announcer: Publisher,
         load: Load,
         *,
         blind_after: float,
@@ -49,7 +49,7 @@ class Lookout:
         """
         self.state = state
         self.blind_after = blind_after
-        self._reach = begin(state)
+        self._reach = initial(state)
         self._gate = gate
         self._announcer = announcer
         self._load = load
@@ -67,11 +67,11 @@ class Lookout:
     def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
         clock = self._time()
         if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
-            self._reach = Reach(now, clock)
+            self._reach = Reachability(now, clock)
             return
         took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
         before = self._reach
-        self._reach = heard(before, outcome, clock - took, clock, now)
+        self._reach = record(before, outcome, clock - took, clock, now)
         if more_silent(before, self._reach):
             self._wake.set()
             if recovered(before, self._reach, clock):
@@ -124,13 +124,13 @@ class Lookout:
         """Seconds to wait before the next try."""
         self._failures += 1
         self._fault(f"look {self.state.account}", error)
-        return min(_TURN, next_try(self._failures, 1.0))
+        return min(_TURN, backoff(self._failures, 1.0))
 
     async def _judge(self) -> float:
         """Seconds until it is time to judge again."""
         clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
-        self._reach = attended(self._reach, clock, asks=asks, shut=gate.shut)
-        verdict = judge(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
+        self._reach = idle(self._reach, clock, asks=asks, shut=gate.shut)
+        verdict = assess(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
         state = msgspec.structs.replace(
             verdict.state,
             closed_until=gate.closed_until,
@@ -146,7 +146,7 @@ class Lookout:
         after = await _committed(state, events, self._announcer, self._report)
         if after is None:
             after = await self._load(state.account) or AccountState(account=state.account)
-            self._reach = begin(after)
+            self._reach = initial(after)
         self.state = after
 
     async def _pause(self, seconds: float) -> None:
@@ -162,7 +162,7 @@ class Lookout:
 
 async def leave(
     state: AccountState,
-    announcer: Announcer,
+    announcer: Publisher,
     load: Load,
     *,
     now: Callable[[], datetime],
@@ -174,14 +174,14 @@ async def leave(
     """
     state = await load(state.account) or state
     while state.blind.open:
-        verdict = judge(state, begin(state), 0.0, now(), 0.0, asks=False)
+        verdict = assess(state, initial(state), 0.0, now(), 0.0, asks=False)
         after = await _committed(verdict.state, verdict.events, announcer, report)
         state = after or await load(state.account) or AccountState(account=state.account)
     return state
 
 
 async def _committed(
-    state: AccountState, events: Sequence[Event], announcer: Announcer, report: Callable[[AccountRecord], None]
+    state: AccountState, events: Sequence[Event], announcer: Publisher, report: Callable[[AccountRecord], None]
 ) -> AccountState | None:
     """The state one revision on; None where another writer came first."""
     committed, told = await announcer.commit(Change(account=state), events)

@@ -17,11 +17,11 @@ import msgspec
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Outcome, Target, TargetKey, TargetState
 from monitor.core.records import NextPoll
-from monitor.core.scheduling.schedule import Schedule, Turn
+from monitor.core.scheduling.schedule import DuePoll, Schedule
 from monitor.core.watchlist import Difference, difference
 from monitor.polling.poller import Poller
 from monitor.polling.watched import Watched
-from monitor.upstream.rate_limiter import Gate, Permit
+from monitor.upstream.rate_limiter import Permit, RateLimiter
 
 _CHUNK = 500
 """Targets that are taken in before the loop gets its breath."""
@@ -84,10 +84,10 @@ class Plan(msgspec.Struct, frozen=True):
     """Of those that are added."""
 
 
-class Round:
+class PollQueue:
     """One account's round: its schedule, its lane, and whether it goes on."""
 
-    def __init__(self, account: str, config: AccountConfig, gate: Gate, beat: Callable[[], None]) -> None:
+    def __init__(self, account: str, config: AccountConfig, gate: RateLimiter, beat: Callable[[], None]) -> None:
         self.account = account
         self.config = config
         self.gate = gate
@@ -116,11 +116,11 @@ class Round:
             if due is not None and due < self._paused_until:
                 self.wake()
 
-    def ready(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+    def ready(self, ledger: Ledger) -> tuple[Permit, DuePoll] | None:
         """A turn that is due already, unless others wait for theirs."""
         return None if self._turnstile.locked() else self._take(ledger)
 
-    async def next(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+    async def next(self, ledger: Ledger) -> tuple[Permit, DuePoll] | None:
         """The next turn, as soon as one is due and the lane lets it through. None: no more."""
         async with self._turnstile:
             while not self.stopping:
@@ -132,7 +132,7 @@ class Round:
                     await _at_most(_TURN, ledger.wait_available())
         return None
 
-    def _take(self, ledger: Ledger) -> tuple[Permit, Turn] | None:
+    def _take(self, ledger: Ledger) -> tuple[Permit, DuePoll] | None:
         """The turn that is due now, if the lane and the store allow."""
         self._beat()
         now = self._time()
@@ -192,14 +192,14 @@ class Scheduler:
         self._news: dict[TargetKey, TargetState] = {}
         """What others than its poller wrote of a target since the plan was begun that is carried out next."""
         self._targets: Mapping[TargetKey, Target] = {}
-        self._rounds: dict[str, Round] = {}
+        self._rounds: dict[str, PollQueue] = {}
         self._ended: dict[TargetKey, None] = {}
 
     # --- rounds ---
 
-    def enlist(self, account: str, config: AccountConfig, gate: Gate, beat: Callable[[], None]) -> None:
+    def enlist(self, account: str, config: AccountConfig, gate: RateLimiter, beat: Callable[[], None]) -> None:
         """Open an account's round; its targets may be replaced from now on, `run` polls them."""
-        self._rounds[account] = Round(account, config, gate, beat)
+        self._rounds[account] = PollQueue(account, config, gate, beat)
 
     def configure(self, account: str, config: AccountConfig) -> None:
         """Another back-off from now on; the number of workers stays until the next start."""
@@ -237,7 +237,7 @@ class Scheduler:
             round_.begun |= not (round_.schedule and round_.gate.open and round_.schedule.wait(now) == 0.0)
         return all(round_.begun for round_ in self._rounds.values())
 
-    async def _work(self, round_: Round) -> None:
+    async def _work(self, round_: PollQueue) -> None:
         while not round_.stopping:
             try:
                 if (ticket := round_.ready(self._ledger) or await round_.next(self._ledger)) is not None:
@@ -246,7 +246,7 @@ class Scheduler:
                 self._observer.fault(f"poll {round_.account}", error)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
-    async def _take_turn(self, round_: Round, permit: Permit, turn: Turn) -> None:
+    async def _take_turn(self, round_: PollQueue, permit: Permit, turn: DuePoll) -> None:
         watched = self.watched[turn.key]
         try:
             await self._poller.turn(watched, permit, turn.delay)
@@ -256,7 +256,7 @@ class Scheduler:
         finally:
             self._finish(round_, watched)
 
-    def _finish(self, round_: Round, watched: Watched) -> None:
+    def _finish(self, round_: PollQueue, watched: Watched) -> None:
         key = watched.target.key
         if (again := self.watched.get(key, watched)) is not watched:
             again.succeed(watched)

@@ -15,10 +15,10 @@ from typing import Protocol
 
 from monitor.aio import beating
 from monitor.core.detection.overdue import Limits
-from monitor.core.detection.step_durations import Counts, counted, finished, learned
-from monitor.core.model import Edition, Failed, Outcome, Target, TargetKey, TargetState
+from monitor.core.detection.step_durations import Counts, add, completed_durations, p99
+from monitor.core.model import DefinitionVersion, Outcome, PollFailed, Target, TargetKey, TargetState
 from monitor.store import StoreUnavailable
-from monitor.store.step_limits import Declared, Definition, Experience, Known
+from monitor.store.step_limits import Declared, Definition, StepDurations, StepLimitData
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
@@ -50,15 +50,15 @@ class History(Protocol):
 class Library(Protocol):
     """Where definitions are read."""
 
-    async def declared(self, account: str, definition: str) -> History | Failed: ...
+    async def declared(self, account: str, definition: str) -> History | PollFailed: ...
 
 
 class Shelf(Protocol):
     """Where all of this is kept."""
 
-    async def declare(self, declared: Mapping[Edition, Declared]) -> None: ...
+    async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None: ...
     async def name(self, about: Definition, name: str) -> None: ...
-    async def experience(self, experiences: Sequence[Experience]) -> None: ...
+    async def experience(self, experiences: Sequence[StepDurations]) -> None: ...
 
 
 class _Entry:
@@ -81,7 +81,7 @@ class _Entry:
 
     def learn(self, step: str) -> bool:
         """Whether the limit that is learned for the step is another one now."""
-        limit, before = learned(self.counts[step]), self.learned.get(step)
+        limit, before = p99(self.counts[step]), self.learned.get(step)
         if limit is None:
             self.learned.pop(step, None)
         else:
@@ -89,7 +89,7 @@ class _Entry:
         return limit != before
 
 
-class _Question:
+class _Lookup:
     """About one definition that has no answer yet."""
 
     __slots__ = ("being_asked", "failures", "not_before", "wanted")
@@ -103,7 +103,7 @@ class _Question:
         """Loop time."""
 
 
-class Allowances:
+class StepLimits:
     """Of all versions of all definitions. `run` is its loop; the rest runs in the loop's thread and never waits."""
 
     def __init__(
@@ -112,7 +112,7 @@ class Allowances:
         shelf: Shelf,
         *,
         slack: Callable[[], float],
-        changed: Callable[[Edition, bool], None],
+        changed: Callable[[DefinitionVersion, bool], None],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
         named: Callable[[str, str, str], None] = lambda _account, _definition, _name: None,
@@ -132,9 +132,9 @@ class Allowances:
         self._jitter = jitter
         self._named = named
         self._names: dict[Definition, str] = {}
-        self._entries: dict[Edition, _Entry] = {}
-        self._questions: dict[Definition, _Question] = {}
-        self._unwritten: dict[tuple[Edition, str], None] = {}
+        self._entries: dict[DefinitionVersion, _Entry] = {}
+        self._questions: dict[Definition, _Lookup] = {}
+        self._unwritten: dict[tuple[DefinitionVersion, str], None] = {}
         self._write_soon = asyncio.Event()
         self._queues: dict[str, list[tuple[float, Definition]]] = {}
         """Per account, when which definition may be asked; a heap that holds each one at most once."""
@@ -143,7 +143,7 @@ class Allowances:
         self._tasks: asyncio.TaskGroup | None = None
         self._time = asyncio.get_running_loop().time
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StepLimitData) -> None:
         """What was known at the last end; comes first of all."""
         self._slack = self._slack_now()
         self._unknown = Limits(slack=self._slack)
@@ -171,7 +171,9 @@ class Allowances:
 
     def of(self, key: TargetKey, version: int | None) -> Limits:
         """The limits of the steps of an instance of this version."""
-        entry = self._entries.get(Edition(key.account, key.definition, version)) if version is not None else None
+        entry = (
+            self._entries.get(DefinitionVersion(key.account, key.definition, version)) if version is not None else None
+        )
         return entry.limits if entry is not None else self._unknown
 
     def name(self, key: TargetKey) -> str | None:
@@ -187,13 +189,13 @@ class Allowances:
         if state.version is None or state.status.ended or _EVERY_STEP in target.step_timeouts:
             return
         account, definition, _ = target.key
-        entry = self._entries.get(Edition(account, definition, state.version))
+        entry = self._entries.get(DefinitionVersion(account, definition, state.version))
         if entry is not None and entry.declared is not None:
             return
         about = Definition(account, definition)
         question = self._questions.get(about)
         if question is None:
-            question = self._questions[about] = _Question()
+            question = self._questions[about] = _Lookup()
         if not question.wanted and not question.being_asked:
             self._ask_soon(about, question)
         question.wanted.add(state.version)
@@ -202,15 +204,15 @@ class Allowances:
         """Count what finished between two beliefs about a target."""
         if after.version is None or after.steps is before.steps:
             return
-        edition = Edition(key.account, key.definition, after.version)
+        edition = DefinitionVersion(key.account, key.definition, after.version)
         entry = self._entry(edition)
         news = False
-        for step, seconds in finished(before.steps, after.steps):
+        for step, seconds in completed_durations(before.steps, after.steps):
             if (entry.declared or {}).get(step) is not None:
                 continue  # what is declared goes before what is learned
             if step not in entry.counts and len(entry.counts) >= _MOST_STEPS:
                 continue
-            entry.counts[step] = counted(entry.counts.get(step, ()), (seconds,))
+            entry.counts[step] = add(entry.counts.get(step, ()), (seconds,))
             self._unwritten[edition, step] = None
             if not entry.learn(step):
                 continue
@@ -223,7 +225,7 @@ class Allowances:
             entry.renew(self._slack)
             self._changed(edition, False)
 
-    def _entry(self, edition: Edition) -> _Entry:
+    def _entry(self, edition: DefinitionVersion) -> _Entry:
         entry = self._entries.get(edition)
         if entry is None:
             entry = self._entries[edition] = _Entry(self._slack)
@@ -255,7 +257,7 @@ class Allowances:
         self._write_soon.clear()
         try:
             await self._shelf.experience(
-                [Experience(edition, step, self._entries[edition].counts[step]) for edition, step in some]
+                [StepDurations(edition, step, self._entries[edition].counts[step]) for edition, step in some]
             )
         except Exception as error:
             self._unwritten.update(dict.fromkeys(some))
@@ -264,7 +266,7 @@ class Allowances:
         else:
             self._prove(some)
 
-    def _prove(self, written: Sequence[tuple[Edition, str]]) -> None:
+    def _prove(self, written: Sequence[tuple[DefinitionVersion, str]]) -> None:
         """Let the first limits that are written hold."""
         for edition, step in written:
             entry = self._entries[edition]
@@ -273,7 +275,7 @@ class Allowances:
                 entry.renew(self._slack)
                 self._changed(edition, False)
 
-    def _ask_soon(self, about: Definition, question: _Question) -> None:
+    def _ask_soon(self, about: Definition, question: _Lookup) -> None:
         account = about.account
         heapq.heappush(self._queues.setdefault(account, []), (max(question.not_before, self._time()), about))
         if (wake := self._asking.get(account)) is not None:
@@ -309,19 +311,19 @@ class Allowances:
                 del self._questions[about]
         del self._asking[account]
 
-    async def _ask(self, about: Definition, question: _Question) -> None:
+    async def _ask(self, about: Definition, question: _Lookup) -> None:
         answer = await self._library.declared(*about)
-        if isinstance(answer, Failed) and answer.outcome not in _FINAL:
+        if isinstance(answer, PollFailed) and answer.outcome not in _FINAL:
             self._later(question)
             return
         declared = (
             {}
-            if isinstance(answer, Failed)
-            else {Edition(*about, number): said for number, said in answer.versions.items()}
+            if isinstance(answer, PollFailed)
+            else {DefinitionVersion(*about, number): said for number, said in answer.versions.items()}
         )
         news = {edition: said for edition, said in declared.items() if self._entry(edition).declared is None}
         try:
-            if not isinstance(answer, Failed) and answer.name and answer.name != self._names.get(about):
+            if not isinstance(answer, PollFailed) and answer.name and answer.name != self._names.get(about):
                 await self._shelf.name(about, answer.name)
                 self._call(about, answer.name)
             await self._shelf.declare(news)  # first, so that a restart believes no less
@@ -334,14 +336,14 @@ class Allowances:
         question.not_before = self._time() + _ASK_AGAIN if question.wanted else -math.inf
         question.wanted.clear()  # a target that is still there wants it again
 
-    def _later(self, question: _Question) -> None:
+    def _later(self, question: _Lookup) -> None:
         question.failures += 1
         if question.failures % _PERSISTENCE == 0:
             question.wanted.clear()  # a target that is still there wants it again
         pause = min(_FIRST_PAUSE * 2.0 ** min(question.failures - 1, 16), _LONGEST_PAUSE)
         question.not_before = self._time() + pause * (1 + self._jitter()) / 2
 
-    def _take_in(self, declared: Mapping[Edition, Declared]) -> None:
+    def _take_in(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
         for edition, said in declared.items():
             entry = self._entry(edition)
             entry.declared = said

@@ -18,7 +18,7 @@ from monitor.core.formats.units import format_duration, parse_duration, parse_si
 from monitor.settings.errors import describe
 
 Read = Callable[..., Any]
-"""Takes what is written, and of a `Contextual` the `ValidationInfo` after it."""
+"""Takes what is written, and of a `FromEnvironment` the `ValidationInfo` after it."""
 Schema = Mapping[str, Any]
 
 _LONGEST = 40
@@ -31,7 +31,7 @@ _E = TypeVar("_E", bound=enum.StrEnum)
 
 
 @dataclass(frozen=True)
-class Written:
+class FromText:
     """How a field is written: the reader makes the value, the schema tells editors."""
 
     read: Read
@@ -44,7 +44,7 @@ class Written:
         return dict(self.schema)
 
 
-class Contextual(Written):
+class FromEnvironment(FromText):
     """One whose reader also gets the validation's context."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -56,7 +56,7 @@ def default(written: str | list[str] | None) -> Any:
     return Field(written, validate_default=True)
 
 
-def optional(written: Written) -> Written:
+def optional(written: FromText) -> FromText:
     """The same, or nothing."""
 
     def read(value: object, *context: Any) -> Any:
@@ -65,7 +65,7 @@ def optional(written: Written) -> Written:
     return type(written)(read, {"anyOf": [dict(written.schema), {"type": "null"}]})
 
 
-def duration(low: str, high: str) -> Written:
+def duration(low: str, high: str) -> FromText:
     """Seconds, both bounds included."""
     least, most = parse_duration(low), parse_duration(high)
 
@@ -77,10 +77,10 @@ def duration(low: str, high: str) -> Written:
             )
         return seconds
 
-    return Written(read, {"type": "string", "pattern": _DURATION_PATTERN, "description": f"From {low} to {high}."})
+    return FromText(read, {"type": "string", "pattern": _DURATION_PATTERN, "description": f"From {low} to {high}."})
 
 
-def size(low: str, high: str) -> Written:
+def size(low: str, high: str) -> FromText:
     """Bytes, both bounds included."""
     least, most = parse_size(low), parse_size(high)
 
@@ -90,10 +90,10 @@ def size(low: str, high: str) -> Written:
             raise ValueError(f"expected a size from {low} to {high}, got {describe(value)}")
         return count
 
-    return Written(read, {"type": "string", "pattern": _SIZE_PATTERN, "description": f"From {low} to {high}."})
+    return FromText(read, {"type": "string", "pattern": _SIZE_PATTERN, "description": f"From {low} to {high}."})
 
 
-def integer(low: int, high: int) -> Written:
+def integer(low: int, high: int) -> FromText:
     expected = f"a whole number from {low} to {high}"
 
     def read(value: object) -> int:
@@ -102,10 +102,10 @@ def integer(low: int, high: int) -> Written:
             raise ValueError(f"expected {expected}, got {describe(value)}")
         return int(text)
 
-    return Written(read, {"type": "integer", "minimum": low, "maximum": high})
+    return FromText(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
-def number(low: float, high: float) -> Written:
+def number(low: float, high: float) -> FromText:
     expected = f"a number from {low:g} to {high:g}"
 
     def read(value: object) -> float:
@@ -114,20 +114,20 @@ def number(low: float, high: float) -> Written:
             raise ValueError(f"expected {expected}, got {describe(value)}")
         return float(text)
 
-    return Written(read, {"type": "number", "minimum": low, "maximum": high})
+    return FromText(read, {"type": "number", "minimum": low, "maximum": high})
 
 
-def flag() -> Written:
+def flag() -> FromText:
     def read(value: object) -> bool:
         text = _short(value, "true or false").lower()
         if text not in ("true", "false"):
             raise ValueError(f"expected true or false, got {describe(value)}")
         return text == "true"
 
-    return Written(read, {"type": "boolean"})
+    return FromText(read, {"type": "boolean"})
 
 
-def choice(words: type[_E]) -> Written:
+def choice(words: type[_E]) -> FromText:
     """One of an enum's words."""
     names = [word.value for word in words]
     expected = " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
@@ -137,10 +137,10 @@ def choice(words: type[_E]) -> Written:
             raise ValueError(f"expected {expected}, got {describe(value)}")
         return words(value)
 
-    return Written(read, {"enum": names})
+    return FromText(read, {"enum": names})
 
 
-def line(longest: int) -> Written:
+def line(longest: int) -> FromText:
     """One line of text that people read."""
 
     def read(value: object) -> str:
@@ -152,10 +152,10 @@ def line(longest: int) -> Written:
             raise ValueError("expected a text on one line, without control characters")
         return value
 
-    return Written(read, {"type": "string", "minLength": 1, "maxLength": longest})
+    return FromText(read, {"type": "string", "minLength": 1, "maxLength": longest})
 
 
-def identifier() -> Written:
+def identifier() -> FromText:
     """An id of the API; part of a URL's path."""
 
     def read(value: object) -> str:
@@ -163,7 +163,7 @@ def identifier() -> Written:
             raise ValueError(f"expected an id, got {describe(value)}")  # noqa: TRY004 - pydantic hears ValueError
         return check_id(value)
 
-    return Written(read, {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^/?#\\]+$"})
+    return FromText(read, {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^/?#\\]+$"})
 
 
 def _short(value: object, expected: str) -> str:

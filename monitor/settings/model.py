@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
-from monitor.core.formats.urls import guarded
+from monitor.core.formats.urls import require_https
 from monitor.core.text.links import RUNBOOK
 from monitor.settings import unsupported, urls
-from monitor.settings.fields import Written, choice, default, duration, identifier, integer, line, number, size
+from monitor.settings.fields import FromText, choice, default, duration, identifier, integer, line, number, size
 from monitor.settings.globs import paths
 from monitor.settings.receivers import Receiver
 from monitor.settings.secrets import SecretSource, one_of_two
@@ -34,7 +34,7 @@ class LogFormat(enum.StrEnum):
 class Api(Section):
     allow_http: Flag = default("false")
     """Plain http to other machines, too. The API key then travels in the clear."""
-    base_url: Annotated[str, Written(urls.site_url, URL)] = default("https://automation.8x8.com")
+    base_url: Annotated[str, FromText(urls.site_url, URL)] = default("https://automation.8x8.com")
     timeout: Annotated[float, duration("100ms", "10m")] = default("10s")
     """Of one request, from sending to the last byte of the answer."""
     max_response_bytes: Annotated[int, size("1KiB", "1GiB")] = default("8MiB")
@@ -42,7 +42,7 @@ class Api(Section):
     @field_validator("base_url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        return guarded(url, info.data.get("allow_http", True))
+        return require_https(url, info.data.get("allow_http", True))
 
 
 _KEY_ADVICE = "name a file by api_key_file or a variable by api_key_env"
@@ -87,7 +87,7 @@ class Polling(Section):
 
 
 class Store(Section):
-    url: Annotated[str, Written(urls.store_url(unsupported.STORES, unsupported.REASON), URL)] = default(
+    url: Annotated[str, FromText(urls.store_url(unsupported.STORES, unsupported.REASON), URL)] = default(
         "sqlite:///monitor.db"
     )
 
@@ -103,9 +103,9 @@ class Server(Section):
     host: Annotated[str, line(255)] = default("127.0.0.1")
     port: Annotated[int, integer(0, 65_535)] = default("8808")
     """0: any free port."""
-    external_url: Annotated[str, Written(urls.site_url, _URL_OR_NONE)] = default(None)
+    external_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
     """Links in alerts begin with it; without a value they lead to `port` of this machine."""
-    runbook_url: Annotated[str, Written(urls.site_url, _URL_OR_NONE)] = default(None)
+    runbook_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
     """Where people read RUNBOOK.md: the alerts that have a section there link to it."""
     admin_token_file: SecretFile = default(None)
     """Bearer token for what changes something; without one those paths answer 403."""
@@ -153,14 +153,14 @@ class Heartbeat(Section):
 
     allow_http: Flag = default("false")
     """Plain http to other machines, too."""
-    url: Annotated[str, Written(urls.web_url, URL)] = Field(repr=False)
+    url: Annotated[str, FromText(urls.web_url, URL)] = Field(repr=False)
     """Pinged by POST while every loop turns, the store commits and a receiver acknowledges. It is shown nowhere."""
     interval: Annotated[float, duration("1s", "1d")] = default("1m")
 
     @field_validator("url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        return guarded(url, info.data.get("allow_http", True))
+        return require_https(url, info.data.get("allow_http", True))
 
 
 class Log(Section):
@@ -173,7 +173,7 @@ class Document(Section):
 
     api: Api = Field(default_factory=Api)
     accounts: tuple[Account, ...] = Field(json_schema_extra={"minItems": 1})
-    watchlist: Annotated[tuple[str, ...], Written(paths, {"anyOf": [PATH, TEXTS]})] = default("watchlist.yaml")
+    watchlist: Annotated[tuple[str, ...], FromText(paths, {"anyOf": [PATH, TEXTS]})] = default("watchlist.yaml")
     """Files of targets; globs are fine, and one that matches nothing is an error."""
     polling: Polling = Field(default_factory=Polling)
     store: Store = Field(default_factory=Store)

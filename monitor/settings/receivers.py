@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from monitor.core.alerting.routing import Gets
-from monitor.core.formats.urls import guarded
+from monitor.core.alerting.routing import Feed
+from monitor.core.formats.urls import require_https
 from monitor.core.model import Severity
 from monitor.settings import urls
 from monitor.settings.errors import tag_of
-from monitor.settings.fields import Contextual, Written, choice, default, duration, line, optional
+from monitor.settings.fields import FromEnvironment, FromText, choice, default, duration, line, optional
 from monitor.settings.globs import event_globs
 from monitor.settings.secrets import SecretSource, each_line, from_file, from_variable, one_of_two, readable
 from monitor.settings.section import PATH, TEXTS, URL, VARIABLE, Flag, SecretFile, SecretVariable, Section
@@ -29,12 +29,12 @@ class ReceiverType(enum.StrEnum):
 class _Receiver(Section):
     """What every type has."""
 
-    gets: ClassVar[Gets]
+    gets: ClassVar[Feed]
     """What this type is told."""
 
     name: Annotated[str, line(100)]
     min_severity: Annotated[Severity, choice(Severity)] = default("warning")
-    events: Annotated[tuple[str, ...], Written(event_globs, TEXTS)] = default(["*"])
+    events: Annotated[tuple[str, ...], FromText(event_globs, TEXTS)] = default(["*"])
     """Globs over types of events."""
     timeout: Annotated[float, duration("100ms", "5m")] = default("10s")
     """Of one delivery."""
@@ -43,7 +43,7 @@ class _Receiver(Section):
 class WebhookReceiver(_Receiver):
     """Every event by itself."""
 
-    gets: ClassVar[Gets] = Gets.EVENTS
+    gets: ClassVar[Feed] = Feed.EVENTS
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
         ("signature_secret", "secret", "token", "password"),
         "name a file by signature_secret_file or a variable by signature_secret_env",
@@ -52,7 +52,7 @@ class WebhookReceiver(_Receiver):
     type: Literal[ReceiverType.WEBHOOK]
     allow_http: Flag = default("false")
     """Plain http to other machines, too."""
-    url: Annotated[str, Written(urls.web_url, URL)] = Field(repr=False)
+    url: Annotated[str, FromText(urls.web_url, URL)] = Field(repr=False)
     """Gets every event by POST. It is shown nowhere, as it may hold a token."""
     signature_secret_file: SecretFile = default(None)
     """Signs the body by HMAC-SHA256."""
@@ -61,7 +61,7 @@ class WebhookReceiver(_Receiver):
     @field_validator("url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        return guarded(url, info.data.get("allow_http", True))
+        return require_https(url, info.data.get("allow_http", True))
 
     @field_validator("signature_secret_env")
     @classmethod
@@ -74,7 +74,7 @@ class WebhookReceiver(_Receiver):
         return self.signature_secret_file or self.signature_secret_env
 
 
-_File = Annotated[Path | None, optional(Written(readable, PATH))]
+_File = Annotated[Path | None, optional(FromText(readable, PATH))]
 
 
 class Tls(Section):
@@ -110,18 +110,18 @@ def _refuse_secrets_in_the_clear(url: str, info: ValidationInfo) -> str:
     secrets = ("password_file", "password_env", "bearer_token_file", "bearer_token_env")
     secret = any(said.get(key) for key in secrets) or (isinstance(tls, Tls) and tls.key_file is not None)
     try:
-        return guarded(url, bool(said.get("allow_http", True)) or not secret)
+        return require_https(url, bool(said.get("allow_http", True)) or not secret)
     except ValueError:
         raise ValueError(_IN_THE_CLEAR) from None
 
 
-_AlertmanagerUrl = Annotated[str, Written(urls.site_url, URL), AfterValidator(_refuse_secrets_in_the_clear)]
+_AlertmanagerUrl = Annotated[str, FromText(urls.site_url, URL), AfterValidator(_refuse_secrets_in_the_clear)]
 
 
 class AlertmanagerReceiver(_Receiver):
     """Every alert and its end, told again and again while it is open."""
 
-    gets: ClassVar[Gets] = Gets.ALERTS
+    gets: ClassVar[Feed] = Feed.ALERTS
     literal_secrets: ClassVar[dict[str, str]] = {
         "password": "name a file by password_file or a variable by password_env",
         "basic_auth": "write username beside password_file or password_env",
@@ -189,7 +189,7 @@ class AlertmanagerReceiver(_Receiver):
 class PagerDutyReceiver(_Receiver):
     """One incident for many alerts, and its end."""
 
-    gets: ClassVar[Gets] = Gets.INCIDENTS
+    gets: ClassVar[Feed] = Feed.INCIDENTS
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
         ("routing_key", "integration_key", "service_key", "key", "token", "secret"),
         "name a file by routing_key_file or a variable by routing_key_env",
@@ -201,12 +201,12 @@ class PagerDutyReceiver(_Receiver):
     routing_key_env: SecretVariable = default(None)
     allow_http: Flag = default("false")
     """Plain http to other machines, too. The routing key then travels in the clear."""
-    base_url: Annotated[str, Written(urls.site_url, URL)] = default("https://events.pagerduty.com")
+    base_url: Annotated[str, FromText(urls.site_url, URL)] = default("https://events.pagerduty.com")
 
     @field_validator("base_url")
     @classmethod
     def _refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        return guarded(url, info.data.get("allow_http", True))
+        return require_https(url, info.data.get("allow_http", True))
 
     @field_validator("routing_key_env")
     @classmethod
@@ -227,19 +227,19 @@ class PagerDutyReceiver(_Receiver):
 class AppriseReceiver(_Receiver):
     """One incident for many alerts, by whatever the Apprise library speaks: chat, e-mail and the rest."""
 
-    gets: ClassVar[Gets] = Gets.INCIDENTS
+    gets: ClassVar[Feed] = Feed.INCIDENTS
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
         ("url", "urls", "token", "password", "secret"),
         "Apprise URLs hold tokens; name a file by url_file or a variable by url_env, with one URL per line",
     )
 
     type: Literal[ReceiverType.APPRISE]
-    url_file: Annotated[SecretSource | None, optional(Written(lambda v: from_file(v, rule=each_line), PATH))] = default(
-        None
+    url_file: Annotated[SecretSource | None, optional(FromText(lambda v: from_file(v, rule=each_line), PATH))] = (
+        default(None)
     )
     """Apprise URLs, one per line; a line that begins with # does not count."""
     url_env: Annotated[
-        SecretSource | None, optional(Contextual(lambda v, info: from_variable(v, info, rule=each_line), VARIABLE))
+        SecretSource | None, optional(FromEnvironment(lambda v, info: from_variable(v, info, rule=each_line), VARIABLE))
     ] = default(None)
 
     @field_validator("url_env")

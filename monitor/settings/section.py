@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from monitor.settings.errors import section_in
-from monitor.settings.fields import Contextual, Written, flag, optional
+from monitor.settings.fields import FromEnvironment, FromText, flag, optional
 from monitor.settings.secrets import SecretSource, from_file, from_variable
 from monitor.upstream.credentials import check_key
 
@@ -16,10 +16,12 @@ TEXTS: Final = {"type": "array", "items": {"type": "string", "minLength": 1}, "m
 VARIABLE: Final = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 
 Flag = Annotated[bool, flag()]
-SecretFile = Annotated[SecretSource | None, optional(Written(from_file, PATH))]
-SecretVariable = Annotated[SecretSource | None, optional(Contextual(from_variable, VARIABLE))]
-KeyFile = Annotated[SecretSource | None, optional(Written(partial(from_file, rule=check_key), PATH))]
-KeyVariable = Annotated[SecretSource | None, optional(Contextual(partial(from_variable, rule=check_key), VARIABLE))]
+SecretFile = Annotated[SecretSource | None, optional(FromText(from_file, PATH))]
+SecretVariable = Annotated[SecretSource | None, optional(FromEnvironment(from_variable, VARIABLE))]
+KeyFile = Annotated[SecretSource | None, optional(FromText(partial(from_file, rule=check_key), PATH))]
+KeyVariable = Annotated[
+    SecretSource | None, optional(FromEnvironment(partial(from_variable, rule=check_key), VARIABLE))
+]
 
 
 class Section(BaseModel):

@@ -10,12 +10,12 @@ _SQLITE = "sqlite:///"
 
 def web_url(value: object) -> str:
     """An http(s) URL with a host; raises ValueError."""
-    return urls.web_url(_text(value))
+    return urls.parse_url(_text(value))
 
 
 def site_url(value: object) -> str:
     """A URL that paths are appended to; raises ValueError."""
-    return urls.site_url(_text(value))
+    return urls.parse_base_url(_text(value))
 
 
 def _text(value: object) -> str:

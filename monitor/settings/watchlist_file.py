@@ -19,7 +19,7 @@ from monitor.core.watchlist import Watchlist, build
 from monitor.settings import unsupported
 from monitor.settings.errors import Path as Place
 from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of
-from monitor.settings.fields import Written, choice, default, duration, identifier, line, optional
+from monitor.settings.fields import FromText, choice, default, duration, identifier, line, optional
 from monitor.settings.section import Section
 from monitor.settings.yamlfile import Tree, YamlError, item_lines, parse, read_text
 
@@ -49,11 +49,11 @@ def _event_type(value: object) -> EventType:
 
 
 _Labels = Annotated[
-    dict[Annotated[str, Written(_label_name, {"type": "string"})], Annotated[str, line(1000)]],
+    dict[Annotated[str, FromText(_label_name, {"type": "string"})], Annotated[str, line(1000)]],
     Field(json_schema_extra={"propertyNames": {"pattern": "^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"}}),
 ]
 _Severities = Annotated[
-    dict[Annotated[EventType, Written(_event_type, {"type": "string"})], Annotated[Severity, choice(Severity)]],
+    dict[Annotated[EventType, FromText(_event_type, {"type": "string"})], Annotated[Severity, choice(Severity)]],
     Field(json_schema_extra={"propertyNames": {"enum": [*_JUDGED]}}),
 ]
 _Interval = Annotated[float | None, optional(duration("100ms", "30d"))]
@@ -63,7 +63,7 @@ _MaxRuntime = Annotated[float | None, optional(duration("1s", _LONGEST_LIMIT))]
 _StepTimeouts = dict[Annotated[str, line(200)], _Limit]
 
 
-class Wishes(Section):
+class TargetDefaults(Section):
     """What the defaults and a target have in common."""
 
     account: Annotated[str | None, optional(identifier())] = default(None)
@@ -83,7 +83,7 @@ class Wishes(Section):
     """
 
 
-class Entry(Wishes):
+class TargetEntry(TargetDefaults):
     """One target."""
 
     definition: Annotated[str, identifier()]
@@ -97,8 +97,8 @@ class WatchlistDocument(Section):
 
     later_keys: ClassVar[frozenset[str]] = unsupported.WATCHLIST
 
-    defaults: Wishes = Field(default_factory=Wishes)
-    targets: tuple[Entry, ...] = ()
+    defaults: TargetDefaults = Field(default_factory=TargetDefaults)
+    targets: tuple[TargetEntry, ...] = ()
 
 
 class WatchlistFile:
@@ -169,17 +169,17 @@ class WatchlistFile:
         if not isinstance(entries, list):
             return
         for index, written in enumerate(entries):
-            if self._take(index, written, defaults or Wishes(), certain):
+            if self._take(index, written, defaults or TargetDefaults(), certain):
                 # Let go of one after the other: to free them all at once would hold up other threads.
                 entries[index] = None
 
-    def _take(self, index: int, written: Tree, defaults: Wishes, certain: bool) -> bool:
+    def _take(self, index: int, written: Tree, defaults: TargetDefaults, certain: bool) -> bool:
         """Make a target of an entry; False where it is none."""
         here = ("targets", index)
         try:
-            entry = Entry.model_validate(written)
+            entry = TargetEntry.model_validate(written)
         except ValidationError as error:
-            found = problems_of(error, Entry, here)
+            found = problems_of(error, TargetEntry, here)
             self.problems.extend((*found, *self._stranger_beside(found, here, written)))
             return False
         account = entry.account or defaults.account
@@ -193,7 +193,7 @@ class WatchlistFile:
             return True
         return False
 
-    def _target(self, index: int, entry: Entry, account: str, defaults: Wishes) -> Target:
+    def _target(self, index: int, entry: TargetEntry, account: str, defaults: TargetDefaults) -> Target:
         return Target(
             key=TargetKey(self._share(account), self._share(entry.definition), entry.workflow),
             interval=entry.interval or defaults.interval or self._interval,

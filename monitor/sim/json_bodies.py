@@ -6,7 +6,7 @@ from typing import Any
 from monitor.sim.api_enums import StepStatus
 from monitor.sim.definitions import Definition, Step, definition_id
 from monitor.sim.fake_people import payload
-from monitor.sim.playback import Reading
+from monitor.sim.playback import InstanceState
 from monitor.sim.population import Instance, defined_as
 from monitor.sim.scenario import workflow_id
 from monitor.sim.script import StepRun
@@ -21,7 +21,7 @@ _DIGITS = 2
 """Of an instance's own times, as in the document's examples."""
 
 
-class Teller:
+class JsonRenderer:
     """Tells an account's instances in the words of the API. `ticks_at`: world time into the API's clock."""
 
     def __init__(self, seed: int, ticks_at: Callable[[float], int], *, omit_nulls: bool = False) -> None:
@@ -29,7 +29,7 @@ class Teller:
         self.ticks_at = ticks_at
         self._omit_nulls = omit_nulls
 
-    def instance(self, instance: Instance, reading: Reading, t: float, *, logs: bool) -> Json:
+    def instance(self, instance: Instance, reading: InstanceState, t: float, *, logs: bool) -> Json:
         """The schemas `workflowInstance` and, with logs, `workflowInstanceWithLogs`."""
         workflow = workflow_id(self._seed, instance)
         told: Json = {
@@ -51,7 +51,7 @@ class Teller:
             told["logs"] = [self._execution(workflow, order, run, reading) for order, run in shown]
         return told
 
-    def errors(self, instance: Instance, reading: Reading) -> list[Json]:
+    def errors(self, instance: Instance, reading: InstanceState) -> list[Json]:
         """The schema `workflowErrors`."""
         if reading.ended_at is None:
             return []
@@ -62,7 +62,7 @@ class Teller:
             for fault in reading.faults
         ]
 
-    def _execution(self, workflow: str, order: int, run: StepRun, reading: Reading) -> Json:
+    def _execution(self, workflow: str, order: int, run: StepRun, reading: InstanceState) -> Json:
         """The schema `workflowLog`; the vendor's clock writes 2 to 7 digits, one length for one execution."""
         chance = digest("execution", workflow, order)
         digits = 2 + chance[0] % 6
@@ -82,7 +82,7 @@ class Teller:
         return stamp(self.ticks_at(t), digits)
 
 
-def _word(instance: Instance, reading: Reading, t: float) -> str:
+def _word(instance: Instance, reading: InstanceState, t: float) -> str:
     if reading.ended_at is None:
         for odd in instance.script.words:
             if odd.begin <= t - instance.starts < odd.end:

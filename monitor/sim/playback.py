@@ -9,7 +9,7 @@ from monitor.sim.api_enums import Status, Verb
 from monitor.sim.script import Command, Script, StepFault
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
+class InstanceState(msgspec.Struct, frozen=True, gc=False):
     status: Status
     own: float
     """Running time so far."""
@@ -28,7 +28,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         return since + (own - begun)
 
 
-def read(script: Script, starts: float, given: tuple[Command, ...], t: float) -> Reading | None:
+def read(script: Script, starts: float, given: tuple[Command, ...], t: float) -> InstanceState | None:
     """None before the start. `given`: commands from outside in world time, sorted; they join the script's own."""
     if t < starts:
         return None
@@ -38,7 +38,7 @@ def read(script: Script, starts: float, given: tuple[Command, ...], t: float) ->
     return _obey(script, starts, merge(own, given, key=_at), t)
 
 
-def _obey(script: Script, starts: float, commands: Iterable[Command], t: float) -> Reading:
+def _obey(script: Script, starts: float, commands: Iterable[Command], t: float) -> InstanceState:
     """Each command in its turn; one that does not apply (a resume while running, any after the end) is no change."""
     legs: tuple[tuple[float, float], ...] = ((0.0, starts),)
     stood_still: float | None = None
@@ -50,23 +50,23 @@ def _obey(script: Script, starts: float, commands: Iterable[Command], t: float) 
         if running and script.ending is not None and own >= script.ending.at:
             break
         if command.verb is Verb.TERMINATE:
-            return Reading(Status.TERMINATED, own, legs, command.at)
+            return InstanceState(Status.TERMINATED, own, legs, command.at)
         if command.verb is Verb.SUSPEND and running:
             stood_still = own
         elif command.verb is Verb.RESUME and not running:
             stood_still, legs = None, (*legs, (own, command.at))
     if stood_still is not None:
-        return Reading(Status.SUSPENDED, stood_still, legs)
+        return InstanceState(Status.SUSPENDED, stood_still, legs)
     return _run_on(script, legs, t)
 
 
-def _run_on(script: Script, legs: tuple[tuple[float, float], ...], t: float) -> Reading:
+def _run_on(script: Script, legs: tuple[tuple[float, float], ...], t: float) -> InstanceState:
     own = legs[-1][0] + (t - legs[-1][1])
     ending = script.ending
     if ending is None or own < ending.at:
-        return Reading(Status.RUNNABLE, own, legs)
-    ended = Reading(ending.status, ending.at, legs)
-    return Reading(ending.status, ending.at, legs, ended.when(ending.at), ending.faults)
+        return InstanceState(Status.RUNNABLE, own, legs)
+    ended = InstanceState(ending.status, ending.at, legs)
+    return InstanceState(ending.status, ending.at, legs, ended.when(ending.at), ending.faults)
 
 
 def _at(command: Command) -> float:

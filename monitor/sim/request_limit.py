@@ -3,7 +3,7 @@
 from collections import deque
 
 
-class Meter:
+class RequestLimit:
     """Lets `limit` requests through in any window of `window` seconds. What it refuses does not count."""
 
     def __init__(self, limit: int, window: float) -> None:

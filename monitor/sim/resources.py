@@ -12,8 +12,8 @@ import msgspec
 from monitor.sim import json_bodies
 from monitor.sim.api_enums import Status, Verb
 from monitor.sim.definitions import CATALOGUE, Definition, definition_id
-from monitor.sim.json_bodies import Json, Teller
-from monitor.sim.playback import Reading, read
+from monitor.sim.json_bodies import Json, JsonRenderer
+from monitor.sim.playback import InstanceState, read
 from monitor.sim.population import Instance
 from monitor.sim.responses import invalid, not_allowed, not_found
 from monitor.sim.scenario import Offset, Scenario, number_of, workflow_id
@@ -36,7 +36,7 @@ class Body(msgspec.Struct):
 
 
 class Resources:
-    def __init__(self, scenario: Scenario, seed: int, account: str, overlay: Overlay, teller: Teller) -> None:
+    def __init__(self, scenario: Scenario, seed: int, account: str, overlay: Overlay, teller: JsonRenderer) -> None:
         self._scenario = scenario
         self._seed = seed
         self._account = account
@@ -94,7 +94,7 @@ class Resources:
             raise not_found("Definition", id)
         return definition
 
-    def _find(self, definition: str, workflow: str, t: float) -> tuple[Instance, Reading]:
+    def _find(self, definition: str, workflow: str, t: float) -> tuple[Instance, InstanceState]:
         found = self._definition(definition)
         if _WORKFLOW.fullmatch(workflow) is None:
             raise invalid("Invalid workflow id.")
@@ -113,7 +113,7 @@ class Resources:
         crowd = self._scenario.crowd
         return self._scenario.cast.instance(number) or (crowd.instance(number) if crowd else None)
 
-    def _read(self, instance: Instance, workflow: str, t: float) -> Reading | None:
+    def _read(self, instance: Instance, workflow: str, t: float) -> InstanceState | None:
         """None: not started, or 404 for now."""
         since = t - instance.starts
         for gap in instance.script.gaps:

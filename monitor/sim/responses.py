@@ -16,7 +16,7 @@ class Broken(enum.StrEnum):
     """Silence."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class SimResponse(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -75,6 +75,6 @@ def page(status: int, words: str) -> bytes:
     return f"<html><head><title>{status} {words}</title></head><body><h1>{status} {words}</h1></body></html>".encode()
 
 
-def json_answer(status: int, value: Any, headers: dict[str, str]) -> Answer:
+def json_answer(status: int, value: Any, headers: dict[str, str]) -> SimResponse:
     headers["Content-Type"] = "application/json; charset=utf-8"
-    return Answer(status, headers, encode(value))
+    return SimResponse(status, headers, encode(value))

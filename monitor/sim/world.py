@@ -13,13 +13,13 @@ from urllib.parse import unquote
 import msgspec
 
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
-from monitor.sim.json_bodies import Teller, error
-from monitor.sim.request_limit import Meter
+from monitor.sim.json_bodies import JsonRenderer, error
+from monitor.sim.request_limit import RequestLimit
 from monitor.sim.resources import Overlay, Resources
 from monitor.sim.responses import (
-    Answer,
     Broken,
     RefusalError,
+    SimResponse,
     encode,
     forbidden,
     json_answer,
@@ -44,8 +44,8 @@ class World:
         self.epoch = epoch
         """The moment of t = 0."""
         self.overlay: Overlay = {}
-        self._doors = {account.id: _Door(self, account) for account in scenario.accounts}
-        self._nowhere = _Door(self, None)
+        self._doors = {account.id: _AccountApi(self, account) for account in scenario.accounts}
+        self._nowhere = _AccountApi(self, None)
 
     def answer(
         self,
@@ -56,7 +56,7 @@ class World:
         t: float,
         *,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> SimResponse:
         """The answer at t, seconds since the epoch. `path` may be percent-encoded; `bearer` is the token alone."""
         parts = [unquote(part) for part in path.split("/")]
         account = parts[4] if parts[:4] == _PREFIX and len(parts) > 5 else ""  # noqa: PLR2004 - prefix, account, rest
@@ -75,7 +75,7 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes | None
 
 
-class _Weather(msgspec.Struct):
+class _Effects(msgspec.Struct):
     """The faults that a request meets and that do not keep it from being answered."""
 
     delay: float = 0.0
@@ -83,7 +83,7 @@ class _Weather(msgspec.Struct):
     shape: Shape | None = None
 
 
-class _Door:
+class _AccountApi:
     """The API as one account meets it: faults of the world, then key, budget and resources."""
 
     def __init__(self, world: World, account: Account | None) -> None:
@@ -96,12 +96,12 @@ class _Door:
         self._keys = {other.key for other in world.scenario.accounts}
         self._meter = None
         if account is not None and account.limit_rps is not None:
-            self._meter = Meter(int(account.limit_rps * account.limit_window), account.limit_window)
-        teller = Teller(world.seed, self._ticks_at, omit_nulls=world.scenario.omit_nulls)
+            self._meter = RequestLimit(int(account.limit_rps * account.limit_window), account.limit_window)
+        teller = JsonRenderer(world.seed, self._ticks_at, omit_nulls=world.scenario.omit_nulls)
         self._resources = Resources(world.scenario, world.seed, name, world.overlay, teller)
 
-    def answer(self, request: _Request) -> Answer:
-        weather = _Weather()
+    def answer(self, request: _Request) -> SimResponse:
+        weather = _Effects()
         for fault in self._faults:
             if fault.active(request.t) and self._hits(fault, request) and (met := self._meet(fault, request, weather)):
                 return msgspec.structs.replace(met, delay=weather.delay)
@@ -116,16 +116,16 @@ class _Door:
     def _hits(self, fault: Fault, request: _Request) -> bool:
         return fault.share >= 1.0 or fraction(self._seed, "share", request.path, request.t) < fault.share
 
-    def _meet(self, fault: Fault, request: _Request, weather: _Weather) -> Answer | None:
+    def _meet(self, fault: Fault, request: _Request, weather: _Effects) -> SimResponse | None:
         """The answer that the fault gives in the API's place; None: it only changes the weather."""
         match fault.trouble:
             case Trouble.RESET:
-                return Answer(0, {}, b"", broken=Broken.RESET)
+                return SimResponse(0, {}, b"", broken=Broken.RESET)
             case Trouble.HANG:
-                return Answer(0, {}, b"", broken=Broken.HANG)
+                return SimResponse(0, {}, b"", broken=Broken.HANG)
             case Trouble.STATUS:
                 headers = {"Content-Type": "text/html", **self._date(request.t)}
-                return Answer(fault.status, headers, page(fault.status, _GATEWAY.get(fault.status, "Error")))
+                return SimResponse(fault.status, headers, page(fault.status, _GATEWAY.get(fault.status, "Error")))
             case Trouble.THROTTLED:
                 return self._refuse(request, throttled(self._retry_after(fault, request.t)))
             case Trouble.UNAUTHORIZED:
@@ -140,17 +140,17 @@ class _Door:
                 pass  # the clock has it in hand
         return None
 
-    def _serve(self, request: _Request, t: float) -> Answer:
+    def _serve(self, request: _Request, t: float) -> SimResponse:
         self._admit(request)
         if request.method == "GET":
             value = self._resources.get(request.parts, request.query, t)
             if value is None:
                 headers = {"Content-Type": "text/plain", **self._date(request.t)}
-                return Answer(404, headers, b"404 page not found")
+                return SimResponse(404, headers, b"404 page not found")
             return json_answer(200, value, self._date(request.t))
         if request.method == "PATCH":
             self._resources.patch(request.parts, request.body, request.t)
-            return Answer(200, self._date(request.t), b"")
+            return SimResponse(200, self._date(request.t), b"")
         raise not_allowed("GET", "PATCH")
 
     def _admit(self, request: _Request) -> None:
@@ -161,7 +161,7 @@ class _Door:
         if self._meter is not None and (wait := self._meter.wait(request.t)):
             raise throttled(str(math.ceil(wait)))
 
-    def _refuse(self, request: _Request, refusal: RefusalError) -> Answer:
+    def _refuse(self, request: _Request, refusal: RefusalError) -> SimResponse:
         about = (self._seed, request.path, request.t)
         value = error(refusal.code, refusal.message, at=self._ticks_at(request.t), about=about)
         return json_answer(refusal.status, value, {**refusal.headers, **self._date(request.t)})
@@ -190,7 +190,7 @@ def _clock(epoch: int, skews: list[Fault]) -> Callable[[float], int]:
     return ticks_at
 
 
-def _misshape(answer: Answer, shape: Shape) -> Answer:
+def _misshape(answer: SimResponse, shape: Shape) -> SimResponse:
     match shape:
         case Shape.TRUNCATED:
             return msgspec.structs.replace(answer, body=answer.body[: len(answer.body) * 3 // 5])

@@ -17,11 +17,11 @@ from monitor.store.store import Store
 from monitor.store.values import (
     DeliveryMark,
     DeliveryStatus,
+    Notification,
     OpenAlert,
     Pruned,
     StoredDelivery,
     StoredEvent,
-    Telling,
 )
 from monitor.store.writer import Writer
 
@@ -29,6 +29,7 @@ __all__ = [
     "DeliveryMark",
     "DeliveryStatus",
     "Loaded",
+    "Notification",
     "OpenAlert",
     "Pruned",
     "Store",
@@ -38,7 +39,6 @@ __all__ = [
     "StoreUnavailable",
     "StoredDelivery",
     "StoredEvent",
-    "Telling",
     "Writer",
     "running_targets",
 ]

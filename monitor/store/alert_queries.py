@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, and_, exis
 
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import Severity, TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.fetch import fetch_all, in_batches
 from monitor.store.holds import first_and_last_told, held_until, hold_is_over
 from monitor.store.schema import alerts, deliveries, incidents
-from monitor.store.values import DeliveryStatus, OpenAlert, Telling
+from monitor.store.values import DeliveryStatus, Notification, OpenAlert
 
 _is_open = alerts.c.closed_at.is_(None)
 _holds = and_(_is_open, alerts.c.ends_at.is_(None))
@@ -35,7 +35,7 @@ def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
     """Whether the receiver has yet to be told that the incident is over."""
     of_it = (deliveries.c.ref == incident, deliveries.c.receiver == receiver)
     statement = select(deliveries.c.seq).where(
-        *of_it, deliveries.c.about == About.INCIDENT_CLOSED.value, deliveries.c.done_at.is_(None)
+        *of_it, deliveries.c.about == DeliveryKind.INCIDENT_CLOSED.value, deliveries.c.done_at.is_(None)
     )
     return bool(fetch_all(engine, statement.limit(1)))
 
@@ -152,15 +152,15 @@ def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
     ]
 
 
-def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Telling]]:
-    found: dict[str, list[Telling]] = defaultdict(list)
+def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Notification]]:
+    found: dict[str, list[Notification]] = defaultdict(list)
     for some in in_batches(refs):
         about = select(deliveries).where(deliveries.c.ref.in_(some)).order_by(deliveries.c.seq)
         for row in connection.execute(about):
             found[row.ref].append(
-                Telling(
+                Notification(
                     receiver=row.receiver,
-                    about=About(row.about),
+                    about=DeliveryKind(row.about),
                     status=DeliveryStatus(row.status),
                     attempts=row.attempts,
                     at=row.done_at,

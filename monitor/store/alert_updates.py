@@ -13,21 +13,21 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from monitor.core.alerting.incidents import (
-    GATHERING,
-    begun,
+    GROUP_WAIT,
+    accepts,
     calmed,
     condition_of,
-    grown,
     is_resolved,
-    joins,
     lasts_long,
-    shrunk,
+    opened,
+    should_renotify,
     storm_told,
-    worth_telling,
+    with_alert,
+    without_alert,
 )
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
-from monitor.core.commits import About, Delivery, Outgoing, Paging
-from monitor.core.model import Event, EventType, Kind, Severity
+from monitor.core.commits import AlertRouting, Delivery, DeliveryKind, OutboxEntry
+from monitor.core.model import AlertKind, Event, EventType, Severity
 from monitor.store import rows, statements
 from monitor.store.errors import StoreUnavailable
 from monitor.store.schema import alerts, incidents
@@ -41,7 +41,7 @@ class Told(NamedTuple):
 
     origin: int
     """Whose it is: the place of the work in its group."""
-    outgoing: Outgoing
+    outgoing: OutboxEntry
     seq: int
 
 
@@ -69,7 +69,7 @@ class Calm(NamedTuple):
     at: datetime
 
 
-class _Case(msgspec.Struct, frozen=True):
+class _OpenAlert(msgspec.Struct, frozen=True):
     """An open alert."""
 
     id: str
@@ -99,14 +99,14 @@ class _Case(msgspec.Struct, frozen=True):
 
 
 class _End(NamedTuple):
-    case: _Case
+    case: _OpenAlert
     end: AlertEnd
     at: datetime
     number: int
     origin: int
 
 
-class Docket:
+class AlertUpdates:
     """Of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -114,9 +114,9 @@ class Docket:
         self.closed: dict[str, Ending] = {}
         """Alerts that were closed by a wish, not by an event."""
         self._connection = connection
-        self._cases: dict[str, _Case] = {}
+        self._cases: dict[str, _OpenAlert] = {}
         """By alert, and by the newest event that opened it."""
-        self._settling: dict[str, _Case] = {}
+        self._settling: dict[str, _OpenAlert] = {}
         """Conditions that have ended lately, by what held."""
         self._incidents: dict[str, Incident] = {}
         self._going_on: dict[str, str] = {}
@@ -141,7 +141,7 @@ class Docket:
             self._calm_down(calm)
         self._write()
 
-    def _may_end(self, case: _Case, closing: Closing) -> bool:
+    def _may_end(self, case: _OpenAlert, closing: Closing) -> bool:
         """What was about to settle may hold again by now; what has happened does not."""
         if closing.end is not AlertEnd.RESOLVED or case.condition is None:
             return True
@@ -154,12 +154,12 @@ class Docket:
         opening = [(one.outgoing.event, paging) for one in told if (paging := one.outgoing.paging) is not None]
         closes = {id_ for one in told for id_ in one.outgoing.event.closes}
         wished = {ending.closing.alert for ending in endings}
-        held = {condition_of(event) for event, _ in opening if event.type.kind is Kind.CONDITION}
+        held = {condition_of(event) for event, _ in opening if event.type.kind is AlertKind.CONDITION}
         for row in (*self._alerts(alerts.c.last_event, closes | wished), *self._alerts(alerts.c.id, closes | wished)):
-            self._cases[row["last_event"]] = self._cases.setdefault(row["id"], _Case.of(row))
+            self._cases[row["last_event"]] = self._cases.setdefault(row["id"], _OpenAlert.of(row))
         for row in self._alerts(alerts.c.condition, held):
             if row["ends_at"] is not None:
-                self._settling[row["condition"]] = self._cases.setdefault(row["id"], _Case.of(row))
+                self._settling[row["condition"]] = self._cases.setdefault(row["id"], _OpenAlert.of(row))
         groups = {paging.fault_group for _, paging in opening}
         self._take_in(incidents.c.fault_group, groups)
         further = {case.incident for case in self._cases.values()}.union(calm.incident for calm in calms)
@@ -195,7 +195,7 @@ class Docket:
         if outgoing.paging is not None:
             self._open(origin, event, outgoing.paging)
 
-    def _over(self, case: _Case, opener: str, told: Told) -> None:
+    def _over(self, case: _OpenAlert, opener: str, told: Told) -> None:
         """What held has ended: the alert stays open until it is sure."""
         event, settle = told.outgoing.event, told.outgoing.settle
         unwatched = event.type is EventType.UNWATCHED
@@ -207,8 +207,8 @@ class Docket:
             end = AlertEnd.UNWATCHED if unwatched else AlertEnd.RESOLVED
             self._end(_End(case, end, event.observed_at, told.seq, told.origin))
 
-    def _open(self, origin: int, event: Event, paging: Paging) -> None:
-        if event.type.kind is Kind.CONDITION:
+    def _open(self, origin: int, event: Event, paging: AlertRouting) -> None:
+        if event.type.kind is AlertKind.CONDITION:
             case = self._settling.pop(condition_of(event), None)
             if case is not None and case.id not in self._ended:
                 self._settled[case.id] = None, event.id
@@ -226,11 +226,11 @@ class Docket:
         )
         values = rows.alert_values(alert, paging)
         self._opened.append(values)
-        self._cases[alert.id] = _Case.of(values)
+        self._cases[alert.id] = _OpenAlert.of(values)
         for receiver in alert.receivers:
             self._make(
                 origin,
-                about=About.ALERT_OPENED,
+                about=DeliveryKind.ALERT_OPENED,
                 receiver=receiver,
                 event_id=alert.id,
                 type=event.type,
@@ -239,13 +239,13 @@ class Docket:
                 observed_at=event.observed_at,
             )
 
-    def _join(self, origin: int, event: Event, paging: Paging) -> Incident:
+    def _join(self, origin: int, event: Event, paging: AlertRouting) -> Incident:
         before = self._incidents.get(self._going_on.get(paging.fault_group, ""))
-        if before is not None and joins(before, event, paging.window):
-            after = grown(before, event, paging.storm_threshold)
-            told = before.receivers if worth_telling(after) else ()
+        if before is not None and accepts(before, event, paging.window):
+            after = with_alert(before, event, paging.storm_threshold)
+            told = before.receivers if should_renotify(after) else ()
         else:
-            after, before, told = begun(event, paging.fault_group), None, ()
+            after, before, told = opened(event, paging.fault_group), None, ()
         new = [name for name in paging.grouped if before is None or name not in before.receivers]
         begins = after.storm and not (after.storm_receivers or after.storm_told_later)
         later = paging.singles if begins else after.storm_told_later
@@ -259,8 +259,8 @@ class Docket:
             storm_told_later=() if stormed else later,
         )
         for about, receivers in (
-            (About.INCIDENT_OPENED, (*new, *stormed)),
-            (About.INCIDENT_GREW, told),
+            (DeliveryKind.INCIDENT_OPENED, (*new, *stormed)),
+            (DeliveryKind.INCIDENT_GREW, told),
         ):
             for receiver in receivers:
                 self._tell(origin, about, receiver, after, event.observed_at)
@@ -273,15 +273,15 @@ class Docket:
         if before is None or (after := calmed(before, calm.at)) is None:
             return
         self._incidents[after.id] = after
-        unaware = () if worth_telling(after) else before.receivers  # who hears of its doublings knows
+        unaware = () if should_renotify(after) else before.receivers  # who hears of its doublings knows
         for receiver in (*unaware, *before.storm_receivers):
-            self._tell(calm.origin, About.INCIDENT_GREW, receiver, after, calm.at)
+            self._tell(calm.origin, DeliveryKind.INCIDENT_GREW, receiver, after, calm.at)
         self._tell_of_storm(calm.origin, before, after, calm.at)
 
     def _tell_of_storm(self, origin: int, before: Incident, after: Incident, at: datetime) -> None:
         for receiver in after.storm_receivers:
             if receiver not in before.storm_receivers:
-                self._tell(origin, About.INCIDENT_OPENED, receiver, after, at)
+                self._tell(origin, DeliveryKind.INCIDENT_OPENED, receiver, after, at)
 
     def _end(self, ended: _End) -> None:
         case = ended.case
@@ -289,15 +289,15 @@ class Docket:
         self._settled.pop(case.id, None)
         if (before := self._incidents.get(case.incident)) is None:
             return
-        after = self._incidents[before.id] = shrunk(before, ended.end, ended.at)
+        after = self._incidents[before.id] = without_alert(before, ended.end, ended.at)
         if after.ended_at is not None:
             after = self._incidents[before.id] = storm_told(after)
             self._tell_of_storm(ended.origin, before, after, ended.at)
             for receiver in (*(after.receivers if is_resolved(after) else ()), *after.storm_receivers):
-                self._tell(ended.origin, About.INCIDENT_CLOSED, receiver, after, ended.at)
+                self._tell(ended.origin, DeliveryKind.INCIDENT_CLOSED, receiver, after, ended.at)
 
-    def _tell(self, origin: int, about: About, receiver: str, incident: Incident, at: datetime) -> None:
-        gathers = about is About.INCIDENT_OPENED and receiver in incident.receivers
+    def _tell(self, origin: int, about: DeliveryKind, receiver: str, incident: Incident, at: datetime) -> None:
+        gathers = about is DeliveryKind.INCIDENT_OPENED and receiver in incident.receivers
         self._make(
             origin,
             about=about,
@@ -308,7 +308,7 @@ class Docket:
             subject=incident.id,
             observed_at=at,
             members=incident.members,
-            not_before=at + timedelta(seconds=GATHERING) if gathers else None,
+            not_before=at + timedelta(seconds=GROUP_WAIT) if gathers else None,
         )
 
     def _make(self, origin: int, **facts: Any) -> None:
@@ -338,7 +338,7 @@ class Docket:
         """Of single alerts, unless another one has the same labels: to Alertmanager that is the same alert."""
         single = [one for one in self._ended.values() if one.case.single]
         labels = {one.case.fingerprint for one in single}
-        others = [_Case.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
+        others = [_OpenAlert.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
         open_still = {(other.fingerprint, receiver) for other in others for receiver in other.receivers}
         for case, _, at, _, origin in single:
             for receiver in case.receivers:
@@ -346,7 +346,7 @@ class Docket:
                     continue
                 self._make(
                     origin,
-                    about=About.ALERT_CLOSED,
+                    about=DeliveryKind.ALERT_CLOSED,
                     receiver=receiver,
                     event_id=case.id,
                     type=case.type,

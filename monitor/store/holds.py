@@ -14,21 +14,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 
-from monitor.core.alerting.routing import Gets, Route
-from monitor.core.commits import About
+from monitor.core.alerting.routing import Feed, Route
+from monitor.core.commits import DeliveryKind
 from monitor.store import rows
 from monitor.store.schema import alerts, deliveries
 
 SHOWN = 900.0
 """Seconds, or the whole hold where that is less: longer than Alertmanager waits to group alerts."""
-_OPENINGS = [About.EVENT.value, About.ALERT_OPENED.value, About.INCIDENT_OPENED.value]
+_OPENINGS = [DeliveryKind.EVENT.value, DeliveryKind.ALERT_OPENED.value, DeliveryKind.INCIDENT_OPENED.value]
 
 
 def hold_is_over(now: datetime, hold: float, routes: Sequence[Route] | None = None) -> ColumnElement[bool]:
     """Of a row of alerts. `routes`: of the receivers that run; None: each that was ever told runs, and shows alerts."""
     since = now - timedelta(seconds=hold)
     waits, has = deliveries.c.done_at.is_(None), deliveries.c.status == "delivered"
-    runs, shows = _among(routes), _among(routes, Gets.ALERTS)
+    runs, shows = _among(routes), _among(routes, Feed.ALERTS)
     late = deliveries.c.done_at > now - timedelta(seconds=min(hold, SHOWN))
     shown_too_short = and_(shows, or_(waits, and_(has, late)))
     nobody = ~_opening(or_(has, and_(waits, runs)))
@@ -58,7 +58,7 @@ def held_until(
     return now if last_told is not None and last_told > until else until
 
 
-def _among(routes: Sequence[Route] | None, gets: Gets | None = None) -> ColumnElement[bool]:
+def _among(routes: Sequence[Route] | None, gets: Feed | None = None) -> ColumnElement[bool]:
     """Whether a delivery is for one of these receivers."""
     if routes is None:
         return true()

@@ -28,7 +28,7 @@ class StoreLock:
         parsed = make_url(url)
         sqlite = parsed.get_backend_name() == "sqlite" and parsed.database
         self._database = parsed.database or ""
-        self._path = Path(f"{os.path.realpath(str(parsed.database))}.lock") if sqlite else None  # noqa: PTH - one file, one lock
+        self._path = Path(f"{os.path.realpath(str(parsed.database))}.lock") if sqlite else None
         self._descriptor: int | None = None
 
     def acquire(self, now: datetime) -> None:

@@ -7,9 +7,9 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, select, update
 
-from monitor.core.alerting.routing import Gets, Route
+from monitor.core.alerting.routing import Feed, Route
 from monitor.core.alerts import Alert, Incident
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.model import Event
 from monitor.store import rows, statements
 from monitor.store.errors import translated
@@ -21,7 +21,7 @@ Current = ColumnElement[bool]
 """Whether an alert is one that a receiver should still hear of."""
 
 
-def introduce(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
+def backfill_receivers(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
     """Tell receivers, each once, of what is open and belongs to them, but was told before they came; how much it is.
 
     Not of what is open only because nobody has closed it yet: a hold of `hold` seconds is over, a condition has ended.
@@ -58,11 +58,11 @@ def _made(connection: Connection, routes: Sequence[Route], now: datetime, hold: 
 
 def _introductions(connection: Connection, route: Route, current: Current) -> list[Delivery]:
     match route.gets:
-        case Gets.EVENTS:
+        case Feed.EVENTS:
             return _of_events(connection, route, current)
-        case Gets.ALERTS:
+        case Feed.ALERTS:
             return [*_of_alerts(connection, route, current), *_of_storms(connection, route, current)]
-        case Gets.INCIDENTS:
+        case Feed.INCIDENTS:
             return _of_incidents(connection, route, current)
 
 
@@ -76,7 +76,7 @@ def _of_events(connection: Connection, route: Route, current: Current) -> list[D
     )
     found = [(row, rows.alert(row).event) for row in connection.execute(statement)]
     return [
-        _delivery(About.EVENT, route, event.id, event, f"{event.account}/{event.subject}", seq=row.seq)
+        _delivery(DeliveryKind.EVENT, route, event.id, event, f"{event.account}/{event.subject}", seq=row.seq)
         for row, event in found
         if route.takes(event)
     ]
@@ -91,7 +91,7 @@ def _of_alerts(connection: Connection, route: Route, current: Current) -> list[D
             continue
         receivers = rows.names_text((*alert.receivers, route.receiver))
         connection.execute(update(alerts).where(alerts.c.id == alert.id).values(receivers=receivers))
-        made.append(_delivery(About.ALERT_OPENED, route, alert.id, alert.event, row.fingerprint))
+        made.append(_delivery(DeliveryKind.ALERT_OPENED, route, alert.id, alert.event, row.fingerprint))
     return made
 
 
@@ -124,11 +124,13 @@ def _going_on(connection: Connection, current: Current) -> list[Incident]:
 def _told(connection: Connection, route: Route, incident: Incident, after: Incident) -> Delivery:
     state = rows.incident_values(after)["state"]
     connection.execute(update(incidents).where(incidents.c.id == incident.id).values(state=state))
-    return _delivery(About.INCIDENT_OPENED, route, incident.id, incident.event, incident.id, members=incident.members)
+    return _delivery(
+        DeliveryKind.INCIDENT_OPENED, route, incident.id, incident.event, incident.id, members=incident.members
+    )
 
 
 def _delivery(
-    about: About, route: Route, ref: str, event: Event, subject: str, *, seq: int = 0, members: int = 0
+    about: DeliveryKind, route: Route, ref: str, event: Event, subject: str, *, seq: int = 0, members: int = 0
 ) -> Delivery:
     return Delivery(
         seq=seq,
@@ -144,7 +146,7 @@ def _delivery(
     )
 
 
-def retry(engine: Engine, receiver: str | None, limit: int) -> list[Delivery]:
+def requeue_dead(engine: Engine, receiver: str | None, limit: int) -> list[Delivery]:
     """Dead deliveries, oldest first, that are pending again from now on."""
     dead = [deliveries.c.status == "dead"]
     if receiver is not None:

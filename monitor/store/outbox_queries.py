@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, and_, func, select
 
 from monitor.core.alerts import Alert, Incident
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.store import rows
 from monitor.store.fetch import fetch_all, in_batches
@@ -61,7 +61,7 @@ def deliveries_after(
         StoredDelivery(
             seq=row.seq,
             receiver=row.receiver,
-            about=About(row.about),
+            about=DeliveryKind(row.about),
             ref=row.ref,
             type=EventType(row.type),
             severity=Severity(row.severity),

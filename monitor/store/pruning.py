@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, and_, delete, exists, or_, select, tuple_
 
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import EventType, Status, TargetKey
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, incidents, sightings, targets
@@ -31,7 +31,9 @@ def forget_events(engine: Engine, before: datetime, receivers: Collection[str], 
     with translated(engine.url), engine.begin() as connection:
         found = connection.execute(old).all()
         if found:
-            told = and_(deliveries.c.seq.in_([row.seq for row in found]), deliveries.c.about == About.EVENT.value)
+            told = and_(
+                deliveries.c.seq.in_([row.seq for row in found]), deliveries.c.about == DeliveryKind.EVENT.value
+            )
             connection.execute(delete(deliveries).where(told))
             connection.execute(delete(events).where(events.c.seq.in_([row.seq for row in found])))
     return len(found)
@@ -56,7 +58,7 @@ def _forget_cases(engine: Engine, table: Table, old: Select[tuple[str]], receive
     with translated(engine.url), engine.begin() as connection:
         ids = list(connection.execute(old.where(~_awaited(table.c.id, receivers)).limit(limit)).scalars())
         if ids:
-            of_cases = deliveries.c.about != About.EVENT.value
+            of_cases = deliveries.c.about != DeliveryKind.EVENT.value
             connection.execute(delete(deliveries).where(deliveries.c.ref.in_(ids), of_cases))
             connection.execute(delete(table).where(table.c.id.in_(ids)))
     return len(ids)

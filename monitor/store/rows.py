@@ -11,8 +11,8 @@ from sqlalchemy import Row
 
 from monitor.core.alerting.incidents import condition_of
 from monitor.core.alerts import Alert, AlertEnd, Incident
-from monitor.core.commits import About, Delivery, Outgoing, Paging
-from monitor.core.model import AccountState, Condition, Event, EventType, Kind, Severity, TargetKey, TargetState
+from monitor.core.commits import AlertRouting, Delivery, DeliveryKind, OutboxEntry
+from monitor.core.model import AccountState, AlertKind, Condition, Event, EventType, Severity, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
 from monitor.store.values import DeliveryMark, Told
@@ -20,8 +20,8 @@ from monitor.store.values import DeliveryMark, Told
 Values = dict[str, Any]
 S = TypeVar("S")
 
-CONDITION = Kind.CONDITION.value
-EVENT = Kind.EVENT.value
+CONDITION = AlertKind.CONDITION.value
+EVENT = AlertKind.EVENT.value
 
 _json = msgspec.json.Encoder(order="deterministic")  # sets in one order: the same belief is the same text
 _target = msgspec.json.Decoder(TargetState)
@@ -100,7 +100,7 @@ def _decoded(decoder: msgspec.json.Decoder[S], text: str, what: str) -> S:
         raise StoreUnavailable(f"{what} cannot be read: {error}; put a copy of the database in its place") from error
 
 
-def event_values(outgoing: Outgoing, seq: int) -> Values:
+def event_values(outgoing: OutboxEntry, seq: int) -> Values:
     event = outgoing.event
     return {
         "seq": seq,
@@ -117,7 +117,7 @@ def event_values(outgoing: Outgoing, seq: int) -> Values:
     }
 
 
-def event_delivery(outgoing: Outgoing, seq: int, receiver: str) -> Delivery:
+def event_delivery(outgoing: OutboxEntry, seq: int, receiver: str) -> Delivery:
     event = outgoing.event
     return Delivery(
         seq=seq,
@@ -159,7 +159,7 @@ def delivery(row: Row[Any]) -> Delivery:
         subject=row.subject,
         body=row.body.encode() if row.body is not None else b"",
         observed_at=row.observed_at,
-        about=About(row.about),
+        about=DeliveryKind(row.about),
         members=row.members,
         attempts=row.attempts,
         not_before=row.not_before,
@@ -180,9 +180,9 @@ def mark_values(mark: DeliveryMark) -> Values:
     }
 
 
-def alert_values(alert: Alert, paging: Paging) -> Values:
+def alert_values(alert: Alert, paging: AlertRouting) -> Values:
     event = alert.event
-    held = event.type.kind is Kind.CONDITION
+    held = event.type.kind is AlertKind.CONDITION
     return {
         "id": alert.id,
         "type": event.type.value,

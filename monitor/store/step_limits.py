@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Engine, Table, bindparam, delete, insert, select
 
 from monitor.core.detection.step_durations import Counts
-from monitor.core.model import Edition
+from monitor.core.model import DefinitionVersion
 from monitor.store.errors import translated
 from monitor.store.schema import declarations, definition_names, durations
 from monitor.store.store import Store
@@ -25,23 +25,23 @@ class Definition(NamedTuple):
     definition: str
 
 
-class Experience(NamedTuple):
+class StepDurations(NamedTuple):
     """How long the executions of one step took."""
 
-    edition: Edition
+    edition: DefinitionVersion
     step: str
     counts: Counts
 
 
-class Known(NamedTuple):
+class StepLimitData(NamedTuple):
     """All that was ever written."""
 
-    declared: Mapping[Edition, Declared]
-    experiences: Sequence[Experience]
+    declared: Mapping[DefinitionVersion, Declared]
+    experiences: Sequence[StepDurations]
     names: Mapping[Definition, str]
 
 
-class LimitShelf:
+class StepLimitStore:
     """The tables `declarations`, `definition_names` and `durations`.
 
     All calls raise StoreUnavailable where the store cannot be used.
@@ -50,10 +50,10 @@ class LimitShelf:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def load(self) -> Known:
+    async def load(self) -> StepLimitData:
         return await self._store.read(_load)
 
-    async def declare(self, declared: Mapping[Edition, Declared]) -> None:
+    async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
         """Keep what versions of definitions say of their steps; durable when it returns."""
         if declared:
             await self._store.write(_declare, declared)
@@ -62,7 +62,7 @@ class LimitShelf:
         """Keep what people call a definition, in the place of an older name; durable when it returns."""
         await self._store.write(_name, (about, name))
 
-    async def experience(self, experiences: Sequence[Experience]) -> None:
+    async def experience(self, experiences: Sequence[StepDurations]) -> None:
         """Keep counts in the place of older ones; durable when it returns."""
         if experiences:
             await self._store.write(_experience, experiences)
@@ -73,22 +73,24 @@ _declared = msgspec.json.Decoder(dict[str, float | None])
 _counts = msgspec.json.Decoder(Counts)
 
 
-def _load(engine: Engine) -> Known:
+def _load(engine: Engine) -> StepLimitData:
     with translated(engine.url), engine.connect() as connection:
         said = connection.execute(select(declarations)).all()
         named = connection.execute(select(definition_names)).all()
         took = connection.execute(select(durations)).all()
-    return Known(
-        {Edition(row.account, row.definition, row.version): _declared.decode(row.declared) for row in said},
+    return StepLimitData(
+        {DefinitionVersion(row.account, row.definition, row.version): _declared.decode(row.declared) for row in said},
         [
-            Experience(Edition(row.account, row.definition, row.version), row.step, _counts.decode(row.counts))
+            StepDurations(
+                DefinitionVersion(row.account, row.definition, row.version), row.step, _counts.decode(row.counts)
+            )
             for row in took
         ],
         {Definition(row.account, row.definition): row.name for row in named},
     )
 
 
-def _declare(engine: Engine, declared: Mapping[Edition, Declared]) -> None:
+def _declare(engine: Engine, declared: Mapping[DefinitionVersion, Declared]) -> None:
     rows = [{**edition._asdict(), "declared": _encode(said).decode()} for edition, said in declared.items()]
     _put(engine, declarations, rows)
 
@@ -98,7 +100,7 @@ def _name(engine: Engine, named: tuple[Definition, str]) -> None:
     _put(engine, definition_names, [{**about._asdict(), "name": name}])
 
 
-def _experience(engine: Engine, experiences: Sequence[Experience]) -> None:
+def _experience(engine: Engine, experiences: Sequence[StepDurations]) -> None:
     rows = [
         {**edition._asdict(), "step": step, "counts": _encode(counts).decode()} for edition, step, counts in experiences
     ]

@@ -175,11 +175,11 @@ class Store:
         """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""
         if not await self.read(outbox.introductions, routes, now, hold):
             return 0  # nothing is written at a start that has nothing to say
-        return await self.write(outbox.introduce, routes, now, hold)
+        return await self.write(outbox.backfill_receivers, routes, now, hold)
 
     async def retry(self, receiver: str | None, limit: int = 10_000) -> list[Delivery]:
         """Make dead deliveries pending again."""
-        return await self.write(outbox.retry, receiver, limit)
+        return await self.write(outbox.requeue_dead, receiver, limit)
 
     # --- what is forgotten ---
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from monitor.core.commits import Change, Committed, Delivery
 from monitor.core.model import TargetKey
 from monitor.store import rows, statements
-from monitor.store.alert_updates import Calm, Docket, Ending, Made, Told
+from monitor.store.alert_updates import AlertUpdates, Calm, Ending, Made, Told
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
 from monitor.store.schema import accounts, deliveries, events, targets
@@ -27,7 +27,7 @@ _IDS = 500
 """Of one SELECT; both databases take more."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class PlannedOutcome(msgspec.Struct, frozen=True):
     """What a member becomes if its transaction is committed."""
 
     committed: Committed
@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Of a row that the transaction writes: what reads its number, its id, and the number. Proof, for ever."""
 
 
-class Work:
+class CommitRequest:
     """One caller's wish, and what became of it. Belongs to the writing thread until its outcome is there."""
 
     __slots__ = ("change", "mark", "outcome", "plan")
@@ -44,7 +44,7 @@ class Work:
         self.change = change
         self.mark = mark
         self.outcome: Committed | Exception | None = None
-        self.plan: Plan | None = None
+        self.plan: PlannedOutcome | None = None
         """Of a try whose COMMIT was sent; whether it succeeded is unknown while there is no outcome."""
 
 
@@ -52,7 +52,7 @@ class _Conflict(Exception):  # noqa: N818 - an answer, not a mistake
     """Somebody else wrote one of the beliefs since it was read."""
 
 
-def carry_out(engine: Engine, works: Sequence[Work]) -> None:
+def commit_group(engine: Engine, works: Sequence[CommitRequest]) -> None:
     """Give every work an outcome that is durable.
 
     Raises StoreUnavailable where that is not possible now; works that have an outcome by then keep it, the rest are
@@ -64,7 +64,7 @@ def carry_out(engine: Engine, works: Sequence[Work]) -> None:
     _settle(engine, [work for work in works if work.outcome is None])
 
 
-def _settle(engine: Engine, works: Sequence[Work]) -> None:
+def _settle(engine: Engine, works: Sequence[CommitRequest]) -> None:
     if not works:
         return
     try:
@@ -80,7 +80,7 @@ def _settle(engine: Engine, works: Sequence[Work]) -> None:
         _settle(engine, works[half:])
 
 
-def _settle_odd_one(engine: Engine, work: Work, error: Exception) -> None:
+def _settle_odd_one(engine: Engine, work: CommitRequest, error: Exception) -> None:
     if not isinstance(error, _Conflict):
         work.outcome = error
         return
@@ -89,7 +89,7 @@ def _settle_odd_one(engine: Engine, work: Work, error: Exception) -> None:
         work.outcome = Committed(stale=True)
 
 
-def _attempt(engine: Engine, works: Sequence[Work]) -> None:
+def _attempt(engine: Engine, works: Sequence[CommitRequest]) -> None:
     with translated(engine.url), engine.connect() as connection:
         try:
             transaction = connection.begin()
@@ -106,10 +106,10 @@ def _attempt(engine: Engine, works: Sequence[Work]) -> None:
         work.outcome = plan.committed
 
 
-def _write(connection: Connection, works: Sequence[Work]) -> list[Plan]:
+def _write(connection: Connection, works: Sequence[CommitRequest]) -> list[PlannedOutcome]:
     _swap(connection, targets, [rows.target_values(t) for work in works if (t := work.change.target)])
     _swap(connection, accounts, [rows.account_values(a) for work in works if (a := work.change.account)])
-    told, docket = _append(connection, works), Docket(connection)
+    told, docket = _append(connection, works), AlertUpdates(connection)
     if told is not None:
         docket.enter(*told)
     made = _number(connection, docket.made)
@@ -118,7 +118,9 @@ def _write(connection: Connection, works: Sequence[Work]) -> list[Plan]:
     return _plans(len(works), told[0] if told is not None else [], docket.closed, made)
 
 
-def _plans(count: int, told: Sequence[Told], closed: Mapping[str, Ending], made: Sequence[Made]) -> list[Plan]:
+def _plans(
+    count: int, told: Sequence[Told], closed: Mapping[str, Ending], made: Sequence[Made]
+) -> list[PlannedOutcome]:
     mine: list[tuple[list[Delivery], set[str], set[str]]] = [([], set(), set()) for _ in range(count)]
     witnesses: dict[int, tuple[Select[Any], str, int]] = {}
     for one in made:
@@ -130,7 +132,7 @@ def _plans(count: int, told: Sequence[Told], closed: Mapping[str, Ending], made:
         mine[ending.origin][2].add(id_)
         witnesses.setdefault(ending.origin, (statements.CLOSING_OF, id_, ending.number))
     return [
-        Plan(Committed(False, tuple(sent), frozenset(ids), frozenset(ends)), witnesses.get(origin))
+        PlannedOutcome(Committed(False, tuple(sent), frozenset(ids), frozenset(ends)), witnesses.get(origin))
         for origin, (sent, ids, ends) in enumerate(mine)
     ]
 
@@ -151,7 +153,9 @@ def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
         raise _Conflict
 
 
-def _append(connection: Connection, works: Sequence[Work]) -> tuple[list[Told], list[Ending], list[Calm]] | None:
+def _append(
+    connection: Connection, works: Sequence[CommitRequest]
+) -> tuple[list[Told], list[Ending], list[Calm]] | None:
     """Store events; those that were not there before, and the closings that are wished, each with a number.
 
     And the incidents that have calmed down.
@@ -204,7 +208,7 @@ def _execute(connection: Connection, statement: Any, values: Sequence[Mapping[st
 # --- after a COMMIT whose answer was an error -----------------------------------------------------------------
 
 
-def _recognise(engine: Engine, works: Iterable[Work]) -> None:
+def _recognise(engine: Engine, works: Iterable[CommitRequest]) -> None:
     """Give the outcome of their first try to those works whose first try has landed."""
     with translated(engine.url), engine.begin() as connection:
         # every commit with events holds this row: one that is still under way on a server ends before we look
@@ -214,7 +218,7 @@ def _recognise(engine: Engine, works: Iterable[Work]) -> None:
         work.outcome = work.plan.committed if work.plan else None
 
 
-def _landed(connection: Connection, change: Change, plan: Plan) -> bool:
+def _landed(connection: Connection, change: Change, plan: PlannedOutcome) -> bool:
     if plan.witness is not None:
         numbered, id_, number = plan.witness
         return bool(connection.execute(numbered, {"id": id_}).scalar() == number)

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.alerts import Alert
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 
@@ -46,11 +46,11 @@ class DeliveryStatus(enum.StrEnum):
     """Given up; a person may have it tried again."""
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One telling of an alert to one receiver, by itself, by its event or by its incident."""
 
     receiver: str
-    about: About
+    about: DeliveryKind
     status: DeliveryStatus
     attempts: int
     """Tries so far."""
@@ -68,7 +68,7 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     alert: Alert
     incident_members: int
     """How many alerts its incident has had."""
-    tellings: tuple[Telling, ...] = ()
+    tellings: tuple[Notification, ...] = ()
     """In the order of the deliveries; none where it belongs to no receiver."""
 
 
@@ -85,7 +85,7 @@ class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     """Its place in the order of commits; with the receiver, its key."""
     receiver: str
-    about: About
+    about: DeliveryKind
     ref: str
     """Id of the event, alert or incident that it is about."""
     type: EventType

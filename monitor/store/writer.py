@@ -18,7 +18,7 @@ from monitor.core.records import StoreRecord
 from monitor.store import transaction
 from monitor.store.errors import StoreUnavailable
 from monitor.store.store import Store
-from monitor.store.transaction import Work
+from monitor.store.transaction import CommitRequest
 from monitor.store.values import DeliveryMark
 
 _TOUCHES = 500
@@ -35,7 +35,7 @@ def _ignore(_committed: Committed) -> None:
 
 
 class _Waiting(NamedTuple):
-    work: Work
+    work: CommitRequest
     answer: asyncio.Future[Committed]
     durable: Callable[[Committed], None]
 
@@ -91,11 +91,11 @@ class Writer:
 
         Raises StoreUnavailable only where `run` has ended; while the disk fails it waits.
         """
-        return await self._enqueue(Work(change), durable)
+        return await self._enqueue(CommitRequest(change), durable)
 
     async def mark(self, mark: DeliveryMark) -> None:
         """Durable when it returns; otherwise like `commit`."""
-        await self._enqueue(Work(Change(), mark))
+        await self._enqueue(CommitRequest(Change(), mark))
 
     def touch(self, key: TargetKey, seen_at: datetime) -> None:
         """The API answered about this target. Written with many others, within `touch_every` seconds."""
@@ -117,7 +117,9 @@ class Writer:
             return False
         return True
 
-    def _enqueue(self, work: Work, durable: Callable[[Committed], None] = _ignore) -> asyncio.Future[Committed]:
+    def _enqueue(
+        self, work: CommitRequest, durable: Callable[[Committed], None] = _ignore
+    ) -> asyncio.Future[Committed]:
         if self._ended:
             raise StoreUnavailable("the store is closed: start the monitor again")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
@@ -164,7 +166,7 @@ class Writer:
         self._group = self._next_group()
         works = [waiting.work for waiting in self._group]
         if works:
-            await self._insist(lambda: self._store.write(transaction.carry_out, works))
+            await self._insist(lambda: self._store.write(transaction.commit_group, works))
             self._group = []
 
     async def _write_touches(self) -> None:

@@ -42,7 +42,7 @@ class _Group:
         self.cells = {status: _Cell(self, status) for status in Status}
 
 
-class Census(Collector):
+class TargetsByStatus(Collector):
     """`workflow_targets`: how many targets there are in each status."""
 
     def __init__(self) -> None:

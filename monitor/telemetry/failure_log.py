@@ -25,7 +25,7 @@ class _Account:
         self.many = False
 
 
-class Troubles:
+class FailureLog:
     """Failing polls, across polls."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from monitor.telemetry.histogram import Tallies
+from monitor.telemetry.histogram import FastHistograms
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -34,8 +34,8 @@ class Families:
         def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(name, text, labels, buckets=buckets, registry=registry)
 
-        def tallies(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Tallies:
-            made = Tallies(name, text, buckets, *labels)
+        def tallies(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> FastHistograms:
+            made = FastHistograms(name, text, buckets, *labels)
             registry.register(made)
             return made
 

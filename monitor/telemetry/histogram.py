@@ -11,7 +11,7 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 
-class Tally:
+class FastHistogram:
     """One series."""
 
     __slots__ = ("_bounds", "counts", "total")
@@ -27,7 +27,7 @@ class Tally:
         self.total += value
 
 
-class Tallies(Collector):
+class FastHistograms(Collector):
     """One metric."""
 
     def __init__(self, name: str, text: str, bounds: Sequence[float], *labels: str) -> None:
@@ -36,11 +36,11 @@ class Tallies(Collector):
         self._text = text
         self._labels = labels
         self._bounds = (*bounds, float("inf"))
-        self._series: dict[tuple[str, ...], Tally] = {}
+        self._series: dict[tuple[str, ...], FastHistogram] = {}
 
-    def labels(self, *values: str) -> Tally:
+    def labels(self, *values: str) -> FastHistogram:
         """The series of these labels, there with 0 from now on."""
-        return self._series.setdefault(values, Tally(self._bounds))
+        return self._series.setdefault(values, FastHistogram(self._bounds))
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)

@@ -29,7 +29,7 @@ from monitor.core.records import (
     StoreRecord,
 )
 from monitor.core.text import cloudevent
-from monitor.telemetry.failure_log import Troubles, named
+from monitor.telemetry.failure_log import FailureLog, named
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
 _MOST_ERRORS = 20
@@ -37,14 +37,14 @@ _MOST_FAULTS = 1000
 """Different faults that are told apart."""
 
 
-class Journal:
+class LogLines:
     """The lines of one daemon."""
 
     def __init__(self, log: FilteringBoundLogger, *, external_url: str) -> None:
         self._log = log
         self._debug = log.is_enabled_for(logging.DEBUG)
         self._external_url = external_url
-        self._troubles = Troubles(log)
+        self._troubles = FailureLog(log)
         self._undelivered: dict[str, set[str]] = {}
         self._open: dict[str, bool] = {}
         self._store_available = True

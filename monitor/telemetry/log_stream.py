@@ -16,7 +16,7 @@ _PATIENCE = 10
 """Milliseconds that a reader who was just behind is waited for, once; the event loop stands still meanwhile."""
 
 
-class Outlet:
+class LogStream:
     """Writes whole lines, from any thread. A stream without a file descriptor is written to as it is."""
 
     def __init__(self, stream: TextIO) -> None:

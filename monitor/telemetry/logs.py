@@ -13,9 +13,9 @@ from structlog.processors import format_exc_info
 from structlog.typing import FilteringBoundLogger, Processor
 
 from monitor.core.formats.clean import clean
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.log_limit import LogLimit
-from monitor.telemetry.log_stream import Outlet
+from monitor.telemetry.log_stream import LogStream
 
 _Line = MutableMapping[str, Any]
 
@@ -34,7 +34,7 @@ _FOR_PROGRAMS: Final = frozenset(
 class Logs:
     """A configured log, open until `close`."""
 
-    def __init__(self, log: FilteringBoundLogger, outlet: Outlet, time: Callable[[], float]) -> None:
+    def __init__(self, log: FilteringBoundLogger, outlet: LogStream, time: Callable[[], float]) -> None:
         self.log = log
         self._outlet = outlet
         self._foreign = _Foreign(log, time)
@@ -66,7 +66,7 @@ def configure(
 
     `level`: `debug`, `info`, `warning` or `error`. `form`: `json` or `console`.
     """
-    outlet = Outlet(stream)
+    outlet = LogStream(stream)
     render = _people(stream) if form == "console" else _json()
     log: FilteringBoundLogger = structlog.wrap_logger(
         outlet,
@@ -77,10 +77,10 @@ def configure(
     return Logs(log, outlet, time)
 
 
-def _stamp(now: Callable[[], datetime], outlet: Outlet) -> Processor:
+def _stamp(now: Callable[[], datetime], outlet: LogStream) -> Processor:
     def stamp(_logger: object, method: str, line: _Line) -> _Line:
         stamped = {
-            "timestamp": format_moment(now()),
+            "timestamp": format_timestamp(now()),
             "level": _LEVEL_OF.get(method, method),
             "event": line.pop("event"),
         }

@@ -30,9 +30,9 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
-from monitor.telemetry.collectors import Census, Idle, Loops, NamedTargets, Pending, PendingDeliveries
+from monitor.telemetry.collectors import Idle, Loops, NamedTargets, Pending, PendingDeliveries, TargetsByStatus
 from monitor.telemetry.families import Families
-from monitor.telemetry.histogram import Tally
+from monitor.telemetry.histogram import FastHistogram
 
 _MOST_STEPS = 200
 """Steps per definition that get a series; their names come from outside, and must not fill the memory."""
@@ -54,7 +54,7 @@ class _Account:
             endpoint: {outcome: families.requests.labels(account, endpoint.value, outcome.value) for outcome in Outcome}
             for endpoint in Endpoint
         }
-        self.durations: Mapping[Endpoint, Tally] = {
+        self.durations: Mapping[Endpoint, FastHistogram] = {
             endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
         }
         self.schedule_delay = families.schedule_delay.labels(account)
@@ -76,7 +76,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, pending: Pending, idle: Idle) -> None:
         self._families = Families(registry)
         self._families.build.info({"version": __version__, "python": platform.python_version()})
-        self._census = Census()
+        self._census = TargetsByStatus()
         self._named = NamedTargets()
         self._pending = PendingDeliveries(pending)
         for collector in (self._census, self._named, self._pending, Loops(idle)):

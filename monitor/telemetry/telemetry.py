@@ -18,7 +18,7 @@ from monitor.core.records import (
     StoreRecord,
 )
 from monitor.telemetry.collectors import Idle, Pending
-from monitor.telemetry.log_lines import Journal
+from monitor.telemetry.log_lines import LogLines
 from monitor.telemetry.metrics import Metrics
 
 
@@ -37,7 +37,7 @@ class Telemetry:
     ) -> None:
         """`deliveries` and `idle` are called at every scrape, on the scraping thread: they ask nobody."""
         self._metrics = Metrics(registry, deliveries, idle)
-        self._journal = Journal(log, external_url=external_url)
+        self._journal = LogLines(log, external_url=external_url)
         for receiver in receivers:
             self._metrics.receiver(receiver)
 

@@ -11,12 +11,12 @@ from yarl import URL
 
 from monitor.core.detection.clock_skew import skew
 from monitor.core.formats.http_dates import parse_http_date
-from monitor.core.model import Endpoint, Failed, Outcome, Seen, TargetKey, WorkflowError
+from monitor.core.model import Endpoint, Outcome, PollFailed, Seen, TargetKey, WorkflowError
 from monitor.core.records import RequestRecord
 from monitor.upstream.credentials import Credential
 from monitor.upstream.paths import check_base_url, definition_path, workflow_path
-from monitor.upstream.rate_limiter import Gate, GateDismissedError, Permit
-from monitor.upstream.response_cache import Recall
+from monitor.upstream.rate_limiter import GateDismissedError, Permit, RateLimiter
+from monitor.upstream.response_cache import ResponseCache
 from monitor.upstream.transport import (
     Response,
     ResponseTooLarge,
@@ -55,7 +55,7 @@ class Client:
         self,
         config: ClientConfig,
         credentials: Mapping[str, Credential],
-        gates: Mapping[str, Gate],
+        gates: Mapping[str, RateLimiter],
         transport: Transport,
         *,
         now: Callable[[], datetime],
@@ -74,34 +74,34 @@ class Client:
         self._report = report
         self._plain_headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._headers: dict[str, tuple[str, Mapping[str, str]]] = {}
-        self._recall = Recall()
+        self._recall = ResponseCache()
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
-    def status(self, key: TargetKey, permit: Permit) -> Coroutine[Any, Any, Seen | Failed]:
+    def status(self, key: TargetKey, permit: Permit) -> Coroutine[Any, Any, Seen | PollFailed]:
         """What the API says about the instance now, with its step log. `permit` is used up."""
         return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
-    async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | Failed:
+    async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | PollFailed:
         """The runtime errors of the instance, within `patience` seconds.
 
         Goes before any poll, and once more where asking again can help; a lane that is shut is not waited for.
         """
         result = await self._ask_errors(key, patience / 2)
-        if isinstance(result, Failed) and result.outcome not in _FINAL:
+        if isinstance(result, PollFailed) and result.outcome not in _FINAL:
             return await self._ask_errors(key, patience / 2)
         return result
 
-    async def _ask_errors(self, key: TargetKey, seconds: float) -> tuple[WorkflowError, ...] | Failed:
+    async def _ask_errors(self, key: TargetKey, seconds: float) -> tuple[WorkflowError, ...] | PollFailed:
         gate = self._gates[key.account]
         if not gate.open:
-            return Failed(Outcome.THROTTLED, "the lane is closed")
+            return PollFailed(Outcome.THROTTLED, "the lane is closed")
         try:
             async with asyncio.timeout(seconds):
                 return await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
         except TimeoutError:
-            return Failed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
+            return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
-    async def declared(self, account: str, definition: str, patience: float = 30.0) -> History | Failed:
+    async def declared(self, account: str, definition: str, patience: float = 30.0) -> History | PollFailed:
         """The name of the definition, and what its versions say of their steps.
 
         Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
@@ -113,7 +113,7 @@ class Client:
         except GateDismissedError:
             permit = None
         if permit is None:
-            return Failed(Outcome.CONNECTION, "the account is not configured any more")
+            return PollFailed(Outcome.CONNECTION, "the account is not configured any more")
         key = TargetKey(account, definition, "")
         return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_definitions)
 
@@ -125,8 +125,8 @@ class Client:
         endpoint: Endpoint,
         url: Callable[[TargetKey], URL],
         permit: Permit,
-        read: Callable[[TargetKey, Response, str], _T | Failed],
-    ) -> _T | Failed:
+        read: Callable[[TargetKey, Response, str], _T | PollFailed],
+    ) -> _T | PollFailed:
         """Whatever comes of it, the gate hears of the permit once, and one record is given."""
         loop, gate = asyncio.get_running_loop(), self._gates[permit.account]
         started, sent_at = loop.time(), self._now()
@@ -134,7 +134,7 @@ class Client:
         try:
             credential = self._credentials[key.account]
             secret, headers = self._authorized(key.account, credential)
-            result: _T | Failed
+            result: _T | PollFailed
             try:
                 response = await self._transport.get(url(key), headers)
             except TransportError as error:
@@ -142,7 +142,7 @@ class Client:
             else:
                 date = response.headers.get("Date")
                 result = read(key, response, secret)
-            if isinstance(result, Failed):
+            if isinstance(result, PollFailed):
                 outcome, retry_after = result.outcome, result.retry_after
                 if outcome is Outcome.UNAUTHORIZED:
                     credential.refresh()
@@ -155,13 +155,13 @@ class Client:
             ahead = _ahead(date, sent_at, ended_at)
             self._report(RequestRecord(key.account, endpoint, outcome, duration, ended_at, ahead))
 
-    def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | Failed:
+    def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | PollFailed:
         return self._recall.read(key, response, now=self._now, secret=secret)
 
-    def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | Failed:
+    def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | PollFailed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
-    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> History | Failed:
+    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> History | PollFailed:
         status, headers, body = response.status, response.headers, response.body
         return read_definitions(status, headers, body, definition=key.definition, now=self._now(), secret=secret)
 
@@ -186,10 +186,10 @@ class Client:
         return URL(f"{self._site}{definition_path(key.account, key.definition)}", encoded=True)
 
 
-def _failed(error: TransportError) -> Failed:
+def _failed(error: TransportError) -> PollFailed:
     if isinstance(error, TransportTimeout):
-        return Failed(Outcome.TIMEOUT, str(error))
-    return Failed(Outcome.MALFORMED if isinstance(error, ResponseTooLarge) else Outcome.CONNECTION, str(error))
+        return PollFailed(Outcome.TIMEOUT, str(error))
+    return PollFailed(Outcome.MALFORMED if isinstance(error, ResponseTooLarge) else Outcome.CONNECTION, str(error))
 
 
 def _ahead(date: str | None, sent_at: datetime, received_at: datetime) -> float | None:

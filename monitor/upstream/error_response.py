@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.core.formats.clean import clean
 from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
-from monitor.core.model import Failed, Outcome
+from monitor.core.model import Outcome, PollFailed
 
 _LONGEST = 200
 _OUTCOMES = {
@@ -37,7 +37,7 @@ _BODY = msgspec.json.Decoder(_ErrorBody)
 
 def read_refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
-) -> Failed:
+) -> PollFailed:
     """`headers` finds names in any case. `now` stands in for a missing `Date`. `secret` never gets into the detail."""
     outcome, error = _outcome(status), _documented(body)
     if outcome is Outcome.NOT_FOUND and (error is None or error.code != _UNKNOWN_ID):
@@ -46,7 +46,7 @@ def read_refusal(
     if secret:
         detail = detail.replace(secret, _HIDDEN)
     retry_after = _retry_after(headers, now) if status in _ASK_TO_WAIT else None
-    return Failed(outcome, clean(detail, _LONGEST), retry_after)
+    return PollFailed(outcome, clean(detail, _LONGEST), retry_after)
 
 
 def _outcome(status: int) -> Outcome:

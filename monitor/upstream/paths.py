@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from monitor.core.formats.ids import check_id
-from monitor.core.formats.urls import guarded, site_url
+from monitor.core.formats.urls import parse_base_url, require_https
 from monitor.core.model import TargetKey
 
 
@@ -12,7 +12,7 @@ def check_base_url(url: str, allow_http: bool = False) -> None:
 
     Plain http is for the own machine only, or where `allow_http` says so: it shows the key to everybody on the way.
     """
-    guarded(site_url(url), allow_http)
+    require_https(parse_base_url(url), allow_http)
 
 
 def definition_path(account: str, definition: str) -> str:

@@ -42,7 +42,7 @@ class GateDismissedError(Exception):
     """The account is not configured any more: no request of it is sent."""
 
 
-class Gate:
+class RateLimiter:
     """One per account. All of it runs in the loop's thread."""
 
     def __init__(

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor.core.model import Failed, Seen, TargetKey
+from monitor.core.model import PollFailed, Seen, TargetKey
 from monitor.upstream.transport import Response
 from monitor.upstream.wire import read_status
 
@@ -16,7 +16,7 @@ _KEPT = 131_072
 """Targets; some 370 bytes each beside the belief, with which the step log is shared."""
 
 
-class Recall:
+class ResponseCache:
     """Reads answers of the status resource."""
 
     def __init__(self, kept: int = _KEPT) -> None:
@@ -24,7 +24,9 @@ class Recall:
         self._last: OrderedDict[TargetKey, tuple[int, Seen]] = OrderedDict()
         """Each with the hash of its bytes, by a secret key that Python makes anew for each process (SipHash)."""
 
-    def read(self, key: TargetKey, response: Response, *, now: Callable[[], datetime], secret: str) -> Seen | Failed:
+    def read(
+        self, key: TargetKey, response: Response, *, now: Callable[[], datetime], secret: str
+    ) -> Seen | PollFailed:
         """As `read_status` does; what was read before is the very same value."""
         status, headers, body = response.status, response.headers, response.body
         if status != _OK:

@@ -12,10 +12,10 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from monitor.core.alerting.fault_groups import fold
+from monitor.core.alerting.fault_groups import normalize
 from monitor.core.formats.clean import clean
-from monitor.core.formats.timestamps import parse_moment
-from monitor.core.model import Failed, Outcome, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.formats.timestamps import parse_timestamp
+from monitor.core.model import Outcome, PollFailed, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
 from monitor.upstream.error_response import read_refusal
 
 _T = TypeVar("_T")
@@ -72,7 +72,7 @@ def read_status(
     workflow: str | None = None,
     now: datetime | None = None,
     secret: str = "",
-) -> Seen | Failed:
+) -> Seen | PollFailed:
     """An answer of the status resource, asked for with `includeLogs=true`.
 
     `workflow` is the id that was asked for: an answer about another one is refused. `now` and `secret` as in
@@ -81,7 +81,7 @@ def read_status(
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
     instance = decode(_INSTANCE, body)
-    if isinstance(instance, Failed):
+    if isinstance(instance, PollFailed):
         return instance
     about = instance.workflow_id
     if workflow is not None and about is not None and about != workflow and about.casefold() != workflow.casefold():
@@ -91,12 +91,12 @@ def read_status(
 
 def read_errors(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
-) -> tuple[WorkflowError, ...] | Failed:
+) -> tuple[WorkflowError, ...] | PollFailed:
     """An answer of `/errors`: the documented list, or the single object of the documented example."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
     faults = decode(_FAULTS, body)
-    if isinstance(faults, Failed):
+    if isinstance(faults, PollFailed):
         return faults
     if isinstance(faults, _Fault):
         if faults.step is None and faults.message is None:
@@ -165,19 +165,19 @@ def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
 def _word(text: str) -> str:
     """A word that is not known, as it stands; one that holds what differs from case to case, without that."""
     word = clean(text, _LONGEST_WORD)
-    folded = fold(word)
+    folded = normalize(word)
     return word if folded == word.casefold() else folded
 
 
 def _error(fault: _Fault) -> WorkflowError:
-    moment = _set(parse_moment(fault.error_time)) if fault.error_time is not None else None
+    moment = _set(parse_timestamp(fault.error_time)) if fault.error_time is not None else None
     return WorkflowError(bounded(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
 
 
 def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
     if text is None:
         return None
-    moment = parse_moment(text)
+    moment = parse_timestamp(text)
     if moment is None:
         drifts.append(f"timestamp:{field}")
     return _set(moment)
@@ -201,7 +201,7 @@ _ESCAPE = re.compile(
 """Any escape of a JSON string; the group matches half a surrogate pair that stands alone."""
 
 
-def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | Failed:
+def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | PollFailed:
     """Of an answer's body. The messages of msgspec name a path or a byte's place, never the content."""
     try:
         return decoder.decode(body)
@@ -237,5 +237,5 @@ def _mended(body: bytes) -> bytes:
     return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], body)
 
 
-def malformed(detail: str) -> Failed:
-    return Failed(Outcome.MALFORMED, f"not the documented answer: {detail}")
+def malformed(detail: str) -> PollFailed:
+    return PollFailed(Outcome.MALFORMED, f"not the documented answer: {detail}")

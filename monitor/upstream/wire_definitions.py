@@ -12,7 +12,7 @@ import msgspec
 
 from monitor.core.detection.declared_limits import DeclaredStep, declared_limits
 from monitor.core.formats.clean import clean
-from monitor.core.model import Failed
+from monitor.core.model import PollFailed
 from monitor.upstream.error_response import read_refusal
 from monitor.upstream.wire import bounded, decode
 
@@ -79,12 +79,12 @@ def read_definitions(
     definition: str,
     now: datetime | None = None,
     secret: str = "",
-) -> History | Failed:
+) -> History | PollFailed:
     """An answer about `definition`. `now` and `secret` as in `read_refusal`."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
     history = decode(_HISTORY, body)
-    if isinstance(history, Failed):
+    if isinstance(history, PollFailed):
         return history
     declared: dict[int, Mapping[str, float | None]] = {}
     names: dict[int, str] = {}
@@ -119,4 +119,4 @@ def _steps(found: _Version) -> Iterator[DeclaredStep]:
 
 def _part(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw) -> _T | None:
     result = decode(decoder, bytes(raw))
-    return None if isinstance(result, Failed) else result
+    return None if isinstance(result, PollFailed) else result

@@ -12,7 +12,7 @@ from monitor.store import StoreUnavailable
 from monitor.web.api.admin_token import AdminToken
 from monitor.web.api.alerts import Alerts
 from monitor.web.api.query import QueryError
-from monitor.web.api.responses import refusal
+from monitor.web.api.responses import json_error
 from monitor.web.api.targets import Api
 from monitor.web.pages.front import Front
 from monitor.web.pages.layout import STYLE_HASH
@@ -81,7 +81,7 @@ def _once_loaded(view: View) -> Middleware:
         if request.path in _FOR_MACHINES or request.method != hdrs.METH_GET:
             return await handler(request)
         if not view.loaded():
-            return refusal(503, f"the monitor is starting: {view.ready()}")
+            return json_error(503, f"the monitor is starting: {view.ready()}")
         async with places:
             return await handler(request)
 
@@ -94,11 +94,11 @@ async def _in_our_words(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except QueryError as error:
-        return refusal(400, str(error))
+        return json_error(400, str(error))
     except StoreUnavailable:
-        return refusal(503, "the store cannot be used now; the log says why")
+        return json_error(503, "the store cannot be used now; the log says why")
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        return refusal(405, f"expected {allowed}", {"Allow": allowed})
+        return json_error(405, f"expected {allowed}", {"Allow": allowed})
     except web.HTTPNotFound:
-        return refusal(404, "there is nothing here; / lists what there is")
+        return json_error(404, "there is nothing here; / lists what there is")

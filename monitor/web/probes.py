@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client.registry import Collector
 
 from monitor.telemetry import render
-from monitor.web.api.admin_token import AdminToken, refused
-from monitor.web.api.responses import answer
+from monitor.web.api.admin_token import AdminToken, check_admin_token
+from monitor.web.api.responses import json_response
 from monitor.web.view import View
 
 
@@ -37,14 +37,16 @@ class Probes:
         """200 while every loop turns; says nothing about the API or receivers."""
         loops = self._view.loops()
         healthy = all(loop.turns for loop in loops.values())
-        return answer({"healthy": healthy, "loops": loops}, 200 if healthy else 503)
+        return json_response({"healthy": healthy, "loops": loops}, 200 if healthy else 503)
 
     async def ready(self, _request: web.Request) -> web.Response:
         reason = self._view.ready()
-        return answer({"ready": True}) if reason is None else answer({"ready": False, "reason": reason}, 503)
+        return (
+            json_response({"ready": True}) if reason is None else json_response({"ready": False, "reason": reason}, 503)
+        )
 
     async def reload(self, request: web.Request) -> web.Response:
-        if (no := refused(request, self._admin_token)) is not None:
+        if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         errors = await self._view.reload("http")
-        return answer({"errors": errors}, 400) if errors else answer({"reloaded": True})
+        return json_response({"errors": errors}, 400) if errors else json_response({"reloaded": True})

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from monitor.core.detection.detect import Policy, Verdict, detect
+from monitor.core.detection.detect import Detection, Policy, detect
 from monitor.core.model import Endpoint, Outcome, Seen, Status, StepStatus, Target, TargetKey, TargetState
 from monitor.core.records import PollRecord, RequestRecord
 from monitor.core.scheduling.lane import Lane, LaneLimits
 from monitor.core.scheduling.schedule import Schedule
 from monitor.core.text import cloudevent
 from monitor.telemetry import Telemetry, configure
-from monitor.upstream.rate_limiter import Gate
+from monitor.upstream.rate_limiter import RateLimiter
 from monitor.upstream.wire import read_status
 from tests.bench.house import DEFINITION, Figure
 from tests.bench.servers import answer_text
@@ -53,7 +53,7 @@ def _of_a_poll() -> Iterator[Figure]:
     )
 
 
-def _detect(state: TargetState, seen: Seen) -> Verdict:
+def _detect(state: TargetState, seen: Seen) -> Detection:
     return detect(state, _TARGET, seen, last_seen_at=_NOW, now=_NOW, policy=Policy(), known_drifts=frozenset())
 
 
@@ -61,7 +61,7 @@ def _of_the_budget() -> Iterator[Figure]:
     limits = LaneLimits(1e9, 1_000_000)
     lane = Lane.started(limits, 0.0)
     yield _figure("lane: wait, take, answered", lambda: _through(lane))
-    gate = Gate("acme", limits, now=lambda: _NOW, jitter=lambda: 0.0, report=lambda _: None)
+    gate = RateLimiter("acme", limits, now=lambda: _NOW, jitter=lambda: 0.0, report=lambda _: None)
 
     def pass_gate() -> None:
         gate.wait()

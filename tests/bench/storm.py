@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from monitor.core.formats.timestamps import parse_moment
+from monitor.core.formats.timestamps import parse_timestamp
 from monitor.sim.scenario import watched
 from monitor.sim.scenario_builders import ACME
 from monitor.sim.scenarios import storm
@@ -51,7 +51,7 @@ def run() -> Iterator[Figure]:
         lines = _weathered(daemon)
         report = json.loads(get(f"http://127.0.0.1:{pager}/report"))
         daemon.process.end()
-    told = [parse_moment(line["observed_at"]) for line in lines if line["event"] == "workflow.terminated"]
+    told = [parse_timestamp(line["observed_at"]) for line in lines if line["event"] == "workflow.terminated"]
     last = max(at for at in told if at is not None)
     for name in _RECEIVERS:
         sent = [line for line in lines if line["event"] == "delivery" and line["receiver"] == name]
@@ -88,6 +88,6 @@ def _lines(log: Path) -> list[dict[str, Any]]:
 
 
 def _at(line: dict[str, Any]) -> datetime:
-    at = parse_moment(line["timestamp"])
+    at = parse_timestamp(line["timestamp"])
     assert at is not None
     return at

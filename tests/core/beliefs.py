@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.detection.detect import Policy, Verdict, detect
+from monitor.core.detection.detect import Detection, Policy, detect
 from monitor.core.detection.overdue import NO_LIMITS, Limits
 from monitor.core.model import (
     Event,
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Seen,
     Snapshot,
     Status,
@@ -26,7 +26,7 @@ KEY = TargetKey("acme", "5870442f-3ddd-4657-b74c-6e17308f5230", "60dbe307fe55d99
 TARGET = Target(key=KEY, interval=30.0, name="onboarding-reply", labels={"team": "messaging"})
 NEW = TargetState(key=KEY)
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
-MISS = Failed(Outcome.NOT_FOUND)
+MISS = PollFailed(Outcome.NOT_FOUND)
 
 
 def at(seconds: float) -> datetime:
@@ -75,7 +75,7 @@ def poll(
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
     silence: float = 0.0,
-) -> Verdict:
+) -> Detection:
     return detect(
         state,
         target,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
+from monitor.core.alerts import AlertEnd, Incident, Sample, VersionImpact
 from monitor.core.model import (
     Cause,
     Event,
@@ -99,7 +99,7 @@ INCIDENT = Incident(
     open=21,
     samples=(Sample("onboarding-reply", TargetKey("acme", "d1", "w1"), at(2)),),
 )
-TOLLS = (Toll(4, 112, 0), Toll(3, 40, 23))
+TOLLS = (VersionImpact(4, 112, 0), VersionImpact(3, 40, 23))
 
 
 TEXTS = {

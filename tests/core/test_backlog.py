@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.alerting.backlog import Backlog, needs_body
-from monitor.core.alerting.delivery_queue import Turns
+from monitor.core.alerting.delivery_queue import DeliveryQueue
 from monitor.core.commits import Delivery
 from monitor.core.model import EventType, Severity
 
@@ -43,7 +43,7 @@ def empty(window: int = 100) -> Backlog:
     return backlog
 
 
-def ready(turns: Turns, now: float = 0.0) -> Iterator[int]:
+def ready(turns: DeliveryQueue, now: float = 0.0) -> Iterator[int]:
     while turns.wait(now) <= 0:
         yield turns.take().seq
 
@@ -52,7 +52,7 @@ def ready(turns: Turns, now: float = 0.0) -> Iterator[int]:
 
 
 def test_a_subject_has_one_under_way_and_others_go_on() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     for seq, subject in enumerate("aabb"):
         turns.add(delivery(seq, subject), 0.0)
 
@@ -62,7 +62,7 @@ def test_a_subject_has_one_under_way_and_others_go_on() -> None:
 
 
 def test_one_that_must_wait_holds_up_its_own_subject_only() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     for seq, subject in enumerate("aab"):
         turns.add(delivery(seq, subject), 0.0)
     turns.again(turns.take(), 60.0)
@@ -73,7 +73,7 @@ def test_one_that_must_wait_holds_up_its_own_subject_only() -> None:
 
 
 def test_who_is_ready_the_longest_comes_first() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     turns.add(delivery(1, "a"), 0.0)
     turns.again(turns.take(), 5.0)
     turns.add(delivery(2, "b"), 3.0)
@@ -83,13 +83,13 @@ def test_who_is_ready_the_longest_comes_first() -> None:
 
 @pytest.mark.parametrize("urgent_first", [False, True])
 def test_nothing_waits_in_no_turns(urgent_first: bool) -> None:
-    assert Turns(urgent_first=urgent_first).wait(0.0) == math.inf
+    assert DeliveryQueue(urgent_first=urgent_first).wait(0.0) == math.inf
 
 
 # --- turns of what has failed -----------------------------------------------------------------------------
 
 
-def failed(turns: Turns, times: int, ready_at: float = 60.0) -> None:
+def failed(turns: DeliveryQueue, times: int, ready_at: float = 60.0) -> None:
     """The delivery that is ready next fails so often."""
     for attempts in range(1, times + 1):
         turns.wait(math.inf)
@@ -97,7 +97,7 @@ def failed(turns: Turns, times: int, ready_at: float = 60.0) -> None:
 
 
 def test_what_was_never_tried_can_be_asked_for_alone() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     turns.add(delivery(1, "a"), 0.0)
     failed(turns, 1, ready_at=1.0)
     turns.add(delivery(2, "b"), 5.0)
@@ -107,7 +107,7 @@ def test_what_was_never_tried_can_be_asked_for_alone() -> None:
 
 
 def test_what_is_stuck_counts_with_all_that_waits_behind_it() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     for seq, subject in enumerate("aaabb"):
         turns.add(delivery(seq, subject), 0.0)
     failed(turns, 1)
@@ -129,7 +129,7 @@ def test_what_is_stuck_counts_with_all_that_waits_behind_it() -> None:
     ],
 )
 def test_what_is_more_severe_overtakes_what_fails(severities: list[Severity], attempts: int, first: int) -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     for seq, severity in enumerate(severities):
         turns.add(delivery(seq, "a", severity=severity), 0.0)
     failed(turns, attempts)
@@ -148,7 +148,7 @@ def test_what_is_more_severe_overtakes_what_fails(severities: list[Severity], at
 
 
 def test_what_is_under_way_is_not_overtaken() -> None:
-    turns = Turns()
+    turns = DeliveryQueue()
     turns.add(delivery(1, "a", severity=INFO), 0.0)
     turns.add(delivery(2, "a", severity=CRITICAL), 0.0)
     failed(turns, 5, ready_at=0.0)
@@ -159,7 +159,7 @@ def test_what_is_under_way_is_not_overtaken() -> None:
 
 
 def test_the_oldest_is_the_first_of_all_that_are_pending() -> None:
-    turns, oldest = Turns(), []
+    turns, oldest = DeliveryQueue(), []
     for seq, subject in enumerate("abc"):
         turns.add(delivery(seq, subject), 0.0)
     for seq, subject in enumerate("abc"):
@@ -173,8 +173,8 @@ def test_the_oldest_is_the_first_of_all_that_are_pending() -> None:
 # --- turns by urgency -------------------------------------------------------------------------------------
 
 
-def urgent(*deliveries: Delivery, ready_at: float = 0.0) -> Turns:
-    turns = Turns(urgent_first=True)
+def urgent(*deliveries: Delivery, ready_at: float = 0.0) -> DeliveryQueue:
+    turns = DeliveryQueue(urgent_first=True)
     for each in deliveries:
         turns.add(each, ready_at)
     return turns
@@ -235,7 +235,7 @@ URGENT_STEP = st.tuples(
 @given(st.lists(URGENT_STEP, max_size=150))
 def test_nobody_is_overtaken_by_who_is_less_urgent(steps: list[tuple[str, int, Severity, int]]) -> None:
     """Against a list that is searched from end to end at each turn."""
-    turns, now = Turns(urgent_first=True), 0.0
+    turns, now = DeliveryQueue(urgent_first=True), 0.0
     waiting: list[tuple[Delivery, float]] = []
     under_way: list[Delivery] = []
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOUBT, Wellness
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.backoff import FIRST, LONGEST, LONGEST_ASKED, next_try
+from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOUBT, CircuitBreaker
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.backoff import FIRST, LONGEST, LONGEST_ASKED, backoff
 
-DOWN = Again("connection refused", whole=True)
-ODD = Again("HTTP 500")
+DOWN = Retry("connection refused", whole=True)
+ODD = Retry("HTTP 500")
 AN_ANSWER = [pytest.param(Delivered(), id="delivered"), pytest.param(Refused("no"), id="refused")]
 JITTER = 0.5
 
@@ -19,7 +19,7 @@ JITTER = 0.5
     [(1, 0.0, 0.25), (1, 0.5, 0.375), (2, 0.5, 0.75), (5, 0.5, 6.0), (11, 0.5, 225.0), (10**9, 0.5, 225.0)],
 )
 def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: float) -> None:
-    assert next_try(attempts, jitter) == seconds
+    assert backoff(attempts, jitter) == seconds
 
 
 @pytest.mark.parametrize(
@@ -31,39 +31,39 @@ def test_tries_spread_out_exponentially(attempts: int, jitter: float, seconds: f
     ],
 )
 def test_what_the_receiver_asks_is_waited_for(asked: float, seconds: float) -> None:
-    assert next_try(1, JITTER, at_least=asked) == seconds
+    assert backoff(1, JITTER, at_least=asked) == seconds
 
 
 @given(st.integers(0, 10**6), st.floats(0, 1, exclude_max=True), st.none() | st.floats(0, 1e9))
 def test_a_wait_is_never_earlier_than_asked_and_never_without_end(
     attempts: int, jitter: float, asked: float | None
 ) -> None:
-    wait = next_try(attempts, jitter, at_least=asked)
+    wait = backoff(attempts, jitter, at_least=asked)
 
     assert min(asked or 0.0, LONGEST_ASKED) <= wait <= max(LONGEST, min(asked or 0.0, LONGEST_ASKED))
     assert wait >= FIRST / 2, "no try follows at once"
 
 
-def try_once(wellness: Wellness, now: float, verdict: Verdict) -> None:
+def try_once(wellness: CircuitBreaker, now: float, verdict: Verdict) -> None:
     wellness.ended(now, verdict, JITTER, probe=wellness.began())
 
 
 def test_a_well_receiver_is_sent_to_at_once() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     try_once(wellness, 0.0, Delivered())
 
     assert wellness.wait(0.0) == 0.0
 
 
 def test_a_failure_of_one_delivery_does_not_make_the_receiver_unwell() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     try_once(wellness, 0.0, ODD)
 
     assert wellness.wait(0.0) == 0.0
 
 
 def test_an_unwell_receiver_is_left_in_peace_longer_after_each_probe() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     now, waits = 0.0, []
     for _ in range(12):
         try_once(wellness, now, DOWN)
@@ -74,7 +74,7 @@ def test_an_unwell_receiver_is_left_in_peace_longer_after_each_probe() -> None:
 
 
 def test_while_a_probe_is_out_nothing_else_is_sent() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     try_once(wellness, 0.0, DOWN)
     wellness.began()
 
@@ -83,7 +83,7 @@ def test_while_a_probe_is_out_nothing_else_is_sent() -> None:
 
 @pytest.mark.parametrize("answer", [*AN_ANSWER, pytest.param(ODD, id="a failure of that one delivery")])
 def test_a_probe_that_is_answered_makes_it_well(answer: Verdict) -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     try_once(wellness, 0.0, DOWN)
     try_once(wellness, 10.0, answer)
 
@@ -91,7 +91,7 @@ def test_a_probe_that_is_answered_makes_it_well(answer: Verdict) -> None:
 
 
 def test_many_under_way_that_fail_together_count_as_one_outage() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     probes = [wellness.began() for _ in range(16)]
     for probe in probes:
         wellness.ended(0.0, DOWN, JITTER, probe=probe)
@@ -101,25 +101,25 @@ def test_many_under_way_that_fail_together_count_as_one_outage() -> None:
 
 @pytest.mark.parametrize("answer", AN_ANSWER)
 def test_an_answer_to_what_was_sent_before_does_not_end_a_pause(answer: Verdict) -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     first, second = wellness.began(), wellness.began()
-    wellness.ended(0.0, Again("HTTP 429", 30.0, whole=True), JITTER, probe=first)
+    wellness.ended(0.0, Retry("HTTP 429", 30.0, whole=True), JITTER, probe=first)
     wellness.ended(1.0, answer, JITTER, probe=second)
 
     assert wellness.wait(1.0) == 29.0
 
 
 def test_the_longest_wait_that_was_asked_for_holds() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     first, second = wellness.began(), wellness.began()
-    wellness.ended(0.0, Again("HTTP 429", 10.0, whole=True), JITTER, probe=first)
-    wellness.ended(0.0, Again("HTTP 429", 30.0, whole=True), JITTER, probe=second)
+    wellness.ended(0.0, Retry("HTTP 429", 10.0, whole=True), JITTER, probe=first)
+    wellness.ended(0.0, Retry("HTTP 429", 30.0, whole=True), JITTER, probe=second)
 
     assert wellness.wait(0.0) == 30.0
 
 
 def test_a_receiver_that_fails_every_delivery_is_unwell() -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     for _ in range(FAILURES_IN_A_ROW):
         assert wellness.wait(0.0) == 0.0
         try_once(wellness, 0.0, ODD)
@@ -134,7 +134,7 @@ def test_a_receiver_that_fails_every_delivery_is_unwell() -> None:
 
 @pytest.mark.parametrize("answer", AN_ANSWER)
 def test_one_answer_between_failures_shows_that_it_is_well(answer: Verdict) -> None:
-    wellness = Wellness()
+    wellness = CircuitBreaker()
     for _ in range(3):
         for _ in range(FAILURES_IN_A_ROW - 1):
             try_once(wellness, 0.0, ODD)
@@ -146,8 +146,8 @@ def test_one_answer_between_failures_shows_that_it_is_well(answer: Verdict) -> N
 # --- in doubt: it answers, and takes nothing --------------------------------------------------------------
 
 
-def in_doubt() -> Wellness:
-    wellness = Wellness()
+def in_doubt() -> CircuitBreaker:
+    wellness = CircuitBreaker()
     for _ in range(FAILURES_IN_A_ROW):
         try_once(wellness, 0.0, ODD)
     return wellness

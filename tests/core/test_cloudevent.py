@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.core.formats.timestamps import parse_moment
+from monitor.core.formats.timestamps import parse_timestamp
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.cloudevent import encode
 from tests.core.beliefs import START
@@ -28,7 +28,7 @@ EXAMPLE = """
   "link": "http://localhost:8808/targets/acme/5870442f-3ddd-4657-b74c-6e17308f5230/60dbe307fe55d99fc083db61",
   "labels": {"team": "messaging"}}}
 """
-OCCURRED = parse_moment("2026-01-05T10:00:02.5Z")
+OCCURRED = parse_timestamp("2026-01-05T10:00:02.5Z")
 TERMINATED = Event(
     id="3f0c",
     type=EventType.TERMINATED,
@@ -46,8 +46,8 @@ TERMINATED = Event(
     step=StepExecution("b2c6185b", "step1", StepStatus.FAILED, START, OCCURRED),
     errors=(WorkflowError("step1", "Invalid subaccount id.", OCCURRED),),
     occurred_at=OCCURRED,
-    observed_at=parse_moment("2026-01-05T10:00:21.031Z") or START,
-    last_seen_at=parse_moment("2026-01-05T09:59:51.02Z"),
+    observed_at=parse_timestamp("2026-01-05T10:00:21.031Z") or START,
+    last_seen_at=parse_timestamp("2026-01-05T09:59:51.02Z"),
     labels={"team": "messaging"},
     closes=("suspended",),
 )

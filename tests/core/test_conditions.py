@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import EventType, Failed, Observation, Outcome, Status, StepExecution, StepStatus
+from monitor.core.model import EventType, Observation, Outcome, PollFailed, Status, StepExecution, StepStatus
 from tests.core.beliefs import MISS, NEW, TARGET, poll, seen, step, types
 
 OPENERS = {EventType.SUSPENDED, EventType.NOT_FOUND, EventType.OVERDUE, EventType.STEP_OVERDUE}
@@ -23,7 +23,7 @@ ANSWERS = st.builds(
     st.sampled_from([Status.RUNNABLE, Status.RUNNABLE, Status.SUSPENDED, Status.UNKNOWN]),
     LOGS,
 )
-POLLS = st.lists(st.tuples(ANSWERS | st.just(MISS) | st.just(Failed(Outcome.TIMEOUT)), st.booleans()), max_size=25)
+POLLS = st.lists(st.tuples(ANSWERS | st.just(MISS) | st.just(PollFailed(Outcome.TIMEOUT)), st.booleans()), max_size=25)
 
 
 @given(POLLS)

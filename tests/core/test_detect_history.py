@@ -15,9 +15,9 @@ from monitor.core.model import (
     Cause,
     Event,
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Seen,
     Snapshot,
     Status,
@@ -141,10 +141,10 @@ LAST_WORD = Poll(1, Outcome.OK, explained=True, restarted=True)
 
 def observe(life: Sequence[Moment], time: float, poll: Poll) -> Observation:
     if poll.outcome is not Outcome.OK:
-        return Failed(poll.outcome)
+        return PollFailed(poll.outcome)
     now = next(moment for moment in reversed(life) if moment.time <= time)
     if now.gone:
-        return Failed(Outcome.NOT_FOUND)
+        return PollFailed(Outcome.NOT_FOUND)
     snapshot = Snapshot(
         status=now.status,
         version=1,

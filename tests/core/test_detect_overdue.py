@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from monitor.core.detection.detect import Verdict, overdue
+from monitor.core.detection.detect import Detection, overdue
 from monitor.core.detection.overdue import NO_LIMITS, Limits
 from monitor.core.event_ids import event_id
 from monitor.core.model import (
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Severity,
     Status,
     StepStatus,
@@ -29,7 +29,7 @@ A = step("a", RUNNING, 100)
 BELIEVED = poll(NEW, seen(RUN, A), now=110, target=BOTH).state
 
 
-def tick(state: TargetState, now: float, target: Target = BOTH, limits: Limits = NO_LIMITS) -> Verdict:
+def tick(state: TargetState, now: float, target: Target = BOTH, limits: Limits = NO_LIMITS) -> Detection:
     return overdue(state, target, at(now), limits, at(70))
 
 
@@ -44,7 +44,7 @@ def test_first_sight_tells_what_is_overdue_already() -> None:
 
 
 def test_a_deadline_passes_without_a_poll() -> None:
-    assert tick(BELIEVED, 159) == Verdict(BELIEVED, (), False, "nothing new is overdue")
+    assert tick(BELIEVED, 159) == Detection(BELIEVED, (), False, "nothing new is overdue")
     verdict = tick(BELIEVED, 160)
     assert (types(verdict.events), verdict.changed) == ([STEP_OVERDUE], True)
     assert "workflow.step_overdue" in verdict.reason
@@ -124,7 +124,7 @@ def test_the_order_of_one_observation() -> None:
     "observation",
     [
         pytest.param(seen(RUN, A), id="as believed"),
-        pytest.param(Failed(Outcome.TIMEOUT), id="a failed request"),
+        pytest.param(PollFailed(Outcome.TIMEOUT), id="a failed request"),
     ],
 )
 def test_what_changes_no_belief_judges_nothing(observation: Observation) -> None:

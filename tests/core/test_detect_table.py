@@ -10,9 +10,9 @@ from monitor.core.model import (
     Condition,
     Episode,
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Seen,
     Severity,
     Status,
@@ -33,7 +33,7 @@ SEEN: dict[str, Observation] = {
     "terminated": seen(Status.TERMINATED, *LOG, ended=95, errors=()),
     "unknown": seen(Status.UNKNOWN, *LOG, drifts=("status:Paused",)),
     "third 404": MISS,
-    "timeout": Failed(Outcome.TIMEOUT),
+    "timeout": PollFailed(Outcome.TIMEOUT),
 }
 HELD = Condition(open=True, last=Episode("a", 1))
 
@@ -158,7 +158,7 @@ def test_the_end_is_final(believed: str, what: str) -> None:
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o not in (Outcome.OK, Outcome.NOT_FOUND)])
 def test_a_failed_request_changes_nothing(believed: str, outcome: Outcome) -> None:
     state = BELIEFS[believed]
-    verdict = poll(state, Failed(outcome))
+    verdict = poll(state, PollFailed(outcome))
     assert verdict.state is state
     assert (verdict.events, verdict.changed) == ((), False)
     assert state.status.ended or outcome.value in verdict.reason
@@ -177,7 +177,7 @@ def test_a_404_is_believed_when_it_came_often_enough() -> None:
 
 
 def test_other_failures_neither_count_as_misses_nor_forgive_them() -> None:
-    timeout = Failed(Outcome.TIMEOUT)
+    timeout = PollFailed(Outcome.TIMEOUT)
     state, events = believe(seen(Status.RUNNABLE), MISS, timeout, MISS, timeout, timeout, MISS)
     assert types(events) == [NOT_FOUND]
     assert state.status is Status.NOT_FOUND
@@ -228,7 +228,7 @@ def test_the_end_closes_the_suspension(end: Status) -> None:
         pytest.param([MISS, MISS, MISS], id="not found"),
         pytest.param([seen(Status.UNKNOWN)], id="an unknown word"),
         pytest.param([MISS, MISS, MISS, seen(Status.UNKNOWN)], id="both"),
-        pytest.param([Failed(Outcome.SERVER_ERROR)], id="a server error"),
+        pytest.param([PollFailed(Outcome.SERVER_ERROR)], id="a server error"),
     ],
 )
 def test_what_says_nothing_of_a_suspension_leaves_it_the_same_episode(between: list[Observation]) -> None:

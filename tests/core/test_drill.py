@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.alerting.drill import Act, delivery, ending, opening
+from monitor.core.alerting.drill import DrillAlert, delivery, ending, opening
 from monitor.core.alerting.incidents import is_resolved
 from monitor.core.alerting.labels import alert_labels
-from monitor.core.alerting.routing import Gets
+from monitor.core.alerting.routing import Feed
 from monitor.core.alerts import AlertEnd
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.core.text import alert_text
 
@@ -19,7 +19,7 @@ OPENED = opening("acme", "drill-1", "oncall", NOW)
 ENDED = ending(OPENED, NOW + timedelta(seconds=1))
 
 
-def sent(act: Act, gets: Gets) -> Delivery:
+def sent(act: DrillAlert, gets: Feed) -> Delivery:
     return delivery(act, "oncall", gets, base_url="https://api.example", external_url="https://watch.example/")
 
 
@@ -54,20 +54,20 @@ def test_two_drills_are_two_alerts_to_every_receiver() -> None:
     other = opening("acme", "drill-2", "oncall", NOW)
     assert other.event.id != OPENED.event.id
     assert other.incident.id != OPENED.incident.id
-    assert sent(other, Gets.ALERTS).subject != sent(OPENED, Gets.ALERTS).subject
+    assert sent(other, Feed.ALERTS).subject != sent(OPENED, Feed.ALERTS).subject
 
 
 @pytest.mark.parametrize(
     ("gets", "abouts", "ref"),
     [
-        (Gets.EVENTS, (About.EVENT, About.EVENT), None),
-        (Gets.ALERTS, (About.ALERT_OPENED, About.ALERT_CLOSED), OPENED.alert.id),
-        (Gets.INCIDENTS, (About.INCIDENT_OPENED, About.INCIDENT_CLOSED), OPENED.incident.id),
+        (Feed.EVENTS, (DeliveryKind.EVENT, DeliveryKind.EVENT), None),
+        (Feed.ALERTS, (DeliveryKind.ALERT_OPENED, DeliveryKind.ALERT_CLOSED), OPENED.alert.id),
+        (Feed.INCIDENTS, (DeliveryKind.INCIDENT_OPENED, DeliveryKind.INCIDENT_CLOSED), OPENED.incident.id),
     ],
-    ids=lambda value: value.value if isinstance(value, Gets) else "",
+    ids=lambda value: value.value if isinstance(value, Feed) else "",
 )
 def test_each_kind_of_receiver_is_sent_what_the_daemon_would_send(
-    gets: Gets, abouts: tuple[About, About], ref: str | None
+    gets: Feed, abouts: tuple[DeliveryKind, DeliveryKind], ref: str | None
 ) -> None:
     pair = [sent(OPENED, gets), sent(ENDED, gets)]
     assert tuple(one.about for one in pair) == abouts
@@ -77,7 +77,7 @@ def test_each_kind_of_receiver_is_sent_what_the_daemon_would_send(
 
 
 def test_a_receiver_of_events_gets_two_cloudevents_that_lead_to_the_drill() -> None:
-    first, second = (json.loads(sent(act, Gets.EVENTS).body) for act in (OPENED, ENDED))
+    first, second = (json.loads(sent(act, Feed.EVENTS).body) for act in (OPENED, ENDED))
     assert (first["type"], second["type"]) == ("workflow.suspended", "workflow.resumed")
     assert first["data"]["link"] == "https://watch.example/targets/acme/drill/drill-1"
     assert first["data"]["labels"]["drill"] == "true"

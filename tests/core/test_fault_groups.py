@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.fault_groups import fault_group, fold
+from monitor.core.alerting.fault_groups import fault_group, normalize
 from monitor.core.model import Cause, Event, EventType, StepStatus
 from tests.core.beliefs import START, error, step
 
@@ -50,7 +50,7 @@ EVENT = Event(
     ],
 )
 def test_what_differs_from_case_to_case_is_folded(message: str, folded: str) -> None:
-    assert fold(message) == folded
+    assert normalize(message) == folded
 
 
 HOSTILE = "\"'`“”«»<>()?@#:/.,+- aZ059fß\u0130janmon"
@@ -58,12 +58,12 @@ HOSTILE = "\"'`“”«»<>()?@#:/.,+- aZ059fß\u0130janmon"
 
 @given(st.text(HOSTILE, max_size=80) | st.text(max_size=80))
 def test_folding_what_is_folded_changes_nothing(message: str) -> None:
-    assert fold(fold(message)) == fold(message)
+    assert normalize(normalize(message)) == normalize(message)
 
 
 @given(st.lists(st.text(string.ascii_letters, min_size=1), max_size=8).map(" ".join))
 def test_words_stay(message: str) -> None:
-    assert fold(message) == message.casefold()
+    assert normalize(message) == message.casefold()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_words_stay(message: str) -> None:
 )
 def test_no_text_takes_long(piece: str) -> None:
     began = process_time()
-    fold(piece * (65_536 // len(piece)))
+    normalize(piece * (65_536 // len(piece)))
     assert process_time() - began < 5
 
 

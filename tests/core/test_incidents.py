@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from monitor.core.alerting.incidents import (
     SAMPLES,
-    begun,
+    accepts,
     calmed,
     condition_of,
     covered_by,
-    grown,
     is_resolved,
-    joins,
-    shrunk,
-    worth_telling,
+    opened,
+    should_renotify,
+    with_alert,
+    without_alert,
 )
 from monitor.core.alerts import AlertEnd, Incident
 from monitor.core.model import Cause, Event, EventType, Severity, StepExecution, StepStatus
@@ -50,9 +50,9 @@ def event(
 
 
 def incident(members: int, threshold: int = 50) -> Incident:
-    found = begun(event(), "group")
+    found = opened(event(), "group")
     for number in range(1, members):
-        found = grown(found, event(number, after=number), threshold)
+        found = with_alert(found, event(number, after=number), threshold)
     return found
 
 
@@ -67,16 +67,16 @@ def incident(members: int, threshold: int = 50) -> Incident:
     ],
 )
 def test_an_incident_takes_in_its_group_for_a_while(after: float, window: float, expected: bool) -> None:
-    assert joins(incident(3), event(9, after=after), window) is expected
+    assert accepts(incident(3), event(9, after=after), window) is expected
 
 
 def test_an_incident_that_is_over_takes_in_nothing() -> None:
-    assert not joins(shrunk(incident(1), AlertEnd.CLOSED, NOON), event(9), 3600)
+    assert not accepts(without_alert(incident(1), AlertEnd.CLOSED, NOON), event(9), 3600)
 
 
 def test_its_id_is_made_of_what_happened() -> None:
-    assert begun(event(1), "group").id == begun(event(1, after=99), "group").id
-    assert len({begun(event(n), group).id for n in (1, 2) for group in ("group", "other")}) == 4
+    assert opened(event(1), "group").id == opened(event(1, after=99), "group").id
+    assert len({opened(event(n), group).id for n in (1, 2) for group in ("group", "other")}) == 4
 
 
 @given(st.lists(st.sampled_from(AlertEnd), min_size=1, max_size=40))
@@ -84,7 +84,7 @@ def test_it_ends_with_its_last_alert_and_is_resolved_unless_time_ended_one(ends:
     found = incident(len(ends))
     for number, end in enumerate(ends):
         assert found.ended_at is None
-        found = shrunk(found, end, NOON + timedelta(seconds=100 + number))
+        found = without_alert(found, end, NOON + timedelta(seconds=100 + number))
     assert (found.open, found.members) == (0, len(ends))
     assert found.ended_at == NOON + timedelta(seconds=99 + len(ends))
     assert is_resolved(found) is (AlertEnd.EXPIRED not in ends)
@@ -92,20 +92,20 @@ def test_it_ends_with_its_last_alert_and_is_resolved_unless_time_ended_one(ends:
 
 @given(st.integers(1, 300))
 def test_its_size_is_told_a_bounded_number_of_times(members: int) -> None:
-    told = [size for size in range(1, members + 1) if worth_telling(incident(size))]
+    told = [size for size in range(1, members + 1) if should_renotify(incident(size))]
     assert len(told) == members.bit_length()
     assert all(later == 2 * earlier for earlier, later in itertools.pairwise(told))
 
 
 @given(st.lists(st.floats(0.1, 3600), min_size=1, max_size=200))
 def test_however_it_trickles_its_size_is_told_in_the_end_and_seldom(pauses: list[float]) -> None:
-    found, now, told, size = begun(event(), "group"), 0.0, 0, 1
+    found, now, told, size = opened(event(), "group"), 0.0, 0, 1
     for number, pause in enumerate([*pauses, 1000.0]):
         now += pause
         if (after := calmed(found, NOON + timedelta(seconds=now))) is not None:
             found, told, size = after, told + 1, after.members
         if number < len(pauses):
-            found = grown(found, event(number + 1, after=now), 50)
+            found = with_alert(found, event(number + 1, after=now), 50)
     assert size == found.members
     assert told <= 1 + 5 + now / 900, "a few times in its first half an hour, then four times an hour at most"
 
@@ -123,9 +123,9 @@ _LABELS = st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"), max_siz
 
 @given(st.lists(_LABELS, min_size=1, max_size=8), st.integers(1, 8))
 def test_its_labels_are_those_that_all_had_when_the_storm_began(labels: list[dict[str, str]], threshold: int) -> None:
-    found = begun(event(0, labels=labels[0]), "group")
+    found = opened(event(0, labels=labels[0]), "group")
     for number, more in enumerate(labels[1:], 1):
-        found = grown(found, event(number, labels=more), threshold)
+        found = with_alert(found, event(number, labels=more), threshold)
     counted = labels[: threshold + 1]
     expected = {name: value for name, value in counted[0].items() if all(each.get(name) == value for each in counted)}
     assert found.labels == expected

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.core.liveness import LoopHealth, why_silent
+from monitor.core.liveness import LoopHealth, unhealthy_reason
 
 TURNS, STUCK = LoopHealth(True, 1.0), LoopHealth(False, 90.0)
 
@@ -29,4 +29,4 @@ TURNS, STUCK = LoopHealth(True, 1.0), LoopHealth(False, 90.0)
 def test_the_monitor_is_silent_where_it_does_not_do_its_work(
     loops: dict[str, LoopHealth], store: bool, acknowledges: dict[str, bool], reason: str | None
 ) -> None:
-    assert why_silent(loops, store, acknowledges) == reason
+    assert unhealthy_reason(loops, store, acknowledges) == reason

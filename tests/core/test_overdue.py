@@ -9,11 +9,11 @@ import pytest
 from monitor.core.detection.overdue import (
     NO_LIMITS,
     SET_BACK,
-    Judgement,
     Limit,
     Limits,
     LimitSource,
-    judged,
+    OverdueResult,
+    assess_overdue,
     next_deadline,
     step_limit,
 )
@@ -21,9 +21,9 @@ from monitor.core.model import (
     Condition,
     Episode,
     EventType,
-    Lateness,
     Status,
     StepExecution,
+    StepOverdue,
     StepStatus,
     Target,
     TargetState,
@@ -45,7 +45,7 @@ def belief(
     *steps: StepExecution,
     started: datetime | None = START,
     overdue: bool = False,
-    late: tuple[Lateness, ...] = (),
+    late: tuple[StepOverdue, ...] = (),
 ) -> TargetState:
     condition = Condition(open=True, last=Episode("a", 1)) if overdue else Condition()
     return TargetState(key=KEY, status=status, started_at=started, steps=steps, overdue=condition, late=late)
@@ -53,11 +53,11 @@ def belief(
 
 def judge(
     state: TargetState, target: Target, now: float, *, before: TargetState | None = None, limits: Limits = NO_LIMITS
-) -> Judgement:
-    return judged(before or state, state, target, limits, at(now))
+) -> OverdueResult:
+    return assess_overdue(before or state, state, target, limits, at(now))
 
 
-def types(judgement: Judgement) -> list[EventType]:
+def types(judgement: OverdueResult) -> list[EventType]:
     return [finding.type for finding in judgement.findings]
 
 
@@ -113,10 +113,10 @@ def test_only_what_is_runnable_has_a_deadline(status: Status) -> None:
         pytest.param(belief(RUN), at(150), id="the instance"),
         pytest.param(belief(RUN, step("b", StepStatus.RUNNING, 100)), at(150), id="the instance before the step"),
         pytest.param(belief(RUN, *LOG, overdue=True), at(160), id="the step: the instance is told"),
-        pytest.param(belief(RUN, *LOG, late=(Lateness("a"),)), at(150), id="the instance: the step is told"),
-        pytest.param(belief(RUN, *LOG, overdue=True, late=(Lateness("a"),)), None, id="both are told"),
+        pytest.param(belief(RUN, *LOG, late=(StepOverdue("a"),)), at(150), id="the instance: the step is told"),
+        pytest.param(belief(RUN, *LOG, overdue=True, late=(StepOverdue("a"),)), None, id="both are told"),
         pytest.param(
-            belief(RUN, *LOG, overdue=True, late=(Lateness("a", 1, open=False),)), at(160), id="told, and ended"
+            belief(RUN, *LOG, overdue=True, late=(StepOverdue("a", 1, open=False),)), at(160), id="told, and ended"
         ),
         pytest.param(belief(RUN, step("a", StepStatus.RUNNING, None), started=None), None, id="no times"),
     ],
@@ -140,8 +140,8 @@ def test_overdue_begins_at_the_deadline_and_not_before(target: Target) -> None:
     state = belief(RUN, *LOG)
     deadline = next_deadline(state, target, NO_LIMITS)
     assert deadline is not None
-    assert judged(state, state, target, NO_LIMITS, deadline - timedelta(microseconds=1)) == Judgement(state)
-    (finding,) = judged(state, state, target, NO_LIMITS, deadline).findings
+    assert assess_overdue(state, state, target, NO_LIMITS, deadline - timedelta(microseconds=1)) == OverdueResult(state)
+    (finding,) = assess_overdue(state, state, target, NO_LIMITS, deadline).findings
     assert (finding.type, finding.deadline) == (OVERDUE if target is HOURLY else STEP_OVERDUE, deadline)
 
 
@@ -156,7 +156,7 @@ def test_each_execution_is_overdue_by_itself_in_log_order() -> None:
     log = (step("b", StepStatus.SLEEPING, 50), step("a", StepStatus.RUNNING, 100))
     judgement = judge(belief(RUN, *log), MINUTELY, 200)
     assert [finding.what for finding in judgement.findings] == ["b#1", "a#1"]
-    assert judgement.state.late == (Lateness("b"), Lateness("a"))
+    assert judgement.state.late == (StepOverdue("b"), StepOverdue("a"))
 
 
 def test_an_instance_is_overdue_at_its_newest_execution() -> None:
@@ -167,7 +167,7 @@ def test_an_instance_is_overdue_at_its_newest_execution() -> None:
 
 # --- it stays open, and ends ------------------------------------------------------------------------------
 
-TOLD = belief(RUN, *LOG, overdue=True, late=(Lateness("a"),))
+TOLD = belief(RUN, *LOG, overdue=True, late=(StepOverdue("a"),))
 BOTH = msgspec.structs.replace(MINUTELY, max_runtime=3600.0)
 
 
@@ -176,36 +176,36 @@ def test_only_the_end_of_an_instance_ends_what_is_overdue_of_it(status: Status) 
     judgement = judge(msgspec.structs.replace(TOLD, status=status), BOTH, 9999)
     assert types(judgement) == ([OVERDUE_CLEARED, STEP_CLEARED] if status.ended else [])
     assert judgement.state.overdue.open == (not status.ended)
-    assert judgement.state.late == (Lateness("a", 1, open=not status.ended),)
+    assert judgement.state.late == (StepOverdue("a", 1, open=not status.ended),)
 
 
 @pytest.mark.parametrize("status", [RUN, HELD, GONE, STRANGE])
 @pytest.mark.parametrize("execution", StepStatus)
 def test_an_execution_is_late_until_it_is_finished(execution: StepStatus, status: Status) -> None:
-    state = belief(status, step("a", execution, 100), late=(Lateness("a"),))
+    state = belief(status, step("a", execution, 100), late=(StepOverdue("a"),))
     finished = execution in (StepStatus.COMPLETE, StepStatus.FAILED, StepStatus.CANCELLED)
     assert types(judge(state, MINUTELY, 9999)) == ([STEP_CLEARED] if finished else [])
 
 
 def test_an_execution_that_is_gone_from_the_log_is_not_late_any_more() -> None:
-    after = belief(RUN, step("b", StepStatus.RUNNING, 9990), late=(Lateness("a"),))
-    judgement = judge(after, MINUTELY, 9999, before=belief(RUN, *LOG, late=(Lateness("a"),)))
+    after = belief(RUN, step("b", StepStatus.RUNNING, 9990), late=(StepOverdue("a"),))
+    judgement = judge(after, MINUTELY, 9999, before=belief(RUN, *LOG, late=(StepOverdue("a"),)))
     (finding,) = judgement.findings
     assert (finding.type, finding.what, finding.step) == (STEP_CLEARED, "a#1", LOG[0])
-    assert judgement.state.late == (Lateness("a", open=False),)
+    assert judgement.state.late == (StepOverdue("a", open=False),)
 
 
 def test_what_is_gone_from_the_log_goes_on_being_counted() -> None:
-    gone = belief(RUN, late=(Lateness("a", 2, open=False),))
+    gone = belief(RUN, late=(StepOverdue("a", 2, open=False),))
     assert judge(gone, MINUTELY, 9999).state is gone
     (finding,) = judge(msgspec.structs.replace(gone, steps=(LOG[0],)), MINUTELY, 9999).findings
     assert (finding.type, finding.what) == (STEP_OVERDUE, "a#3")
 
 
 def test_of_what_is_gone_from_the_log_the_newest_fifty_are_kept() -> None:
-    late = tuple(Lateness(f"gone{number}", open=False) for number in range(60))
-    kept = judge(belief(RUN, *LOG, late=(Lateness("a"), *late)), MINUTELY, 9999).state.late
-    assert kept == (Lateness("a"), *late[10:])
+    late = tuple(StepOverdue(f"gone{number}", open=False) for number in range(60))
+    kept = judge(belief(RUN, *LOG, late=(StepOverdue("a"), *late)), MINUTELY, 9999).state.late
+    assert kept == (StepOverdue("a"), *late[10:])
 
 
 @pytest.mark.parametrize("status", [RUN, HELD, GONE, STRANGE])
@@ -229,21 +229,21 @@ def test_a_limit_that_says_so_no_more_ends_it(target: Target, status: Status) ->
     ],
 )
 def test_a_time_that_is_missing_ends_nothing(state: TargetState) -> None:
-    assert judge(state, BOTH, 9999) == Judgement(state)
+    assert judge(state, BOTH, 9999) == OverdueResult(state)
 
 
 def test_a_clock_that_is_set_back_a_little_ends_nothing() -> None:
     deadline, back = 160, SET_BACK.total_seconds()
-    state = belief(RUN, *LOG, late=(Lateness("a"),))
+    state = belief(RUN, *LOG, late=(StepOverdue("a"),))
     assert types(judge(state, MINUTELY, deadline - back + 1)) == []
     assert types(judge(state, MINUTELY, deadline - back)) == [STEP_CLEARED]
 
 
 def test_what_was_late_and_is_late_again_is_another_episode() -> None:
-    ended = belief(RUN, *LOG, late=(Lateness("a", 1, open=False),))
+    ended = belief(RUN, *LOG, late=(StepOverdue("a", 1, open=False),))
     judgement = judge(ended, MINUTELY, 9999)
     assert [finding.what for finding in judgement.findings] == ["a#2"]
-    assert judgement.state.late == (Lateness("a", 2),)
+    assert judgement.state.late == (StepOverdue("a", 2),)
 
 
 def test_an_instance_that_is_overdue_again_at_the_same_step_is_another_episode() -> None:
@@ -252,6 +252,6 @@ def test_an_instance_that_is_overdue_again_at_the_same_step_is_another_episode()
 
 
 def test_a_failed_execution_that_is_tried_again_under_its_id_may_be_late_again() -> None:
-    failed = judge(belief(RUN, step("a", StepStatus.FAILED, 100, 150), late=(Lateness("a"),)), MINUTELY, 200).state
+    failed = judge(belief(RUN, step("a", StepStatus.FAILED, 100, 150), late=(StepOverdue("a"),)), MINUTELY, 200).state
     again = judge(msgspec.structs.replace(failed, steps=LOG), MINUTELY, 300)
     assert [(finding.type, finding.what) for finding in again.findings] == [(STEP_OVERDUE, "a#2")]

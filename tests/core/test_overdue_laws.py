@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.detection.detect import Verdict, overdue
-from monitor.core.detection.overdue import Limits, judged, next_deadline
+from monitor.core.detection.detect import Detection, overdue
+from monitor.core.detection.overdue import Limits, assess_overdue, next_deadline
 from monitor.core.detection.unwatched import unwatched
 from monitor.core.model import Event, EventType, Status, Target, TargetState
 from tests.core.beliefs import KEY, NEW, TARGET, at, poll
@@ -42,7 +42,7 @@ class Rule(NamedTuple):
 RULES = st.lists(st.builds(Rule, TARGETS, LIMITS), min_size=1, max_size=3)
 
 
-def watch(life: Sequence[Moment], polls: Sequence[Poll], rules: Sequence[Rule]) -> list[tuple[float, Verdict, Rule]]:
+def watch(life: Sequence[Moment], polls: Sequence[Poll], rules: Sequence[Rule]) -> list[tuple[float, Detection, Rule]]:
     """Poll after poll, with a timer between two; the rules take turns of ten polls."""
     state, verdicts = NEW, []
     known = frozenset({"status:Strange"})
@@ -55,7 +55,7 @@ def watch(life: Sequence[Moment], polls: Sequence[Poll], rules: Sequence[Rule]) 
     return verdicts
 
 
-def told(verdicts: Sequence[tuple[float, Verdict, Rule]]) -> list[Event]:
+def told(verdicts: Sequence[tuple[float, Detection, Rule]]) -> list[Event]:
     kinds = (*ENDS, *ENDS.values())
     return [event for _, verdict, _ in verdicts for event in verdict.events if event.type in kinds]
 
@@ -99,7 +99,7 @@ def test_after_a_judgement_no_deadline_has_passed_and_nothing_is_told_again(
         state, now = verdict.state, at(time)
         deadline = next_deadline(state, target, limits)
         assert deadline is None or deadline > now
-        assert judged(state, state, target, limits, now).findings == ()
+        assert assess_overdue(state, state, target, limits, now).findings == ()
         assert overdue(state, target, now, limits, None).state is state
 
 
@@ -110,7 +110,7 @@ def test_what_opens_opens_at_the_next_deadline_exactly(
     for _, verdict, (target, limits) in watch(life, polls, rules)[1::2]:
         state, deadline = verdict.state, next_deadline(verdict.state, target, limits)
         if deadline is None:
-            far = judged(state, state, target, limits, at(1e9)).findings
+            far = assess_overdue(state, state, target, limits, at(1e9)).findings
             assert all(finding.type in ENDS for finding in far)
             continue
         before = overdue(state, target, deadline - timedelta(microseconds=1), limits, None)

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from monitor.core.detection.reachability import (
     UNWATCHED,
-    Reach,
-    ReachVerdict,
-    attended,
-    begin,
-    heard,
-    judge,
+    Reachability,
+    ReachabilityChange,
+    assess,
+    idle,
+    initial,
     more_silent,
+    record,
     recovered,
 )
 from monitor.core.model import AccountState, Condition, Episode, Event, EventType, Outcome, Severity
@@ -25,16 +25,18 @@ ANSWERS = [Outcome.OK, Outcome.NOT_FOUND]
 SILENCE = [outcome for outcome in Outcome if outcome not in ANSWERS]
 
 
-def look(state: AccountState, reach: Reach, now: float, *, asks: bool = True, shut: bool = False) -> ReachVerdict:
-    reach = attended(reach, now, asks=asks, shut=shut)
-    return judge(state, reach, now, at(now), BLIND_AFTER, asks=asks, shut=shut)
+def look(
+    state: AccountState, reach: Reachability, now: float, *, asks: bool = True, shut: bool = False
+) -> ReachabilityChange:
+    reach = idle(reach, now, asks=asks, shut=shut)
+    return assess(state, reach, now, at(now), BLIND_AFTER, asks=asks, shut=shut)
 
 
-def listen(*requests: tuple[float, float, Outcome], reach: Reach | None = None) -> Reach:
+def listen(*requests: tuple[float, float, Outcome], reach: Reachability | None = None) -> Reachability:
     """Requests as (sent, ended, outcome)."""
-    reach = reach or Reach()
+    reach = reach or Reachability()
     for sent, ended, outcome in requests:
-        reach = heard(reach, outcome, sent, ended, at(ended))
+        reach = record(reach, outcome, sent, ended, at(ended))
     return reach
 
 
@@ -60,7 +62,7 @@ def test_a_streak_begins_when_its_first_request_was_sent(outcome: Outcome) -> No
 @pytest.mark.parametrize("outcome", ANSWERS)
 def test_an_answer_ends_the_streak(outcome: Outcome) -> None:
     reach = listen((10, 20, Outcome.TIMEOUT), (21, 22, outcome))
-    assert reach == Reach(last_answer_at=at(22), answered=22)
+    assert reach == Reachability(last_answer_at=at(22), answered=22)
 
 
 def test_a_slow_request_that_was_sent_first_began_the_streak() -> None:
@@ -80,7 +82,7 @@ def test_a_slow_request_that_others_overtook_does_not_count_from_before_their_an
 def test_outages_have_names_of_their_own_also_where_nothing_is_known_of_those_before(answered: bool) -> None:
     ids = set()
     for begin_ in (0, 90_000):
-        reach = listen((begin_, begin_ + 1, Outcome.OK)) if answered else Reach()
+        reach = listen((begin_, begin_ + 1, Outcome.OK)) if answered else Reachability()
         reach = listen(*[(begin_ + sent, begin_ + sent + 1, Outcome.TIMEOUT) for sent in (10, 40)], reach=reach)
         (event,) = look(ACME, reach, begin_ + 130).events
         assert look(ACME, reach, begin_ + 140).events[0].id == event.id
@@ -173,16 +175,16 @@ def test_a_lane_that_a_429_shut_for_a_moment_is_one_request_without_an_answer() 
 
 def test_an_answer_that_overtook_the_429_does_not_hide_a_shut_lane() -> None:
     reach = listen((10, 11, Outcome.THROTTLED), (9, 12, Outcome.OK))
-    reach = attended(reach, 12, asks=True, shut=True)
+    reach = idle(reach, 12, asks=True, shut=True)
     (event,) = look(ACME, reach, 132, shut=True).events
     assert event.reason == "throttled"
 
 
 def test_a_clock_that_is_set_neither_hurries_nor_delays_it() -> None:
     for set_by in (-3600, 600):
-        early = judge(ACME, SILENT, 129, at(129 + set_by), BLIND_AFTER)
+        early = assess(ACME, SILENT, 129, at(129 + set_by), BLIND_AFTER)
         assert (early.events, early.check_at) == ((), 130)
-        assert judge(ACME, SILENT, 130, at(130 + set_by), BLIND_AFTER).events
+        assert assess(ACME, SILENT, 130, at(130 + set_by), BLIND_AFTER).events
 
 
 # --- nothing is asked -------------------------------------------------------------------------------------
@@ -190,14 +192,14 @@ def test_a_clock_that_is_set_neither_hurries_nor_delays_it() -> None:
 
 @pytest.mark.parametrize("shut", [False, True], ids=["open", "shut"])
 def test_who_asks_nothing_is_not_blind(shut: bool) -> None:
-    for reach in (SILENT, listen((0, 1, Outcome.OK)), Reach()):
+    for reach in (SILENT, listen((0, 1, Outcome.OK)), Reachability()):
         verdict = look(ACME, reach, 1_000_000, asks=False, shut=shut)
         assert (verdict.events, verdict.check_at) == ((), None)
 
 
 def test_who_asks_again_is_not_blind_for_what_was_not_answered_before() -> None:
-    reach = attended(SILENT, 60, asks=False, shut=False)
-    assert reach == Reach(at(1), 1)
+    reach = idle(SILENT, 60, asks=False, shut=False)
+    assert reach == Reachability(at(1), 1)
     reach = listen((1000, 1010, Outcome.TIMEOUT), (1030, 1040, Outcome.TIMEOUT), reach=reach)
     assert look(ACME, reach, 1040).check_at == 1120
 
@@ -210,7 +212,7 @@ def test_when_nothing_is_asked_any_more_an_open_blindness_is_closed_and_says_why
     assert event.last_seen_at == at(1)
     assert "answers again" not in event.summary
     assert (verdict.state.blind.open, verdict.state.last_answer_at) == (False, at(1))
-    assert look(verdict.state, SILENT, 300, asks=False) == ReachVerdict(verdict.state)
+    assert look(verdict.state, SILENT, 300, asks=False) == ReachabilityChange(verdict.state)
 
 
 # --- restarts ---------------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ def test_when_nothing_is_asked_any_more_an_open_blindness_is_closed_and_says_why
 def test_blindness_survives_a_restart_and_is_closed_by_the_next_answer() -> None:
     state, told = blind()
     restarted = msgspec.json.decode(msgspec.json.encode(state), type=AccountState)
-    reach = begin(restarted)
+    reach = initial(restarted)
     assert look(restarted, reach, 500).events == ()
     reach = listen((500, 510, Outcome.TIMEOUT), (530, 540, Outcome.TIMEOUT), reach=reach)
     assert look(restarted, reach, 10_000).events == ()
@@ -230,20 +232,20 @@ def test_blindness_survives_a_restart_and_is_closed_by_the_next_answer() -> None
 
 def test_after_a_restart_the_clock_starts_with_the_first_request_without_an_answer() -> None:
     state = msgspec.structs.replace(ACME, last_answer_at=at(0))
-    reach = begin(state)
+    reach = initial(state)
     assert look(state, reach, 6000).events == ()
     reach = listen((6000, 6010, Outcome.TIMEOUT), (6005, 6015, Outcome.TIMEOUT), reach=reach)
     assert look(state, reach, 6015).check_at == 6120
 
 
 def test_a_lane_that_is_still_shut_after_a_restart_counts_from_the_start() -> None:
-    reach = attended(begin(ACME), 5000, asks=True, shut=True)
+    reach = idle(initial(ACME), 5000, asks=True, shut=True)
     verdict = look(ACME, reach, 5120, shut=True)
     assert [(event.type, event.reason) for event in verdict.events] == [(EventType.BLIND, "throttled")]
 
 
 def test_a_lane_that_is_open_after_a_restart_is_no_silence() -> None:
-    assert look(ACME, begin(ACME), 9000).events == ()
+    assert look(ACME, initial(ACME), 9000).events == ()
 
 
 def test_a_state_from_before_closings_had_a_length_is_readable() -> None:
@@ -291,7 +293,7 @@ def test_every_silence_that_lasted_is_told_once_and_closed_by_the_next_answer(
 
 def watch(requests: list[tuple[int, Outcome]]) -> list[EventType]:
     """One request after the other; judged after each, and when a verdict asks for it, as the daemon does."""
-    state, reach, now = ACME, Reach(), 0
+    state, reach, now = ACME, Reachability(), 0
     told: list[EventType] = []
     check_at: float | None = None
     for pause, outcome in requests:
@@ -304,7 +306,7 @@ def watch(requests: list[tuple[int, Outcome]]) -> list[EventType]:
         verdict = look(state, reach, now)
         state, check_at = verdict.state, verdict.check_at
         told += [event.type for event in verdict.events]
-        assert look(state, reach, now) == ReachVerdict(state, (), check_at)
+        assert look(state, reach, now) == ReachabilityChange(state, (), check_at)
     return told
 
 

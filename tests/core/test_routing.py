@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.routing import Gets, Route, receivers_for
+from monitor.core.alerting.routing import Feed, Route, receivers_for
 from monitor.core.model import Event, EventType, Severity
 
 
@@ -58,7 +58,7 @@ ROUTES = st.lists(
         receiver=st.sampled_from("abcdef"),
         min_severity=st.sampled_from(Severity),
         events=st.sampled_from([("*",), ("workflow.*",), ("monitor.*",), ()]),
-        gets=st.sampled_from(Gets),
+        gets=st.sampled_from(Feed),
     ),
     unique_by=lambda route: route.receiver,
 )
@@ -70,9 +70,9 @@ def test_who_takes_an_event_gets_it_in_the_one_form_of_its_kind(
 ) -> None:
     told = event(type, severity)
 
-    got = {gets: receivers_for(told, routes, gets) for gets in Gets}
+    got = {gets: receivers_for(told, routes, gets) for gets in Feed}
 
     assert sorted(name for names in got.values() for name in names) == sorted(
         route.receiver for route in routes if route.takes(told)
     )
-    assert all(route.receiver not in got[gets] for route in routes for gets in Gets if route.gets is not gets)
+    assert all(route.receiver not in got[gets] for route in routes for gets in Feed if route.gets is not gets)

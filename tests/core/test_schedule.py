@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from monitor.core.model import TargetKey
-from monitor.core.scheduling.schedule import Schedule, Turn
+from monitor.core.scheduling.schedule import DuePoll, Schedule
 
 START = 1_000_000.1
 
@@ -23,7 +23,7 @@ def scheduled(count: int, interval: float = 30.0, now: float = START) -> Schedul
     return schedule
 
 
-def next_turn(schedule: Schedule, now: float) -> tuple[Turn, float]:
+def next_turn(schedule: Schedule, now: float) -> tuple[DuePoll, float]:
     """The next turn with the time it comes at, and not earlier than `now`."""
     wait = schedule.wait(now)
     assert wait is not None

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.detection.step_durations import EDGES, ENOUGH, Counts, counted, finished, learned, merged
+from monitor.core.detection.step_durations import EDGES, ENOUGH, Counts, add, completed_durations, merge, p99
 from monitor.core.model import StepExecution, StepStatus
 from tests.core.beliefs import step
 
 DURATIONS = st.lists(st.floats(0, EDGES[-1]), min_size=ENOUGH, max_size=300)
-COUNTS = st.lists(st.floats(0, 1e9)).map(lambda durations: counted((), durations))
+COUNTS = st.lists(st.floats(0, 1e9)).map(lambda durations: add((), durations))
 DONE, RUNNING = StepStatus.COMPLETE, StepStatus.RUNNING
 
 
@@ -20,38 +20,38 @@ DONE, RUNNING = StepStatus.COMPLETE, StepStatus.RUNNING
 @given(DURATIONS)
 def test_what_is_learned_is_never_too_low_and_at_most_a_bucket_too_high(durations: list[float]) -> None:
     true = sorted(durations)[math.ceil(len(durations) * 0.99) - 1]
-    limit = learned(counted((), durations))
+    limit = p99(add((), durations))
     assert limit is not None
     assert true <= limit <= max(EDGES[0], true * 2**0.25 * (1 + 1e-9))
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=ENOUGH - 1))
 def test_nothing_is_learned_from_too_few(durations: list[float]) -> None:
-    assert learned(counted((), durations)) is None
+    assert p99(add((), durations)) is None
 
 
 @given(st.integers(ENOUGH, 300))
 def test_nothing_is_learned_from_what_lasts_longer_than_every_bucket(count: int) -> None:
-    assert learned(counted((), [EDGES[-1] * 2] * count)) is None
+    assert p99(add((), [EDGES[-1] * 2] * count)) is None
 
 
 def test_one_in_a_hundred_that_is_slow_teaches_nothing() -> None:
-    counts = counted((), [1.0] * 99)
-    assert learned(counted(counts, [86_400.0])) == 1.0
-    assert learned(counted(counts, [86_400.0] * 2)) == pytest.approx(86_400, rel=0.19)
+    counts = add((), [1.0] * 99)
+    assert p99(add(counts, [86_400.0])) == 1.0
+    assert p99(add(counts, [86_400.0] * 2)) == pytest.approx(86_400, rel=0.19)
 
 
 @given(COUNTS, COUNTS, COUNTS)
 def test_the_order_of_counting_does_not_matter(one: Counts, other: Counts, third: Counts) -> None:
-    assert merged(one, other) == merged(other, one)
-    assert merged(merged(one, other), third) == merged(one, merged(other, third))
-    assert merged(one, ()) == one
+    assert merge(one, other) == merge(other, one)
+    assert merge(merge(one, other), third) == merge(one, merge(other, third))
+    assert merge(one, ()) == one
 
 
 @given(st.lists(st.floats(0, 1e9)), st.lists(st.floats(0, 1e9)))
 def test_counting_on_is_counting_together(first: list[float], then: list[float]) -> None:
-    counts = counted(counted((), first), then)
-    assert counts == counted((), first + then)
+    counts = add(add((), first), then)
+    assert counts == add((), first + then)
     assert sum(count for _, count in counts) == len(first) + len(then)
 
 
@@ -87,4 +87,4 @@ def test_counts_come_back_from_json(counts: Counts) -> None:
 def test_an_execution_is_counted_when_it_is_first_seen_complete(
     before: list[StepExecution], after: list[StepExecution], expected: list[tuple[str, float]]
 ) -> None:
-    assert finished(before, after) == expected
+    assert completed_durations(before, after) == expected

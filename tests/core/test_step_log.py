@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.core.model import StepExecution, StepStatus, WorkflowError
-from monitor.core.step_log import explaining, has_failed, newest, recovered
+from monitor.core.step_log import best_error, has_failed, newest_step_id, recovered
 from tests.core.beliefs import error, step
 
 RUNNING, FAILED = StepStatus.RUNNING, StepStatus.FAILED
@@ -20,7 +20,7 @@ RUNNING, FAILED = StepStatus.RUNNING, StepStatus.FAILED
     ],
 )
 def test_the_newest_execution(log: tuple[StepExecution, ...], expected: str) -> None:
-    assert newest(log) == expected
+    assert newest_step_id(log) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_newest_execution(log: tuple[StepExecution, ...], expected: str) -> 
 def test_the_error_that_explains(
     failed: StepExecution | None, errors: tuple[WorkflowError, ...], expected: str | None
 ) -> None:
-    best = explaining(failed, errors)
+    best = best_error(failed, errors)
     assert (best.message if best else None) == expected
 
 

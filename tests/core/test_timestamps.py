@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.formats.timestamps import format_moment, parse_moment
+from monitor.core.formats.timestamps import format_timestamp, parse_timestamp
 
 
 def moment(microsecond: int = 0, second: int = 2) -> datetime:
@@ -28,7 +28,7 @@ def moment(microsecond: int = 0, second: int = 2) -> datetime:
     ],
 )
 def test_a_moment_is_read_in_utc(text: str, expected: datetime) -> None:
-    parsed = parse_moment(text)
+    parsed = parse_timestamp(text)
     assert parsed == expected
     assert parsed is not None
     assert parsed.tzinfo is UTC
@@ -53,21 +53,21 @@ def test_a_moment_is_read_in_utc(text: str, expected: datetime) -> None:
     ],
 )
 def test_what_is_no_moment_is_none(text: str) -> None:
-    assert parse_moment(text) is None
+    assert parse_timestamp(text) is None
 
 
 @given(st.text() | st.text("0123456789-:.TtZz+ ", max_size=40))
 def test_no_text_raises(text: str) -> None:
-    parsed = parse_moment(text)
+    parsed = parse_timestamp(text)
     assert parsed is None or parsed.tzinfo is UTC
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_what_is_written_is_read_back(when: datetime) -> None:
-    assert parse_moment(format_moment(when)) == when
+    assert parse_timestamp(format_timestamp(when)) == when
 
 
 def test_a_moment_is_written_in_utc_with_microseconds() -> None:
     when = datetime(2026, 1, 5, 12, 0, 2, 500000, tzinfo=timezone(timedelta(hours=2)))
-    assert format_moment(when) == "2026-01-05T10:00:02.500000Z"
-    assert format_moment(moment()) == "2026-01-05T10:00:02.000000Z"
+    assert format_timestamp(when) == "2026-01-05T10:00:02.500000Z"
+    assert format_timestamp(moment()) == "2026-01-05T10:00:02.000000Z"

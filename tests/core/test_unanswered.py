@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from monitor.core.detection.unanswered import NO_SILENCE, Silence, heard, patience
 from monitor.core.detection.unwatched import unwatched
-from monitor.core.model import Event, EventType, Failed, Observation, Outcome, Severity, Status
+from monitor.core.model import Event, EventType, Observation, Outcome, PollFailed, Severity, Status
 from tests.core.beliefs import MISS, NEW, TARGET, poll, seen, types
 
 UNANSWERED, ANSWERED = EventType.UNANSWERED, EventType.ANSWERED
 USELESS = [o for o in Outcome if o not in (Outcome.OK, Outcome.NOT_FOUND, Outcome.THROTTLED)]
-SICK = Failed(Outcome.SERVER_ERROR)
+SICK = PollFailed(Outcome.SERVER_ERROR)
 LONG = 600.0
 
 
@@ -90,13 +90,13 @@ def told(*polls: tuple[Observation, float]) -> list[Event]:
 @pytest.mark.parametrize("outcome", USELESS)
 def test_it_is_told_once_after_so_long(outcome: Outcome) -> None:
     state = poll(NEW, seen(Status.RUNNABLE)).state
-    assert poll(state, Failed(outcome), silence=LONG - 0.1).state is state
-    verdict = poll(state, Failed(outcome), silence=LONG)
+    assert poll(state, PollFailed(outcome), silence=LONG - 0.1).state is state
+    verdict = poll(state, PollFailed(outcome), silence=LONG)
     (event,) = verdict.events
     assert (event.type, event.severity, event.reason) == (UNANSWERED, Severity.WARNING, outcome.value)
     assert outcome.value in event.summary
     assert verdict.state.status is Status.RUNNABLE
-    again = poll(verdict.state, Failed(outcome), silence=LONG + 300)
+    again = poll(verdict.state, PollFailed(outcome), silence=LONG + 300)
     assert (again.state, again.events) == (verdict.state, ())
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.formats.urls import guarded, site_url, web_url
+from monitor.core.formats.urls import parse_base_url, parse_url, require_https
 
 FINE = [
     "https://automation.8x8.com",
@@ -50,23 +50,23 @@ REFUSED = {
 
 @pytest.mark.parametrize("url", FINE)
 def test_an_address_that_nobody_can_listen_to_is_accepted(url: str) -> None:
-    assert guarded(site_url(url), allow_http=False) == url
+    assert require_https(parse_base_url(url), allow_http=False) == url
 
 
 @pytest.mark.parametrize("url", IN_THE_CLEAR.values(), ids=IN_THE_CLEAR.keys())
 def test_plain_http_to_others_is_only_for_those_who_ask_for_it(url: str) -> None:
     with pytest.raises(ValueError, match="plain http is refused except to this machine"):
-        guarded(url, allow_http=False)
-    assert guarded(url, allow_http=True) == url
+        require_https(url, allow_http=False)
+    assert require_https(url, allow_http=True) == url
 
 
 @pytest.mark.parametrize("host", ["automation..8x8.com", ".8x8.com", ".", f"{'a' * 64}.example"])
 def test_a_name_that_nobody_can_resolve_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="1 to 63 characters between its dots"):
-        guarded(site_url(f"https://{host}"), allow_http=True)
+        require_https(parse_base_url(f"https://{host}"), allow_http=True)
 
 
-@pytest.mark.parametrize("judge", [web_url, site_url])
+@pytest.mark.parametrize("judge", [parse_url, parse_base_url])
 @pytest.mark.parametrize(("url", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_no_address_is_refused_without_being_repeated(url: str, said: str, judge: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match=said) as caught:
@@ -75,16 +75,16 @@ def test_what_is_no_address_is_refused_without_being_repeated(url: str, said: st
 
 
 def test_paths_are_appended_to_a_site() -> None:
-    assert site_url("https://h/8x8/") == "https://h/8x8"
-    assert web_url("https://h/hook?token=1") == "https://h/hook?token=1"
+    assert parse_base_url("https://h/8x8/") == "https://h/8x8"
+    assert parse_url("https://h/hook?token=1") == "https://h/hook?token=1"
     for url in ("https://h/?a=b", "https://h?", "https://h#"):
         with pytest.raises(ValueError, match=r"no query \(\?\): paths are appended"):
-            site_url(url)
+            parse_base_url(url)
 
 
 @given(st.text())
 def test_no_text_breaks_the_judgement(text: str) -> None:
     try:
-        guarded(site_url(text), allow_http=False)
+        require_https(parse_base_url(text), allow_http=False)
     except ValueError as error:
         assert str(error)  # noqa: PT017 - any of its messages will do

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from aiohttp import web
 
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import EventType, Severity
-from monitor.store import DeliveryStatus, StoredDelivery, Telling
+from monitor.store import DeliveryStatus, Notification, StoredDelivery
 from monitor.web import build
 from tests.crash.running import Ended, command
 from tests.edges.notifier_kit import http, receiver
@@ -79,7 +79,7 @@ def delivery(seq: int, receiver: str, status: DeliveryStatus, **facts: Any) -> S
     return StoredDelivery(
         seq=seq,
         receiver=receiver,
-        about=About.EVENT,
+        about=DeliveryKind.EVENT,
         ref=f"id{seq}",
         type=EventType.TERMINATED,
         subject=f"acme/d/w{seq}",
@@ -150,8 +150,12 @@ async def test_what_answers_and_is_no_daemon_is_told(here: Place) -> None:
 
 async def test_alerts_lists_what_is_open_since_when_and_who_was_told(here: Place) -> None:
     ago = datetime.now(UTC) - timedelta(hours=2)
-    told = Telling(receiver="pager", about=About.INCIDENT_OPENED, status=DeliveryStatus.DELIVERED, attempts=1, at=ago)
-    not_told = Telling(receiver="hook", about=About.EVENT, status=DeliveryStatus.PENDING, attempts=3, detail="HTTP 500")
+    told = Notification(
+        receiver="pager", about=DeliveryKind.INCIDENT_OPENED, status=DeliveryStatus.DELIVERED, attempts=1, at=ago
+    )
+    not_told = Notification(
+        receiver="hook", about=DeliveryKind.EVENT, status=DeliveryStatus.PENDING, attempts=3, detail="HTTP 500"
+    )
     here.daemon.open = [alert(told, not_told), alert(id="77aa", name=None)]
     ended = await here.run("alerts")
     assert (ended.code, ended.stderr) == (0, "")

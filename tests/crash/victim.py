@@ -21,8 +21,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, Pool, event
 from yarl import URL
 
-from monitor.app import AlreadyRunningError, Daemon, Surroundings, from_settings, notifiers
-from monitor.app.notifiers import Ties
+from monitor.app import AlreadyRunningError, Daemon, Environment, from_settings, notifiers
+from monitor.app.notifiers import NotifierContext
 from monitor.core.alerting.verdict import Verdict
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
@@ -161,10 +161,10 @@ async def _daemon(folder: Path, steps: Steps, log: Any) -> None:
     def transport(api: Api) -> Transport:
         return _Wire(steps, from_settings.transport(api))
 
-    def notifier(receiver: Receiver, ties: Ties) -> Notifier:
+    def notifier(receiver: Receiver, ties: NotifierContext) -> Notifier:
         return _Phone(steps, notifiers.notifier(receiver, ties))
 
-    around = Surroundings(transport=transport, notifier=notifier, stdout=log, serve=False, watch_files=False)
+    around = Environment(transport=transport, notifier=notifier, stdout=log, serve=False, watch_files=False)
     daemon, stop = Daemon(load(), load, around), asyncio.Event()
     async with asyncio.TaskGroup() as life:
         life.create_task(daemon.run(stop))

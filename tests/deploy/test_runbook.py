@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.core.alerting.labels import alertname
-from monitor.core.model import EventType, Kind
+from monitor.core.model import AlertKind, EventType
 from monitor.core.text.links import RUNBOOK as SHIPPED
 from monitor.core.text.links import runbook_of
 from tests.core.test_alert_text import told
@@ -16,7 +16,7 @@ _TEXT = RUNBOOK.read_text("utf-8")
 SECTIONS: dict[str, str] = {
     part.split("\n", 1)[0].strip(): part.split("\n", 1)[1].split("\n# ")[0] for part in _TEXT.split("\n## ")[1:]
 }
-EVENTS = {alertname(type_): type_ for type_ in EventType if type_.kind is not Kind.NOTICE}
+EVENTS = {alertname(type_): type_ for type_ in EventType if type_.kind is not AlertKind.NOTICE}
 
 
 def _anchor(heading: str) -> str:

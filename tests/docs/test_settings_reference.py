@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from monitor.settings import ReceiverType, Settings, load_settings
 from monitor.settings.model import Document
 from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, Tls, WebhookReceiver
-from monitor.settings.watchlist_file import Entry
+from monitor.settings.watchlist_file import TargetEntry
 from tests.docs.documents import README, SETTINGS, section, settings_snippets, text, watchlist_snippets
 
 _SNIPPETS = [*settings_snippets(README), *settings_snippets(SETTINGS)]
@@ -63,7 +63,7 @@ def test_every_key_of_a_receiver_is_documented(receiver: type[BaseModel]) -> Non
     assert [key for key in receiver.model_fields if not re.search(rf"\b{key}\b", keys)] == []
 
 
-@pytest.mark.parametrize("key", Entry.model_fields)
+@pytest.mark.parametrize("key", TargetEntry.model_fields)
 def test_every_key_of_a_target_is_documented(key: str) -> None:
     assert re.search(rf"^\| [^|]*`{key}`", section(SETTINGS, "Watchlist"), re.MULTILINE)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused
+from monitor.core.alerting.verdict import Delivered, Refused, Retry
 from monitor.core.alerts import Alert, AlertEnd
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.notify.alertmanager import Alertmanager
-from monitor.notify.http_sender import Answer
-from monitor.notify.notifier import Casebook
+from monitor.notify.http_sender import HttpResult
+from monitor.notify.notifier import AlertReader
 from tests.edges.notifier_kit import ALERT, EVENT, NOW, OPENED
 
 LINK = "http://localhost:8808"
@@ -23,7 +23,7 @@ def no_fault(loop: str, error: Exception) -> None:
     raise AssertionError(f"an error of ours in {loop}") from error
 
 
-def alertmanager(urls: Sequence[str], casebook: Casebook, **more: Any) -> Alertmanager:
+def alertmanager(urls: Sequence[str], casebook: AlertReader, **more: Any) -> Alertmanager:
     """The receiver `oncall`, at `NOW` unless told otherwise."""
     settings: dict[str, Any] = {
         "now": lambda: NOW,
@@ -67,7 +67,7 @@ def ended(alert: Alert, at: datetime, end: AlertEnd = AlertEnd.RESOLVED) -> Aler
 
 
 def delivery_of(alert: Alert) -> Delivery:
-    about = About.ALERT_OPENED if alert.ended_at is None else About.ALERT_CLOSED
+    about = DeliveryKind.ALERT_OPENED if alert.ended_at is None else DeliveryKind.ALERT_CLOSED
     return msgspec.structs.replace(OPENED, event_id=alert.id, about=about)
 
 
@@ -115,13 +115,13 @@ class Instance:
         """A restart without its data; what fires is not seen to end."""
         self.open.clear()
 
-    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer:
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult:
         self.tries += 1
         self.asked.set()
         await self._free.wait()
         await asyncio.sleep(self.takes)
         if self.down:
-            return Answer(Again("cannot connect", whole=True))
+            return HttpResult(Retry("cannot connect", whole=True))
         alerts = json.loads(body)
         self.posts.append(alerts)
         refused = [(status, alert) for alert in alerts if (status := self._bad(alert)) is not None]
@@ -130,8 +130,8 @@ class Instance:
                 self._take(alert)
         if refused:
             status, alert = refused[0]
-            return Answer(Refused(f"HTTP {status}: because of {_who(alert)}"), status)
-        return Answer(Delivered("HTTP 200"), 200)
+            return HttpResult(Refused(f"HTTP {status}: because of {_who(alert)}"), status)
+        return HttpResult(Delivered("HTTP 200"), 200)
 
     async def close(self) -> None:
         """There is nothing to close."""

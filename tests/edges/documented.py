@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitor.core.model import Failed, Seen, Snapshot
+from monitor.core.model import PollFailed, Seen, Snapshot
 from monitor.upstream.wire import read_status
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -14,7 +14,7 @@ WITH_LOGS = (SAMPLES / "workflow_instance_with_logs.json").read_bytes()
 WORKFLOW = "60dbe307fe55d99fc083db61"
 
 
-def read(body: bytes, **also: Any) -> Seen | Failed:
+def read(body: bytes, **also: Any) -> Seen | PollFailed:
     return read_status(200, {}, body, **also)
 
 

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.core.alerting.incidents import begun
+from monitor.core.alerting.incidents import opened
 from monitor.core.alerting.labels import alert_labels
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
 from monitor.notify import Notifier
 
@@ -57,7 +57,7 @@ EVENT = Event(
     observed_at=NOW - timedelta(seconds=5),
     last_seen_at=NOW - timedelta(seconds=35),
 )
-INCIDENT: Incident = msgspec.structs.replace(begun(EVENT, "group-1"), receivers=("oncall",))
+INCIDENT: Incident = msgspec.structs.replace(opened(EVENT, "group-1"), receivers=("oncall",))
 ALERT = Alert(
     id=EVENT.id,
     event=EVENT,
@@ -113,10 +113,10 @@ def _labels(alert: Alert) -> dict[str, str]:
 
 
 CASES = Cases([ALERT], [INCIDENT])
-OPENED = msgspec.structs.replace(DELIVERY, about=About.ALERT_OPENED, body=b"", subject="labels-1")
+OPENED = msgspec.structs.replace(DELIVERY, about=DeliveryKind.ALERT_OPENED, body=b"", subject="labels-1")
 """About `ALERT`."""
 PAGED = msgspec.structs.replace(
-    DELIVERY, about=About.INCIDENT_OPENED, body=b"", subject=INCIDENT.id, event_id=INCIDENT.id, members=1
+    DELIVERY, about=DeliveryKind.INCIDENT_OPENED, body=b"", subject=INCIDENT.id, event_id=INCIDENT.id, members=1
 )
 """About `INCIDENT`."""
 
@@ -236,27 +236,27 @@ ANSWERS = [
         id="an encoding nobody asked for",
     ),
     pytest.param(_endless(400) + b"because", "hang", Refused("HTTP 400: because"), id="says why and hangs"),
-    pytest.param(http(408), "keep", Again("HTTP 408"), id="408"),
-    pytest.param(http(429), "keep", Again("HTTP 429", whole=True), id="429"),
-    pytest.param(http(429, Retry_After="7"), "keep", Again("HTTP 429", 7.0, whole=True), id="429 in seconds"),
-    pytest.param(http(429, Retry_After="0.25"), "keep", Again("HTTP 429", 0.25, whole=True), id="429 in a fraction"),
-    pytest.param(http(429, **_LATER), "keep", Again("HTTP 429", 120.0, whole=True), id="429 by its own clock"),
+    pytest.param(http(408), "keep", Retry("HTTP 408"), id="408"),
+    pytest.param(http(429), "keep", Retry("HTTP 429", whole=True), id="429"),
+    pytest.param(http(429, Retry_After="7"), "keep", Retry("HTTP 429", 7.0, whole=True), id="429 in seconds"),
+    pytest.param(http(429, Retry_After="0.25"), "keep", Retry("HTTP 429", 0.25, whole=True), id="429 in a fraction"),
+    pytest.param(http(429, **_LATER), "keep", Retry("HTTP 429", 120.0, whole=True), id="429 by its own clock"),
     pytest.param(
         http(429, Retry_After="Mon, 05 Jan 2026 10:01:00 GMT"),
         "keep",
-        Again("HTTP 429", 30.0, whole=True),
+        Retry("HTTP 429", 30.0, whole=True),
         id="429 by date",
     ),
-    pytest.param(http(429, Retry_After="soon"), "keep", Again("HTTP 429", whole=True), id="429 with nonsense"),
-    pytest.param(http(429, Retry_After="-1"), "keep", Again("HTTP 429", whole=True), id="429 with less than nothing"),
-    *(pytest.param(http(n), "keep", Again(f"HTTP {n}"), id=f"{n}") for n in (500, 501, 502, 503, 504, 599)),
-    pytest.param(http(500, Retry_After="5"), "keep", Again("HTTP 500", 5.0), id="500 with Retry-After"),
-    pytest.param(http(503, Retry_After="5"), "keep", Again("HTTP 503", 5.0, whole=True), id="503 with Retry-After"),
-    pytest.param(b"", "hang", Again("no answer within 1s", whole=True), id="no answer"),
-    pytest.param(b"HTTP/1.1 200 OK\r\n", "hang", Again("no answer within 1s", whole=True), id="half an answer"),
-    pytest.param(b"", "close", Again("the connection was closed without an answer"), id="closed"),
+    pytest.param(http(429, Retry_After="soon"), "keep", Retry("HTTP 429", whole=True), id="429 with nonsense"),
+    pytest.param(http(429, Retry_After="-1"), "keep", Retry("HTTP 429", whole=True), id="429 with less than nothing"),
+    *(pytest.param(http(n), "keep", Retry(f"HTTP {n}"), id=f"{n}") for n in (500, 501, 502, 503, 504, 599)),
+    pytest.param(http(500, Retry_After="5"), "keep", Retry("HTTP 500", 5.0), id="500 with Retry-After"),
+    pytest.param(http(503, Retry_After="5"), "keep", Retry("HTTP 503", 5.0, whole=True), id="503 with Retry-After"),
+    pytest.param(b"", "hang", Retry("no answer within 1s", whole=True), id="no answer"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n", "hang", Retry("no answer within 1s", whole=True), id="half an answer"),
+    pytest.param(b"", "close", Retry("the connection was closed without an answer"), id="closed"),
     pytest.param(b"", "reset", None, id="reset"),
-    pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Again("the answer is not HTTP"), id="not HTTP"),
-    pytest.param(http(200, X=200_000 * "x"), "close", Again("the answer is not HTTP"), id="huge headers"),
+    pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Retry("the answer is not HTTP"), id="not HTTP"),
+    pytest.param(http(200, X=200_000 * "x"), "close", Retry("the answer is not HTTP"), id="huge headers"),
 ]
 """(answer, after, verdict); without a verdict, what matters is that it did not succeed, and nothing is raised."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from monitor.sim.definitions import definition_id
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario, watched
 from monitor.sim.world import World
 
@@ -18,7 +18,7 @@ class Caller:
         self.world = World(scenario, seed)
         self.named = {one.name: one for one in watched(scenario, seed)}
 
-    def get(self, path: str, t: float = 0.0, key: str | None = "sim-key-acme", **query: str) -> Answer:
+    def get(self, path: str, t: float = 0.0, key: str | None = "sim-key-acme", **query: str) -> SimResponse:
         return self.world.answer("GET", path, query, key, t)
 
     def path(self, name: str, rest: str = "") -> str:
@@ -33,7 +33,7 @@ class Caller:
         told = self.told(name, t)
         return told if isinstance(told, int) else told["status"]
 
-    def patch(self, name: str, t: float, body: bytes) -> Answer:
+    def patch(self, name: str, t: float, body: bytes) -> SimResponse:
         key = f"sim-key-{self.named[name].account}"
         return self.world.answer("PATCH", self.path(name), {}, key, t, body=body)
 

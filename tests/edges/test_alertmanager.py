@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert
 from monitor.core.model import EventType
-from monitor.notify.alertmanager import Access, Alertmanager
+from monitor.notify.alertmanager import Alertmanager, Auth
 from tests.edges.alertmanager_kit import (
     Instance,
     alertmanager,
@@ -50,7 +50,7 @@ async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: V
     verdict = await verdict_on(making, answer, after, OPENED)
 
     if expected is None:
-        assert isinstance(verdict, Again | Refused)
+        assert isinstance(verdict, Retry | Refused)
     else:
         assert verdict == expected
 
@@ -61,7 +61,7 @@ async def test_a_receiver_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(making, gone.url, OPENED)
 
-    assert verdict == Again(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
 
 
 async def test_what_is_cancelled_ends_at_once() -> None:
@@ -81,7 +81,7 @@ def test_what_is_no_url_is_refused_at_once(url: str) -> None:
 
 def test_two_sets_of_credentials_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="not both"):
-        alertmanager(["http://bob:secret@127.0.0.1:9093"], CASES, access=Access(bearer=lambda: "token"))
+        alertmanager(["http://bob:secret@127.0.0.1:9093"], CASES, access=Auth(bearer=lambda: "token"))
 
 
 @pytest.mark.parametrize("answer", ["bad token bearer-t0ken", "no /pr3fix", "t0ps3cret", "HUNTER2"])
@@ -92,8 +92,8 @@ async def test_no_secret_gets_into_reprs_details_or_logs(
     caplog.set_level(logging.DEBUG)
     access = {
         "url": None,
-        "basic": Access(username="t0ps3cret", password=lambda: "hunter2"),
-        "bearer": Access(bearer=lambda: "bearer-t0ken"),
+        "basic": Auth(username="t0ps3cret", password=lambda: "hunter2"),
+        "bearer": Auth(bearer=lambda: "bearer-t0ken"),
     }[way]
     mine = {"url": ["hunter2", "pr3fix"], "basic": ["t0ps3cret", "hunter2"], "bearer": ["bearer-t0ken"]}[way]
     async with receiver(http(400, answer)) as answering:
@@ -130,7 +130,7 @@ async def test_the_api_stands_below_the_url(suffix: str, path: str) -> None:
 async def test_secrets_are_read_at_each_use_and_the_last_one_goes_on_being_used(tmp_path: Path) -> None:
     file = tmp_path / "password"
     async with receiver(http(200)) as answering:
-        notifier = alertmanager([answering.url], CASES, access=Access(username="bob", password=file.read_text))
+        notifier = alertmanager([answering.url], CASES, access=Auth(username="bob", password=file.read_text))
         for secret in ("old", "new", None):
             if secret:
                 file.write_text(secret)
@@ -146,7 +146,7 @@ async def test_secrets_are_read_at_each_use_and_the_last_one_goes_on_being_used(
 async def test_a_bearer_token_is_shown() -> None:
     async with receiver(http(200)) as answering:
         await verdict_of(
-            lambda url: alertmanager([url], CASES, access=Access(bearer=lambda: "token")), answering.url, OPENED
+            lambda url: alertmanager([url], CASES, access=Auth(bearer=lambda: "token")), answering.url, OPENED
         )
 
     assert answering.requests[0].headers["authorization"] == "Bearer token"
@@ -160,8 +160,8 @@ async def test_without_usable_credentials_nothing_is_sent_and_nothing_is_lost(
     if token:
         file.write_text(token)
     async with receiver(http(200)) as answering:
-        notifier = alertmanager([answering.url], CASES, access=Access(bearer=file.read_text))
-        assert await notifier.send(OPENED) == Again("the credentials cannot be read", whole=True)
+        notifier = alertmanager([answering.url], CASES, access=Auth(bearer=file.read_text))
+        assert await notifier.send(OPENED) == Retry("the credentials cannot be read", whole=True)
         await notifier.close()
 
     assert answering.requests == []
@@ -313,7 +313,7 @@ async def test_who_waits_behind_a_post_that_fails_waits_for_no_other() -> None:
     verdicts = await asyncio.gather(*sending)
     await notifier.close()
 
-    assert verdicts == [Again("cannot connect", whole=True)] * 4
+    assert verdicts == [Retry("cannot connect", whole=True)] * 4
     assert instance.tries == 1
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.incidents import grown
+from monitor.core.alerting.incidents import with_alert
 from monitor.core.alerting.labels import fingerprint
 from monitor.core.alerts import Alert, AlertEnd, Incident
-from monitor.core.formats.timestamps import format_moment
-from monitor.notify.alertmanager.dedup import Known
-from monitor.notify.alertmanager.payload import Posting, encode, of_alert, of_storm, untold, watchdog
+from monitor.core.formats.timestamps import format_timestamp
+from monitor.notify.alertmanager.dedup import Dedup
+from monitor.notify.alertmanager.payload import PostableAlert, encode, of_alert, of_storm, untold, watchdog
 from tests.edges.alertmanager_kit import LINK, ended, with_labels, workflow_alert
 from tests.edges.notifier_kit import ALERT, EVENT, INCIDENT, NOW
 
@@ -31,14 +31,14 @@ def stormed(incident: Incident, now: datetime = NOW) -> dict[str, Any]:
     return decoded(of_storm(incident, external_url=LINK, hold=HOLD), now)
 
 
-def decoded(posting: Posting, now: datetime) -> dict[str, Any]:
+def decoded(posting: PostableAlert, now: datetime) -> dict[str, Any]:
     return dict(json.loads(encode(posting, now=now, lasts=240)))
 
 
 def storm(members: int, **facts: Any) -> Incident:
     incident = INCIDENT
     for n in range(1, members):
-        incident = grown(incident, workflow_alert(f"w{n}", at=NOW + timedelta(seconds=n)).event, 2)
+        incident = with_alert(incident, workflow_alert(f"w{n}", at=NOW + timedelta(seconds=n)).event, 2)
     return msgspec.structs.replace(incident, **facts)
 
 
@@ -102,8 +102,8 @@ def test_moments(observed: float, end: float | None, starts: float, ends: float)
 
     told = posted(alert)
 
-    assert told["startsAt"] == format_moment(NOW + timedelta(seconds=starts))
-    assert told["endsAt"] == format_moment(NOW + timedelta(seconds=ends))
+    assert told["startsAt"] == format_timestamp(NOW + timedelta(seconds=starts))
+    assert told["endsAt"] == format_timestamp(NOW + timedelta(seconds=ends))
 
 
 @pytest.mark.parametrize("end", AlertEnd)
@@ -141,8 +141,8 @@ def test_a_storm_is_one_alert_with_the_labels_that_all_of_its_targets_have() -> 
     }
     said = alert["annotations"]
     assert said["count"] == "70"
-    assert said["first_at"] == format_moment(EVENT.time)
-    assert said["last_at"] == format_moment(NOW + timedelta(seconds=69))
+    assert said["first_at"] == format_timestamp(EVENT.time)
+    assert said["last_at"] == format_timestamp(NOW + timedelta(seconds=69))
     assert said["samples"].splitlines() == [f"{LINK}/targets/acme/orders/{w}" for w in ("w1", "w1", "w2", "w3", "w4")]
     assert "ended" not in said
 
@@ -155,7 +155,7 @@ def test_a_storm_keeps_its_labels_while_it_grows() -> None:
 def test_a_storm_with_an_alert_that_expired_is_not_called_resolved(expired: int, word: bool) -> None:
     alert = stormed(storm(60, ended_at=LATER, open=0, expired=expired), LATER)
 
-    assert alert["endsAt"] == format_moment(LATER)
+    assert alert["endsAt"] == format_timestamp(LATER)
     assert ("Expired" in alert["annotations"]["ended"]) is word
 
 
@@ -166,8 +166,8 @@ def test_the_watchdog_is_always_open() -> None:
     alert = decoded(watchdog(external_url=LINK, started_at=NOW), LATER)
 
     assert alert["labels"] == {"alertname": "Watchdog", "severity": "none", "monitor": LINK}
-    assert alert["startsAt"] == format_moment(NOW)
-    assert alert["endsAt"] == format_moment(LATER + timedelta(seconds=240))
+    assert alert["startsAt"] == format_timestamp(NOW)
+    assert alert["endsAt"] == format_timestamp(LATER + timedelta(seconds=240))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_two_monitors_at_their_defaults_have_watchdogs_of_their_own(address: str
 # --- which news is old --------------------------------------------------------------------------------------
 
 
-def news(alert: Alert) -> Posting:
+def news(alert: Alert) -> PostableAlert:
     return of_alert(alert, external_url=LINK, hold=HOLD)
 
 
@@ -210,7 +210,7 @@ OTHER = workflow_alert("w2", id="other")
     ],
 )
 def test_old_news(heard: list[Alert], told: Alert, is_news: bool) -> None:
-    known = Known(900)
+    known = Dedup(900)
     for alert in heard:
         known.hear(news(alert), NOW)
 
@@ -218,7 +218,7 @@ def test_old_news(heard: list[Alert], told: Alert, is_news: bool) -> None:
 
 
 def test_what_expired_untold_is_news_though_its_end_was_heard_and_nothing_ends_it() -> None:
-    known, expired = Known(900), ended(FIRST, LATER)
+    known, expired = Dedup(900), ended(FIRST, LATER)
     known.hear(news(expired), NOW)
     known.hear(untold(news(expired)), NOW)
     known.hear(news(expired), NOW)
@@ -229,7 +229,7 @@ def test_what_expired_untold_is_news_though_its_end_was_heard_and_nothing_ends_i
 
 
 def test_nothing_is_held_for_ever() -> None:
-    known = Known(900)
+    known = Dedup(900)
     known.hear(untold(news(ended(SECOND, NOW))), NOW)
     known.hear(news(FIRST), NOW)
     known.hear(news(ended(OTHER, NOW)), NOW)
@@ -256,7 +256,7 @@ ALERTS = st.builds(
 @given(st.lists(ALERTS, max_size=12))
 def test_what_alertmanager_shows_is_open_just_while_an_alert_with_its_labels_is(heard: list[Alert]) -> None:
     """Whatever was heard in whatever order: of all that could be posted, what is news agrees with what holds."""
-    known = Known(900)
+    known = Dedup(900)
     for alert in heard:
         known.hear(news(alert), NOW)
     over = {alert.id for alert in heard if alert.ended_at is not None}

@@ -10,10 +10,10 @@ import aiohttp
 import msgspec
 import pytest
 
-from monitor.core.alerting.incidents import grown
+from monitor.core.alerting.incidents import with_alert
 from monitor.core.alerting.verdict import Delivered, Refused, Verdict
 from monitor.core.alerts import Alert, AlertEnd
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert
@@ -243,14 +243,14 @@ async def test_a_storm_is_one_alert_and_ends(tmp_path: Path, behind: Phone) -> N
     async with instance(tmp_path / "one", behind) as one, receiver([one]) as told:
         storm = msgspec.structs.replace(INCIDENT, storm_receivers=("oncall",), first_at=now(), opened_at=now())
         for n in range(70):
-            storm = grown(storm, workflow_alert(f"w{n}", at=now()).event, 50)
-        opened = msgspec.structs.replace(OPENED, about=About.INCIDENT_OPENED, event_id=storm.id)
+            storm = with_alert(storm, workflow_alert(f"w{n}", at=now()).event, 50)
+        opened = msgspec.structs.replace(OPENED, about=DeliveryKind.INCIDENT_OPENED, event_id=storm.id)
         told.cases.incidents[storm.id] = storm
         assert await told.notifier.send(opened) == Delivered("HTTP 200")
         await when(lambda: behind.heard("firing"))
         await told.rounds(10)
         told.cases.incidents[storm.id] = msgspec.structs.replace(storm, open=0, ended_at=now())
-        await told.notifier.send(msgspec.structs.replace(opened, about=About.INCIDENT_CLOSED))
+        await told.notifier.send(msgspec.structs.replace(opened, about=DeliveryKind.INCIDENT_CLOSED))
         await when(lambda: behind.heard("resolved"))
 
     (firing,), (resolved,) = behind.heard("firing"), behind.heard("resolved")

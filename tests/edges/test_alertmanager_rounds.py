@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, AlertEnd
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import Instance, alertmanager, delivery_of, ended, workflow_alert
@@ -250,7 +250,7 @@ async def test_while_all_are_sick_all_are_tried() -> None:
         first, second = story.instances
         first.down = second.down = True
         await until(1.0)
-        assert await story.tell(workflow_alert("w1", at=now())) == Again("cannot connect", whole=True)
+        assert await story.tell(workflow_alert("w1", at=now())) == Retry("cannot connect", whole=True)
         assert not story.notifier.well
         second.down = False
         assert await story.tell(workflow_alert("w1", at=now())) == Delivered("HTTP 200")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.model import Severity
 from monitor.notify.apprise import Apprise, fitted, harmless
 from monitor.notify.incident_notifier import page
@@ -69,13 +69,13 @@ _ENDLESS = http(200).replace(b"Content-Length: 0", b"Content-Length: 99999999")
             )
             for n in (301, 302, 303, 307, 308)
         ),
-        pytest.param(http(408), "keep", Again("JSON: HTTP 408"), id="408"),
-        pytest.param(http(429), "keep", Again("JSON: HTTP 429", whole=True), id="429"),
-        *(pytest.param(http(n), "keep", Again(f"JSON: HTTP {n}"), id=f"{n}") for n in (500, 502, 503, 504)),
-        pytest.param(b"", "close", Again("JSON: not sent", whole=True), id="closed"),
-        pytest.param(b"", "reset", Again("JSON: not sent", whole=True), id="reset"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Again("JSON: not sent", whole=True), id="not HTTP"),
-        pytest.param(http(200, X=200_000 * "x"), "close", Again("JSON: not sent", whole=True), id="huge headers"),
+        pytest.param(http(408), "keep", Retry("JSON: HTTP 408"), id="408"),
+        pytest.param(http(429), "keep", Retry("JSON: HTTP 429", whole=True), id="429"),
+        *(pytest.param(http(n), "keep", Retry(f"JSON: HTTP {n}"), id=f"{n}") for n in (500, 502, 503, 504)),
+        pytest.param(b"", "close", Retry("JSON: not sent", whole=True), id="closed"),
+        pytest.param(b"", "reset", Retry("JSON: not sent", whole=True), id="reset"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Retry("JSON: not sent", whole=True), id="not HTTP"),
+        pytest.param(http(200, X=200_000 * "x"), "close", Retry("JSON: not sent", whole=True), id="huge headers"),
     ],
 )
 async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: Verdict) -> None:
@@ -86,7 +86,7 @@ async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: V
 async def test_what_hangs_is_given_up_in_time(answer: bytes) -> None:
     verdict = await verdict_on(answer, "hang")
 
-    assert isinstance(verdict, Again)
+    assert isinstance(verdict, Retry)
     assert verdict.whole
 
 
@@ -94,7 +94,7 @@ async def test_a_service_that_is_not_there_is_unwell() -> None:
     async with receiver(b"") as gone:
         pass
     async with chatting(gone.url) as chat:
-        assert await chat.trigger(PAGE) == Again("JSON: not sent", whole=True)
+        assert await chat.trigger(PAGE) == Retry("JSON: not sent", whole=True)
 
 
 # --- what is said -----------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_body_fits_its_service(body: str, limit: int, expected: str) -> None:
 
 async def test_a_service_that_has_it_does_not_get_it_again_when_another_one_is_tried_again() -> None:
     async with receiver(http(200, "{}")) as well, receiver(http(500)) as ill, chatting(well.url, ill.url) as chat:
-        assert [await chat.trigger(PAGE) for _ in range(2)] == [Again("JSON: HTTP 500")] * 2
+        assert [await chat.trigger(PAGE) for _ in range(2)] == [Retry("JSON: HTTP 500")] * 2
 
     assert (len(well.requests), len(ill.requests)) == (1, 2)
 
@@ -213,7 +213,7 @@ async def test_a_refusal_of_one_is_final_only_when_no_other_one_is_to_be_tried_a
         async with chatting(refuses.url, well.url) as chat:
             assert await chat.trigger(PAGE) == Refused("JSON: HTTP 404")
         async with chatting(refuses.url, ill.url) as chat:
-            assert await chat.trigger(PAGE) == Again("JSON: HTTP 404; JSON: HTTP 500")
+            assert await chat.trigger(PAGE) == Retry("JSON: HTTP 404; JSON: HTTP 500")
 
 
 async def test_what_was_done_and_seen_as_a_timeout_is_not_done_again() -> None:
@@ -232,7 +232,7 @@ async def test_what_was_done_and_seen_as_a_timeout_is_not_done_again() -> None:
     threads = ThreadPoolExecutor(1)
     chat = chats(url, timeout=5.0, threads=threads)
     chat._timeout = 0.05
-    assert await chat.trigger(PAGE) == Again("no answer within 50ms", whole=True)
+    assert await chat.trigger(PAGE) == Retry("no answer within 50ms", whole=True)
     answered.set()
     chat._timeout = 5.0
     assert await chat.trigger(PAGE) == Delivered("sent to 1")
@@ -247,7 +247,7 @@ async def test_what_never_ends_is_left_and_tried_by_another_thread() -> None:
         urls = [server.url.replace("http:", "json:")]
         chat = Apprise(lambda: urls, now=lambda: NOW, timeout=TIMEOUT, threads=ThreadPoolExecutor(2), lost_after=0.0)
         chat._timeout = 0.05
-        assert await chat.trigger(PAGE) == Again("no answer within 50ms", whole=True)
+        assert await chat.trigger(PAGE) == Retry("no answer within 50ms", whole=True)
         chat._timeout = TIMEOUT
         assert await chat.trigger(PAGE) == Delivered("sent to 1")
         await chat.close()
@@ -260,7 +260,7 @@ async def test_an_executor_that_runs_each_call_at_once_does_as_well() -> None:
         pass
     chat = chats(gone.url, threads=InlineExecutor())
 
-    assert await chat.trigger(PAGE) == Again("JSON: not sent", whole=True)
+    assert await chat.trigger(PAGE) == Retry("JSON: not sent", whole=True)
 
 
 # --- its URLs ---------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model import Endpoint, Failed, Outcome, Seen, Status, TargetKey, WorkflowError
+from monitor.core.model import Endpoint, Outcome, PollFailed, Seen, Status, TargetKey, WorkflowError
 from monitor.core.records import RequestRecord
 from monitor.core.scheduling.lane import LaneLimits
 from monitor.upstream.client import Client, ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
-from monitor.upstream.rate_limiter import Gate, Permit
+from monitor.upstream.rate_limiter import Permit, RateLimiter
 from monitor.upstream.transport import AiohttpTransport
 from tests.edges.scripted import Script, answering, answering_in_turn, http, serving
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 1, 5, 10, 0, 0, 500_000, tzinfo=UTC)
 ERROR = WorkflowError("step1", "Invalid subaccount id.", datetime(2021, 6, 30, 3, 21, 25, 830_000, tzinfo=UTC))
 
 
-class NotedGate(Gate):
+class NotedGate(RateLimiter):
     """A real gate that remembers what it was told of its permits."""
 
     def __init__(self, account: str) -> None:
@@ -50,7 +50,7 @@ class House:
     gate: NotedGate
     records: list[RequestRecord] = field(default_factory=list)
 
-    async def status(self, key: TargetKey = KEY) -> Seen | Failed:
+    async def status(self, key: TargetKey = KEY) -> Seen | PollFailed:
         return await self.client.status(key, await self.gate.urgent())
 
     @property
@@ -99,7 +99,7 @@ async def test_a_definition_is_asked_for_by_its_history() -> None:
     history = json.dumps([{"definition": {"id": KEY.definition, "version": 3, "steps": steps}}]).encode()
     async with serving(answering(http(200, history))) as server, house(server.url) as here:
         answer = await here.client.declared(KEY.account, KEY.definition)
-        assert not isinstance(answer, Failed)
+        assert not isinstance(answer, PollFailed)
         assert answer.versions == {3: {"wait": 60.0}}
     assert server.heads[0].startswith(f"GET /api/v1/accounts/{KEY.account}/definitions/{KEY.definition} HTTP/1.1\r\n")
     assert [(record.endpoint, record.outcome) for record in here.records] == [(Endpoint.DEFINITIONS, Outcome.OK)]
@@ -109,7 +109,7 @@ async def test_a_definition_is_asked_for_by_its_history() -> None:
 async def test_a_definition_of_an_account_that_left_is_not_asked_for() -> None:
     async with serving(answering(http(200, b"[]"))) as server, house(server.url) as here:
         answer = await here.client.declared("another", KEY.definition)
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, PollFailed)
     assert server.heads == []
 
 
@@ -153,7 +153,7 @@ async def test_a_refusal_is_a_value_and_its_permit_ends_once(status: int, outcom
     body = UNKNOWN_ID if outcome is Outcome.NOT_FOUND else b""
     async with serving(answering(http(status, body))) as server, house(server.url) as here:
         result = await here.status()
-    assert isinstance(result, Failed)
+    assert isinstance(result, PollFailed)
     assert result.outcome is outcome
     assert here.outcomes == [outcome]
 
@@ -182,7 +182,7 @@ FAULTS: dict[str, tuple[Script, Outcome]] = {
 async def test_a_fault_is_a_value_and_its_permit_ends_once(script: Script, outcome: Outcome) -> None:
     async with serving(script) as server, house(server.url, patience=0.1) as here:
         result = await here.status()
-    assert isinstance(result, Failed)
+    assert isinstance(result, PollFailed)
     assert result.outcome is outcome
     assert result.detail
     assert here.outcomes == [outcome]
@@ -192,7 +192,7 @@ async def test_a_fault_is_a_value_and_its_permit_ends_once(script: Script, outco
 async def test_retry_after_reaches_the_gate() -> None:
     throttled = http(429, b"", {"Retry-After": "2.5"})
     async with serving(answering(throttled)) as server, house(server.url) as here:
-        assert await here.status() == Failed(Outcome.THROTTLED, "429", 2.5)
+        assert await here.status() == PollFailed(Outcome.THROTTLED, "429", 2.5)
         assert not here.gate.open
         assert [retry_after for _, _, retry_after in here.gate.ended] == [2.5]
 
@@ -262,21 +262,21 @@ async def test_errors_are_asked_for_once_more(first: int) -> None:
 
 async def test_errors_are_asked_for_once_more_and_no_more() -> None:
     async with serving(answering(http(500))) as server, house(server.url) as here:
-        assert await here.client.errors(KEY) == Failed(Outcome.SERVER_ERROR, "500")
+        assert await here.client.errors(KEY) == PollFailed(Outcome.SERVER_ERROR, "500")
         assert here.outcomes == [Outcome.SERVER_ERROR] * 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_errors_are_not_asked_for_again_where_the_answer_would_be_the_same(status: int) -> None:
     async with serving(answering(http(status, UNKNOWN_ID))) as server, house(server.url) as here:
-        assert isinstance(await here.client.errors(KEY), Failed)
+        assert isinstance(await here.client.errors(KEY), PollFailed)
         assert len(here.outcomes) == 1
 
 
 async def test_after_a_429_the_errors_do_not_wait_for_the_lane() -> None:
     script = answering_in_turn(http(429, b"", {"Retry-After": "60"}), http(200, ERRORS))
     async with serving(script) as server, house(server.url) as here:
-        assert await here.client.errors(KEY) == Failed(Outcome.THROTTLED, "the lane is closed")
+        assert await here.client.errors(KEY) == PollFailed(Outcome.THROTTLED, "the lane is closed")
         assert here.outcomes == [Outcome.THROTTLED]
 
 
@@ -284,7 +284,7 @@ async def test_errors_that_do_not_come_are_asked_for_twice_within_the_patience()
     async with serving(hang) as server, house(server.url) as here:
         started = asyncio.get_running_loop().time()
         answer = await here.client.errors(KEY, 0.2)
-        assert isinstance(answer, Failed)
+        assert isinstance(answer, PollFailed)
         assert answer.outcome is Outcome.TIMEOUT
         assert len(here.outcomes) == 2
         assert 0.2 <= asyncio.get_running_loop().time() - started < 2.0

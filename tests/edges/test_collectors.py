@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import Status, Target, TargetKey
-from monitor.telemetry.collectors import Census, NamedTargets
+from monitor.telemetry.collectors import NamedTargets, TargetsByStatus
 
 
 def test_a_named_target_beyond_the_bound_takes_the_place_of_one_that_goes() -> None:
@@ -50,7 +50,7 @@ def test_a_hundred_thousand_named_targets_go_without_holding_the_loop() -> None:
     )
 )
 def test_the_census_counts_what_is_there(changes: list[tuple[str, int, Status, bool]]) -> None:
-    census, there = Census(), dict[TargetKey, tuple[str, Status]]()
+    census, there = TargetsByStatus(), dict[TargetKey, tuple[str, Status]]()
     for change, number, status, alias in changes:
         key = TargetKey("acme", "d", f"w{number}")
         if change == "place":

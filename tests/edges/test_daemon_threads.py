@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.notify.daemon_threads import Threads
+from monitor.notify.daemon_threads import DaemonThreadExecutor
 
 _HANGS = """
 import threading
@@ -20,14 +20,14 @@ print("ended")
 
 
 def test_a_call_gives_its_result_or_its_error() -> None:
-    threads = Threads()
+    threads = DaemonThreadExecutor()
     assert threads.submit(pow, 2, 10).result(10) == 1024
     with pytest.raises(ZeroDivisionError):
         threads.submit(divmod, 1, 0).result(10)
 
 
 def test_calls_that_hang_are_bounded() -> None:
-    threads, free = Threads(), threading.Event()
+    threads, free = DaemonThreadExecutor(), threading.Event()
     hanging = [threads.submit(free.wait, 10) for _ in range(64)]
     with pytest.raises(RuntimeError, match="64 calls are under way"):
         threads.submit(free.wait)

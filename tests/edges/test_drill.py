@@ -11,10 +11,10 @@ import yaml
 from monitor.app import Drilled, drill, drill_text
 from monitor.app.drill import Book
 from monitor.core.alerting.drill import ending, opening
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
-from monitor.notify.notifier import Casebook
+from monitor.notify.notifier import AlertReader
 from monitor.settings import AlertmanagerReceiver, Receiver, Settings, load_settings
 from tests.edges.notifier_kit import NOW, http, receiver
 
@@ -69,8 +69,8 @@ async def test_each_receiver_is_drilled_whatever_becomes_of_the_others(tmp_path:
         "away": False,
     }
     assert result["bad"].opened.verdict == Refused("HTTP 403: no")
-    assert result["silent"].resolved.verdict == Again("no answer within 200ms", whole=True)
-    assert isinstance(result["away"].opened.verdict, Again)
+    assert result["silent"].resolved.verdict == Retry("no answer within 200ms", whole=True)
+    assert isinstance(result["away"].opened.verdict, Retry)
 
 
 async def test_every_drill_is_a_new_alert(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_people_read_each_answer_and_how_long_it_took(tmp_path: Path) -> N
 class Asking:
     """A notifier that looks into the book, as those do that tell of alerts."""
 
-    def __init__(self, book: Casebook, heard: list[str]) -> None:
+    def __init__(self, book: AlertReader, heard: list[str]) -> None:
         self._book = book
         self._heard = heard
 
@@ -191,7 +191,7 @@ async def test_a_receiver_of_alerts_finds_the_alert_open_and_then_resolved(tmp_p
 async def test_every_instance_of_an_alertmanager_is_drilled_by_itself(tmp_path: Path) -> None:
     made: list[Receiver] = []
 
-    def making(receiver: Receiver, _settings: Settings, book: Casebook) -> Notifier:
+    def making(receiver: Receiver, _settings: Settings, book: AlertReader) -> Notifier:
         made.append(receiver)
         return Asking(book, [])
 
@@ -205,7 +205,7 @@ async def test_every_instance_of_an_alertmanager_is_drilled_by_itself(tmp_path: 
 
 
 async def test_a_receiver_that_cannot_be_set_up_fails_and_does_not_stop_the_others(tmp_path: Path) -> None:
-    def making(receiver: Receiver, _settings: Settings, book: Casebook) -> Notifier:
+    def making(receiver: Receiver, _settings: Settings, book: AlertReader) -> Notifier:
         if receiver.name == "broken":
             raise OSError(f"/run/{SECRET}")
         return Asking(book, [])
@@ -213,7 +213,7 @@ async def test_a_receiver_that_cannot_be_set_up_fails_and_does_not_stop_the_othe
     configured = settings(tmp_path, {"broken": "http://127.0.0.1:1", "good": "http://127.0.0.1:1"})
     broken, good = await drill(configured, configured.receivers, 0.0, report=lambda _: None, notifier=making)
     assert (broken.passed, good.passed) == (False, True)
-    assert broken.opened.verdict == Again("cannot be set up: OSError")
+    assert broken.opened.verdict == Retry("cannot be set up: OSError")
 
 
 async def test_a_notifier_that_breaks_is_a_failure_that_says_no_more_than_its_kind(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ async def test_a_notifier_that_breaks_is_a_failure_that_says_no_more_than_its_ki
         report=lambda _: None,
         notifier=lambda _receiver, _settings, book: Breaking(book, heard),
     )
-    assert one.opened.verdict == one.resolved.verdict == Again("cannot send: RuntimeError")
+    assert one.opened.verdict == one.resolved.verdict == Retry("cannot send: RuntimeError")
     assert heard == ["closed"]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
-from monitor.core.model import Failed, Outcome
+from monitor.core.model import Outcome, PollFailed
 from monitor.upstream.error_response import read_refusal
 
 OUTCOMES = {
@@ -136,4 +136,4 @@ def test_a_date_is_taken_by_the_clock_of_the_answer(date: str | None, seconds: f
 
 
 def test_nonsense_asks_for_nothing() -> None:
-    assert read_refusal(429, {"Retry-After": "-1"}, b"", now=NOW) == Failed(Outcome.THROTTLED, "429")
+    assert read_refusal(429, {"Retry-After": "-1"}, b"", now=NOW) == PollFailed(Outcome.THROTTLED, "429")

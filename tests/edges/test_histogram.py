@@ -5,7 +5,7 @@ from hypothesis import given
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from monitor.telemetry.histogram import Tallies
+from monitor.telemetry.histogram import FastHistograms
 
 BOUNDS = (0.005, 0.5, 1, 60)
 
@@ -13,7 +13,7 @@ BOUNDS = (0.005, 0.5, 1, 60)
 @given(st.lists(st.floats(0, 100) | st.sampled_from(BOUNDS)))
 def test_they_count_like_the_library(values: list[float]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    tallies = Tallies("workflow_seconds", "Seconds.", BOUNDS, "account")
+    tallies = FastHistograms("workflow_seconds", "Seconds.", BOUNDS, "account")
     ours.register(tallies)
     histogram = Histogram("workflow_seconds", "Seconds.", ["account"], buckets=BOUNDS, registry=theirs)
     for account in ("acme", "globex"):

@@ -3,18 +3,18 @@
 import msgspec
 import pytest
 
-from monitor.core.alerting.incidents import begun
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.alerts import Incident, Sample, Toll
-from monitor.core.commits import About
+from monitor.core.alerting.incidents import opened
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.alerts import Incident, Sample, VersionImpact
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import TargetKey
 from monitor.core.text.alert_text import incident_body, incident_title
-from monitor.notify.incident_notifier import Incidents
+from monitor.notify.incident_notifier import IncidentNotifier
 from monitor.notify.notifier import Page
 from tests.edges.notifier_kit import EVENT, INCIDENT, NOW, PAGED, Cases
 
 HOME = "http://localhost:8808/"
-TOLLS = [Toll(2, 40, 1), Toll(1, 10, 9)]
+TOLLS = [VersionImpact(2, 40, 1), VersionImpact(1, 10, 9)]
 
 
 class Notebook:
@@ -48,9 +48,9 @@ class Desk:
         self.pager = Notebook()
         self.cases = Cases([], [INCIDENT])
         self.asked: list[tuple[str, str]] = []
-        self.notifier = Incidents(self.pager, casebook=self.cases, tolls=self.tolls, external_url=HOME)
+        self.notifier = IncidentNotifier(self.pager, casebook=self.cases, tolls=self.tolls, external_url=HOME)
 
-    def tolls(self, account: str, definition: str) -> list[Toll]:
+    def tolls(self, account: str, definition: str) -> list[VersionImpact]:
         self.asked.append((account, definition))
         return TOLLS
 
@@ -62,7 +62,7 @@ class Desk:
     def over(self, *, expired: int = 0) -> Incident:
         return self.now(open=0, ended_at=NOW, expired=expired)
 
-    async def tell(self, about: About, members: int = 1) -> Verdict:
+    async def tell(self, about: DeliveryKind, members: int = 1) -> Verdict:
         return await self.notifier.send(msgspec.structs.replace(PAGED, about=about, members=members))
 
 
@@ -72,11 +72,11 @@ def desk() -> Desk:
 
 
 async def test_an_incident_is_told_grows_and_ends_under_one_key(desk: Desk) -> None:
-    await desk.tell(About.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
     desk.now(members=2, open=2)
-    await desk.tell(About.INCIDENT_GREW, 2)
+    await desk.tell(DeliveryKind.INCIDENT_GREW, 2)
     desk.over()
-    await desk.tell(About.INCIDENT_CLOSED, 2)
+    await desk.tell(DeliveryKind.INCIDENT_CLOSED, 2)
 
     assert desk.pager.told == ["trigger", "trigger", "resolve"]
     assert {page.key for _, page in desk.pager.pages} == {INCIDENT.id}
@@ -84,7 +84,7 @@ async def test_an_incident_is_told_grows_and_ends_under_one_key(desk: Desk) -> N
 
 async def test_a_page_says_what_is_so_now_not_what_was_when_it_became_due(desk: Desk) -> None:
     now = desk.now(members=300, open=300)
-    await desk.tell(About.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
 
     ((_, page),) = desk.pager.pages
     assert page.title == incident_title(now)
@@ -94,7 +94,7 @@ async def test_a_page_says_what_is_so_now_not_what_was_when_it_became_due(desk: 
 
 async def test_a_page_says_what_a_pager_needs(desk: Desk) -> None:
     desk.now(samples=(*INCIDENT.samples, Sample("acme", None, NOW), Sample("w/2", TargetKey("acme", "o", "w 2"), NOW)))
-    await desk.tell(About.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
 
     ((_, page),) = desk.pager.pages
     link = "http://localhost:8808/targets/acme/orders/w1"
@@ -121,9 +121,9 @@ async def test_a_page_says_what_a_pager_needs(desk: Desk) -> None:
 
 async def test_an_incident_of_an_account_asks_for_no_toll(desk: Desk) -> None:
     event = msgspec.structs.replace(EVENT, definition=None, workflow=None, step=None)
-    blind = msgspec.structs.replace(begun(event, "group-2"), id=INCIDENT.id)
+    blind = msgspec.structs.replace(opened(event, "group-2"), id=INCIDENT.id)
     desk.cases.incidents[INCIDENT.id] = blind
-    await desk.tell(About.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
 
     ((_, page),) = desk.pager.pages
     assert (page.definition, page.step, page.link, desk.asked) == ("", "", "http://localhost:8808/", [])
@@ -134,28 +134,30 @@ async def test_an_incident_of_an_account_asks_for_no_toll(desk: Desk) -> None:
 
 async def test_growth_that_was_told_already_is_not_told_again(desk: Desk) -> None:
     desk.now(members=5, open=5)
-    await desk.tell(About.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
 
-    assert [await desk.tell(About.INCIDENT_GREW, n) for n in (2, 4)] == [Delivered("told already", sent=False)] * 2
+    assert [await desk.tell(DeliveryKind.INCIDENT_GREW, n) for n in (2, 4)] == [
+        Delivered("told already", sent=False)
+    ] * 2
     desk.now(members=8, open=8)
-    assert await desk.tell(About.INCIDENT_GREW, 8) == Delivered("HTTP 202")
+    assert await desk.tell(DeliveryKind.INCIDENT_GREW, 8) == Delivered("HTTP 202")
     assert desk.pager.told == ["trigger", "trigger"]
 
 
-@pytest.mark.parametrize("verdict", [Again("HTTP 500"), Refused("HTTP 400")], ids=["again", "refused"])
+@pytest.mark.parametrize("verdict", [Retry("HTTP 500"), Refused("HTTP 400")], ids=["again", "refused"])
 async def test_what_did_not_arrive_was_not_told(desk: Desk, verdict: Verdict) -> None:
     desk.now(members=5, open=5)
     desk.pager.verdict = verdict
-    assert await desk.tell(About.INCIDENT_OPENED) == verdict
-    assert await desk.tell(About.INCIDENT_GREW, 2) == verdict
+    assert await desk.tell(DeliveryKind.INCIDENT_OPENED) == verdict
+    assert await desk.tell(DeliveryKind.INCIDENT_GREW, 2) == verdict
 
     assert desk.pager.told == ["trigger", "trigger"]
 
 
 async def test_after_a_restart_growth_is_told_once_more(desk: Desk) -> None:
     desk.now(members=5, open=5)
-    await desk.tell(About.INCIDENT_GREW, 2)
-    await desk.tell(About.INCIDENT_GREW, 4)
+    await desk.tell(DeliveryKind.INCIDENT_GREW, 2)
+    await desk.tell(DeliveryKind.INCIDENT_GREW, 4)
 
     assert desk.pager.told == ["trigger"]
 
@@ -163,15 +165,15 @@ async def test_after_a_restart_growth_is_told_once_more(desk: Desk) -> None:
 async def test_growth_of_what_is_over_is_not_told(desk: Desk) -> None:
     desk.over()
 
-    assert await desk.tell(About.INCIDENT_GREW, 2) == Delivered("it is over", sent=False)
+    assert await desk.tell(DeliveryKind.INCIDENT_GREW, 2) == Delivered("it is over", sent=False)
     assert desk.pager.told == []
 
 
 async def test_an_incident_that_ended_before_it_was_told_is_told_and_then_its_end(desk: Desk) -> None:
     desk.over()
     desk.cases.ends_pending.add((INCIDENT.id, "oncall"))
-    await desk.tell(About.INCIDENT_OPENED)
-    await desk.tell(About.INCIDENT_CLOSED)
+    await desk.tell(DeliveryKind.INCIDENT_OPENED)
+    await desk.tell(DeliveryKind.INCIDENT_CLOSED)
 
     assert desk.pager.told == ["trigger", "resolve"]
 
@@ -179,31 +181,31 @@ async def test_an_incident_that_ended_before_it_was_told_is_told_and_then_its_en
 async def test_a_beginning_that_is_retried_after_a_restart_begins_nothing_that_nobody_ends(desk: Desk) -> None:
     desk.over()
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
+    assert await desk.tell(DeliveryKind.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
     assert desk.pager.told == []
 
 
 async def test_what_expired_before_it_was_told_is_told(desk: Desk) -> None:
     desk.over(expired=1)
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("HTTP 202")
+    assert await desk.tell(DeliveryKind.INCIDENT_OPENED) == Delivered("HTTP 202")
 
 
 async def test_a_beginning_that_is_retried_after_its_end_was_told_begins_nothing_new(desk: Desk) -> None:
     desk.over()
-    await desk.tell(About.INCIDENT_CLOSED)
+    await desk.tell(DeliveryKind.INCIDENT_CLOSED)
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
+    assert await desk.tell(DeliveryKind.INCIDENT_OPENED) == Delivered("over, and told so", sent=False)
     assert desk.pager.told == ["resolve"]
 
 
 async def test_an_end_that_did_not_arrive_is_told_again(desk: Desk) -> None:
     desk.over()
-    desk.pager.verdict = Again("HTTP 500")
-    await desk.tell(About.INCIDENT_CLOSED)
+    desk.pager.verdict = Retry("HTTP 500")
+    await desk.tell(DeliveryKind.INCIDENT_CLOSED)
     desk.pager.verdict = Delivered("HTTP 202")
 
-    assert await desk.tell(About.INCIDENT_CLOSED) == Delivered("HTTP 202")
+    assert await desk.tell(DeliveryKind.INCIDENT_CLOSED) == Delivered("HTTP 202")
 
 
 @pytest.mark.parametrize("expired", [None, 1], ids=["it is open", "an alert of it expired"])
@@ -211,19 +213,19 @@ async def test_nobody_is_told_that_it_is_over_where_nobody_knows(desk: Desk, exp
     if expired is not None:
         desk.over(expired=expired)
 
-    assert await desk.tell(About.INCIDENT_CLOSED) == Delivered("not known to be over", sent=False)
+    assert await desk.tell(DeliveryKind.INCIDENT_CLOSED) == Delivered("not known to be over", sent=False)
     assert desk.pager.told == []
 
 
 async def test_of_an_incident_that_is_not_known_any_more_nothing_is_told(desk: Desk) -> None:
     desk.cases.incidents.clear()
 
-    assert await desk.tell(About.INCIDENT_OPENED) == Delivered("nothing to tell any more", sent=False)
+    assert await desk.tell(DeliveryKind.INCIDENT_OPENED) == Delivered("nothing to tell any more", sent=False)
     assert desk.pager.told == []
 
 
-@pytest.mark.parametrize("about", [About.EVENT, About.ALERT_OPENED, About.ALERT_CLOSED])
-async def test_what_is_about_no_incident_is_refused(desk: Desk, about: About) -> None:
+@pytest.mark.parametrize("about", [DeliveryKind.EVENT, DeliveryKind.ALERT_OPENED, DeliveryKind.ALERT_CLOSED])
+async def test_what_is_about_no_incident_is_refused(desk: Desk, about: DeliveryKind) -> None:
     assert isinstance(await desk.tell(about), Refused)
 
 
@@ -234,7 +236,7 @@ async def test_a_casebook_that_cannot_be_read_is_an_error_of_ours(desk: Desk) ->
         async def incident(self, id: str) -> Incident | None:
             raise OSError("the disk is away")
 
-    notifier = Incidents(desk.pager, casebook=Shut(), tolls=desk.tolls, external_url=HOME)
+    notifier = IncidentNotifier(desk.pager, casebook=Shut(), tolls=desk.tolls, external_url=HOME)
     with pytest.raises(OSError, match="the disk is away"):
         await notifier.send(PAGED)
 
@@ -242,7 +244,7 @@ async def test_a_casebook_that_cannot_be_read_is_an_error_of_ours(desk: Desk) ->
 async def test_what_was_told_is_forgotten_some_day(desk: Desk) -> None:
     async def tell(incident: str) -> None:
         desk.cases.incidents = {incident: msgspec.structs.replace(INCIDENT, id=incident)}
-        await desk.notifier.send(msgspec.structs.replace(PAGED, event_id=incident, about=About.INCIDENT_GREW))
+        await desk.notifier.send(msgspec.structs.replace(PAGED, event_id=incident, about=DeliveryKind.INCIDENT_GREW))
 
     for n in (*range(10_001), 0, 10_000):
         await tell(f"incident-{n}")

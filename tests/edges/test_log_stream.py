@@ -12,7 +12,7 @@ from typing import TextIO
 import pytest
 
 from monitor.telemetry import configure
-from monitor.telemetry.log_stream import Outlet
+from monitor.telemetry.log_stream import LogStream
 
 BIG = "x" * 10_000
 
@@ -51,7 +51,7 @@ def pipe() -> Iterable[Pipe]:
     pipe.close()
 
 
-def drained(pipe: Pipe, outlet: Outlet) -> bytes:
+def drained(pipe: Pipe, outlet: LogStream) -> bytes:
     """All that comes out while the reader reads again."""
     pieces = []
     while piece := pipe.read():
@@ -61,19 +61,19 @@ def drained(pipe: Pipe, outlet: Outlet) -> bytes:
 
 
 def test_a_line_is_there_at_once(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
     outlet.write("one")
     assert pipe.read() == b"one\n"
 
 
 def test_text_without_an_encoding_is_still_a_line(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
     outlet.write("\ud800")
     assert pipe.read() == b"\\ud800\n"
 
 
 def test_a_reader_that_stalls_holds_up_nothing_and_gets_whole_lines_later(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
     lines = [f"{number} {BIG}" for number in range(50)]
     for line in lines:
         outlet.write(line)
@@ -82,7 +82,7 @@ def test_a_reader_that_stalls_holds_up_nothing_and_gets_whole_lines_later(pipe: 
 
 
 def test_what_is_too_much_for_a_stalled_reader_is_dropped_and_counted(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
     for number in range(300):
         outlet.write(f"{number} {BIG}")
     assert outlet.take_dropped() == 0  # nobody could be told yet
@@ -105,7 +105,7 @@ def test_the_next_line_says_how_many_were_dropped(pipe: Pipe) -> None:
 
 
 def test_a_reader_that_hangs_up_takes_nobody_with_it(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
     pipe.hang_up()
     for _ in range(3):
         outlet.write("nobody reads this")
@@ -113,7 +113,7 @@ def test_a_reader_that_hangs_up_takes_nobody_with_it(pipe: Pipe) -> None:
 
 def test_a_stream_that_was_closed_takes_nobody_with_it() -> None:
     stream = io.StringIO()
-    outlet = Outlet(stream)
+    outlet = LogStream(stream)
     stream.close()
     outlet.write("nobody reads this")
 
@@ -121,13 +121,13 @@ def test_a_stream_that_was_closed_takes_nobody_with_it() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_loses_lines_and_counts_them() -> None:
     with open("/dev/full", "w") as stream:  # noqa: PTH123 - a device
-        outlet = Outlet(stream)
+        outlet = LogStream(stream)
         outlet.write("lost")
         assert outlet.take_dropped() == 1
 
 
 def test_lines_of_many_threads_do_not_mix(pipe: Pipe) -> None:
-    outlet = Outlet(pipe.stream)
+    outlet = LogStream(pipe.stream)
 
     def write(name: str) -> None:
         for _ in range(20):

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.alerting.incidents import is_resolved
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.commits import About
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import Severity
-from monitor.notify.incident_notifier import Incidents, page
+from monitor.notify.incident_notifier import IncidentNotifier, page
 from monitor.notify.notifier import Page
 from monitor.notify.pagerduty import PagerDuty, fitted, resolve, trigger
 from tests.edges.notifier_kit import (
@@ -40,8 +40,8 @@ def pager(url: str, key: str = ROUTING_KEY, timeout: float = TIMEOUT) -> PagerDu
     return PagerDuty(lambda: key, now=lambda: NOW, base_url=url, client_url=HOME, timeout=timeout)
 
 
-def notifier(url: str) -> Incidents:
-    return Incidents(pager(url), casebook=CASES, tolls=lambda *_: (), external_url=HOME)
+def notifier(url: str) -> IncidentNotifier:
+    return IncidentNotifier(pager(url), casebook=CASES, tolls=lambda *_: (), external_url=HOME)
 
 
 def changed(**changes: Any) -> Page:
@@ -64,7 +64,7 @@ async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: V
     verdict = await verdict_on(notifier, answer, after, PAGED)
 
     if expected is None:
-        assert isinstance(verdict, Again | Refused)
+        assert isinstance(verdict, Retry | Refused)
     else:
         assert verdict == expected
 
@@ -75,7 +75,7 @@ async def test_a_pagerduty_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(notifier, gone.url, PAGED)
 
-    assert verdict == Again(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
 
 
 @pytest.mark.parametrize("url", ["", "oncall", "ftp://127.0.0.1/"])
@@ -90,13 +90,13 @@ def test_what_is_no_url_is_refused_at_once(url: str) -> None:
 async def test_an_incident_opens_grows_and_ends_as_one() -> None:
     cases = Cases([], [INCIDENT])
     async with pagerduty() as service:
-        oncall = Incidents(pager(service.url), casebook=cases, tolls=lambda *_: (), external_url=HOME)
+        oncall = IncidentNotifier(pager(service.url), casebook=cases, tolls=lambda *_: (), external_url=HOME)
         assert await oncall.send(PAGED) == Delivered("HTTP 202")
         cases.incidents[INCIDENT.id] = msgspec.structs.replace(INCIDENT, members=2, open=2)
-        await oncall.send(msgspec.structs.replace(PAGED, about=About.INCIDENT_GREW, members=2))
+        await oncall.send(msgspec.structs.replace(PAGED, about=DeliveryKind.INCIDENT_GREW, members=2))
         cases.incidents[INCIDENT.id] = over = msgspec.structs.replace(INCIDENT, members=2, open=0, ended_at=NOW)
         assert is_resolved(over)
-        await oncall.send(msgspec.structs.replace(PAGED, about=About.INCIDENT_CLOSED, members=2))
+        await oncall.send(msgspec.structs.replace(PAGED, about=DeliveryKind.INCIDENT_CLOSED, members=2))
         await oncall.close()
 
     (incident,) = service.incidents
@@ -171,7 +171,7 @@ async def test_more_than_the_limit_of_a_minute_are_to_be_tried_again_and_the_rec
         await oncall.close()
 
     assert {type(verdict) for verdict in verdicts[:120]} == {Delivered}
-    assert isinstance(verdicts[120], Again)
+    assert isinstance(verdicts[120], Retry)
     assert verdicts[120].whole
     assert later == Delivered("HTTP 202")
 
@@ -183,7 +183,7 @@ async def test_what_was_done_and_seen_as_a_timeout_makes_no_twin(action: str) ->
         if action == "resolve":
             await second.trigger(PAGE)
         service.unheard = 1
-        assert await getattr(first, action)(PAGE) == Again("no answer within 200ms", whole=True)
+        assert await getattr(first, action)(PAGE) == Retry("no answer within 200ms", whole=True)
         assert await getattr(second, action)(PAGE) == Delivered("HTTP 202")
         for each in (first, second):
             await each.close()
@@ -317,7 +317,7 @@ async def test_a_key_that_changes_is_used_at_once_and_one_that_vanishes_goes_on(
 async def test_without_a_readable_key_nothing_is_sent_and_nothing_is_lost(tmp_path: Path) -> None:
     async with receiver(http(202)) as answering:
         oncall = PagerDuty((tmp_path / "key").read_text, now=lambda: NOW, base_url=answering.url)
-        assert await oncall.trigger(PAGE) == Again("the routing key cannot be read", whole=True)
+        assert await oncall.trigger(PAGE) == Retry("the routing key cannot be read", whole=True)
         await oncall.close()
 
     assert answering.requests == []
@@ -328,7 +328,7 @@ async def test_the_key_gets_into_no_repr_detail_or_log(caplog: pytest.LogCapture
     said = []
     for answer in ["{}", f"no {ROUTING_KEY}", ROUTING_KEY.upper()]:
         async with receiver(http(400, answer)) as answering:
-            oncall = Incidents(pager(answering.url), casebook=CASES, tolls=lambda *_: (), external_url=HOME)
+            oncall = IncidentNotifier(pager(answering.url), casebook=CASES, tolls=lambda *_: (), external_url=HOME)
             said += [(await oncall.send(PAGED)).detail, repr(oncall)]
             await oncall.close()
         said.append((await verdict_of(notifier, answering.url, PAGED)).detail)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.notify.ping import Ping
 from tests.edges.notifier_kit import ANSWERS, NOW, TIMEOUT, http, receiver
 
@@ -30,7 +30,7 @@ async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: V
     async with receiver(answer, after) as answering:
         verdict = await pinged(answering.url)
     if expected is None:
-        assert isinstance(verdict, Again | Refused)
+        assert isinstance(verdict, Retry | Refused)
     else:
         assert verdict == expected
 

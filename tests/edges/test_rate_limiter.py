@@ -9,7 +9,7 @@ import pytest
 from monitor.core.model import Outcome
 from monitor.core.records import LaneRecord
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.upstream.rate_limiter import Gate, GateDismissedError, Permit
+from monitor.upstream.rate_limiter import GateDismissedError, Permit, RateLimiter
 
 pytestmark = pytest.mark.looptime
 
@@ -41,10 +41,10 @@ def gate(
     closed_for: float | None = None,
     learned_rate: float | None = None,
     permits: int = 1,
-) -> Gate:
+) -> RateLimiter:
     report: Callable[[LaneRecord], None] = (lambda _: None) if told is None else told.append
     limits = LaneLimits(rate, burst)
-    return Gate(
+    return RateLimiter(
         "acme",
         limits,
         now=now,
@@ -57,19 +57,19 @@ def gate(
     )
 
 
-def taken(gate: Gate) -> Permit:
+def taken(gate: RateLimiter) -> Permit:
     permit = gate.take()
     assert permit is not None, f"no permit; wait() says {gate.wait()}"
     return permit
 
 
-async def rested(rate: float = 10, burst: int = 10, *, told: list[LaneRecord] | None = None) -> Gate:
+async def rested(rate: float = 10, burst: int = 10, *, told: list[LaneRecord] | None = None) -> RateLimiter:
     made = gate(rate, burst, told=told)
     await asyncio.sleep(burst / rate)
     return made
 
 
-async def throttled(gate: Gate, retry_after: float | None = 30.0) -> None:
+async def throttled(gate: RateLimiter, retry_after: float | None = 30.0) -> None:
     gate.answered(await gate.urgent(), Outcome.THROTTLED, retry_after)
 
 
@@ -408,7 +408,7 @@ async def test_the_same_limits_are_no_news() -> None:
 # --- what can wait ---
 
 
-async def poll_all_the_time(gate_: Gate) -> None:
+async def poll_all_the_time(gate_: RateLimiter) -> None:
     """Polls that take whatever the lane gives."""
     while True:
         while (permit := gate_.take()) is not None:

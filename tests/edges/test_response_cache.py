@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.core.model import Failed, Outcome, Seen, Status, TargetKey
-from monitor.upstream.response_cache import Recall
+from monitor.core.model import Outcome, PollFailed, Seen, Status, TargetKey
+from monitor.upstream.response_cache import ResponseCache
 from monitor.upstream.transport import Response
 from monitor.upstream.wire import read_status
 
@@ -20,25 +20,25 @@ def _answer(workflow: str, status: str = "Runnable") -> Response:
     return Response(200, {}, f'{{"workflowId": "{workflow}", "status": "{status}", "logs": []}}'.encode())
 
 
-def _read(recall: Recall, workflow: str, response: Response) -> Seen | Failed:
+def _read(recall: ResponseCache, workflow: str, response: Response) -> Seen | PollFailed:
     return recall.read(_key(workflow), response, now=lambda: _NOW, secret="")
 
 
 @pytest.mark.parametrize("status", ["Runnable", "Suspended", "Complete", "Paused"])
 def test_the_same_bytes_are_the_same_answer(status: str) -> None:
-    recall, response = Recall(), _answer("w", status)
+    recall, response = ResponseCache(), _answer("w", status)
     first = _read(recall, "w", response)
     again = _read(recall, "w", Response(200, {}, bytes(bytearray(response.body))))
     assert first == again == read_status(200, {}, response.body, workflow="w")
 
 
 def test_an_answer_that_did_not_change_is_not_read_again() -> None:
-    recall = Recall()
+    recall = ResponseCache()
     assert _read(recall, "w", _answer("w")) is _read(recall, "w", _answer("w"))
 
 
 def test_a_changed_answer_is_read() -> None:
-    recall = Recall()
+    recall = ResponseCache()
     _read(recall, "w", _answer("w"))
     changed = _read(recall, "w", _answer("w", "Suspended"))
     assert isinstance(changed, Seen)
@@ -46,22 +46,22 @@ def test_a_changed_answer_is_read() -> None:
 
 
 def test_a_refusal_between_two_answers_is_told_each_time() -> None:
-    recall, refusal = Recall(), Response(429, {"Retry-After": "7"}, b"")
+    recall, refusal = ResponseCache(), Response(429, {"Retry-After": "7"}, b"")
     outcomes = [_read(recall, "w", response) for response in (_answer("w"), refusal, refusal, _answer("w"))]
     assert [isinstance(outcome, Seen) for outcome in outcomes] == [True, False, False, True]
     assert outcomes[1] == outcomes[2] == read_status(429, {"Retry-After": "7"}, b"", now=_NOW)
 
 
 def test_what_one_target_was_told_is_not_recalled_for_another() -> None:
-    recall = Recall()
+    recall = ResponseCache()
     _read(recall, "w", _answer("w"))
     strange = _read(recall, "v", _answer("w"))
-    assert isinstance(strange, Failed)
+    assert isinstance(strange, PollFailed)
     assert strange.outcome is Outcome.MALFORMED
 
 
 def test_the_answer_that_was_read_the_longest_ago_makes_way() -> None:
-    recall = Recall(kept=2)
+    recall = ResponseCache(kept=2)
     first = _read(recall, "a", _answer("a"))
     second = _read(recall, "b", _answer("b"))
     _read(recall, "c", _answer("c"))
@@ -70,7 +70,7 @@ def test_the_answer_that_was_read_the_longest_ago_makes_way() -> None:
 
 
 def test_an_answer_that_was_read_again_keeps_its_place_in_the_memory_longest() -> None:
-    recall = Recall(kept=2)
+    recall = ResponseCache(kept=2)
     _read(recall, "a", _answer("a"))
     second = _read(recall, "b", _answer("b"))
     again = _read(recall, "a", _answer("a", "Suspended"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from monitor.core.alerting.routing import Gets
+from monitor.core.alerting.routing import Feed
 from monitor.core.model import EventType, Severity, TargetKey
 from monitor.settings import (
     AlertmanagerReceiver,
@@ -254,10 +254,10 @@ receivers:
     assert isinstance(chat, AppriseReceiver)
     assert chat.urls.read_lines() == ("slack://a/b/c", "mailto://u:pw@mail.example")
     assert [receiver.gets for receiver in settings.receivers] == [
-        Gets.ALERTS,
-        Gets.INCIDENTS,
-        Gets.INCIDENTS,
-        Gets.EVENTS,
+        Feed.ALERTS,
+        Feed.INCIDENTS,
+        Feed.INCIDENTS,
+        Feed.EVENTS,
     ]
     assert [receiver.type for receiver in settings.receivers] == ["alertmanager", "pagerduty", "apprise", "webhook"]
     assert [receiver.timeout for receiver in settings.receivers] == [10.0, 10.0, 30.0, 10.0]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monitor.settings import ConfigurationError, load_settings
 from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat
 from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, Tls, WebhookReceiver
-from monitor.settings.watchlist_file import Entry
+from monitor.settings.watchlist_file import TargetEntry
 from monitor.settings.yamlfile import YamlError, parse
 
 _JARGON = re.compile(
@@ -23,7 +23,7 @@ _JARGON = re.compile(
 )
 
 _TYPES = (WebhookReceiver, AlertmanagerReceiver, PagerDutyReceiver, AppriseReceiver)
-_PARTS = (Document, Api, Account, Alerts, Heartbeat, Tls, *_TYPES, Entry)
+_PARTS = (Document, Api, Account, Alerts, Heartbeat, Tls, *_TYPES, TargetEntry)
 _KEYS = st.sampled_from(
     [
         *(key for part in _PARTS for key in part.model_fields),

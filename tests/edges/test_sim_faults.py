@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
-from monitor.sim.request_limit import Meter
-from monitor.sim.responses import Answer
+from monitor.sim.request_limit import RequestLimit
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario, watched
 from monitor.sim.scenarios import calm, skewed
 from monitor.sim.world import EPOCH, World
 
 
-def ask(world: World, t: float, *, account: str = "acme", logs: str = "true") -> Answer:
+def ask(world: World, t: float, *, account: str = "acme", logs: str = "true") -> SimResponse:
     one = next(one for one in watched(world.scenario) if one.account == account)
     path = f"/api/v1/accounts/{one.account}/definitions/{one.definition}/workflows/{one.workflow}"
     return world.answer("GET", path, {"includeLogs": logs}, f"sim-key-{account}", t)
@@ -145,7 +145,7 @@ def test_a_wrong_key_costs_no_budget() -> None:
 
 @given(st.lists(st.floats(0.0, 20.0), max_size=60).map(sorted), st.integers(1, 5), st.floats(0.5, 5.0))
 def test_no_window_holds_more_than_the_limit(times: list[float], limit: int, window: float) -> None:
-    meter = Meter(limit, window)
+    meter = RequestLimit(limit, window)
     passed = [t for t in times if meter.wait(t) == 0.0]
     for begin in passed:
         assert sum(begin <= t < begin + window - 1e-9 for t in passed) <= limit

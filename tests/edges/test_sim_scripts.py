@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitor.sim import script_builders
 from monitor.sim.api_enums import Status, StepStatus, Verb
 from monitor.sim.definitions import CATALOGUE
-from monitor.sim.json_bodies import Json, Teller
+from monitor.sim.json_bodies import Json, JsonRenderer
 from monitor.sim.playback import read
 from monitor.sim.population import Crowd, CrowdEvent
 from monitor.sim.script import Command, Script
@@ -57,7 +57,7 @@ class Told:
         lone = Crowd(accounts=("acme",), size=1).member(0)
         self._instance = type(lone)(lone.number, "acme", lone.definition, 1, 0.0, script, "lone")
         self._given = given
-        self._teller = Teller(0, lambda t: 17_676_000_000_000_000 + int(t * 10_000_000))
+        self._teller = JsonRenderer(0, lambda t: 17_676_000_000_000_000 + int(t * 10_000_000))
 
     def at(self, t: float) -> Json | None:
         reading = read(self._instance.script, 0.0, self._given, t)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
-from monitor.notify.http_sender import Sender
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
+from monitor.notify.http_sender import HttpSender
 from monitor.notify.tls import Contexts, Tls
 from tests.edges.notifier_kit import NOW, http
 
@@ -67,7 +67,7 @@ async def server(chain: tuple[str, str], clients: str | None = None) -> AsyncIte
 
 
 async def verdict_on(url: str, tls: Tls | None) -> Verdict:
-    sender = Sender(url, timeout=5.0, now=lambda: NOW, tls=tls)
+    sender = HttpSender(url, timeout=5.0, now=lambda: NOW, tls=tls)
     try:
         return await sender.post(b"", {})
     finally:
@@ -104,7 +104,7 @@ async def test_whom_to_trust(
     if trusted:
         assert verdict == Delivered("HTTP 200")
     else:
-        assert verdict == Again(f"no trusted TLS with {url.removeprefix('https://')}", whole=True)
+        assert verdict == Retry(f"no trusted TLS with {url.removeprefix('https://')}", whole=True)
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -129,7 +129,7 @@ async def test_files_that_change_are_used_at_once_and_broken_ones_go_unheeded(
     ca_file = tmp_path / "ca.pem"
     shutil.copy(made["elsewhere"][0], ca_file)
     async with server(made["here"]) as url:
-        sender = Sender(url, timeout=5.0, now=lambda: NOW, tls=Tls(ca_file=str(ca_file)))
+        sender = HttpSender(url, timeout=5.0, now=lambda: NOW, tls=Tls(ca_file=str(ca_file)))
         before = await sender.post(b"", {})
         shutil.copy(made["here"][0], ca_file)
         os.utime(ca_file, (1, 1))
@@ -138,5 +138,5 @@ async def test_files_that_change_are_used_at_once_and_broken_ones_go_unheeded(
         still = await sender.post(b"", {})
         await sender.close()
 
-    assert isinstance(before, Again)
+    assert isinstance(before, Retry)
     assert after == still == Delivered("HTTP 200")

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import make_mocked_request
 
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web.api.alerts import Alerts
@@ -19,9 +19,9 @@ async def test_alerts_say_what_is_open_and_who_was_told(client: Client, daemon: 
     later = NOW + timedelta(seconds=30)
     tellings = (
         told("am", DeliveryStatus.DELIVERED, at=later),
-        told("hook", DeliveryStatus.DEAD, about=About.EVENT, at=later, detail="HTTP 400: no"),
+        told("hook", DeliveryStatus.DEAD, about=DeliveryKind.EVENT, at=later, detail="HTTP 400: no"),
         told("pager", DeliveryStatus.PENDING, attempts=3, at=None, next_try=later, detail="HTTP 500"),
-        told("chat", DeliveryStatus.PENDING, about=About.INCIDENT_OPENED, attempts=0, at=None),
+        told("chat", DeliveryStatus.PENDING, about=DeliveryKind.INCIDENT_OPENED, attempts=0, at=None),
     )
     daemon.open = [alert(*tellings, occurred_at=NOW - timedelta(seconds=18), labels={"team": "messaging"})]
     assert (await asked(client, "/api/v1/alerts"))["alerts"] == [
@@ -165,7 +165,7 @@ def delivery(seq: int, receiver: str, status: DeliveryStatus) -> StoredDelivery:
     return StoredDelivery(
         seq=seq,
         receiver=receiver,
-        about=About.ALERT_OPENED,
+        about=DeliveryKind.ALERT_OPENED,
         ref=f"id{seq}",
         type=EventType.TERMINATED,
         severity=Severity.CRITICAL,

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Outcome, StepExecution, StepStatus, TargetKey
 from monitor.core.records import PollTrace
-from monitor.store import DeliveryStatus, Telling
+from monitor.store import DeliveryStatus, Notification
 from tests.edges.web_kit import (
     API,
     EVIL,
@@ -49,7 +49,7 @@ async def test_the_front_page_says_who_has_an_alert(client: Client, daemon: Daem
     daemon.open = [
         alert(
             told("am", DeliveryStatus.DELIVERED, at=NOW + timedelta(seconds=3)),
-            told("am", DeliveryStatus.PENDING, about=About.INCIDENT_GREW, at=None),
+            told("am", DeliveryStatus.PENDING, about=DeliveryKind.INCIDENT_GREW, at=None),
             told("pager", DeliveryStatus.PENDING, attempts=0, at=None),
             told("chat", DeliveryStatus.PENDING, attempts=3, at=None, detail="HTTP 500: <b>"),
             told("hook", DeliveryStatus.DEAD, detail="HTTP 410"),
@@ -91,7 +91,7 @@ async def test_no_text_becomes_markup(client: Client, daemon: Daemon) -> None:
     entry.traces.append(PollTrace(NOW, Outcome.MALFORMED, EVIL, 1.0))
     daemon.entries[key] = entry
     daemon.stored = [event(1, key=key, text=EVIL)]
-    telling: Telling = told(EVIL, DeliveryStatus.DEAD, detail=EVIL)
+    telling: Notification = told(EVIL, DeliveryStatus.DEAD, detail=EVIL)
     daemon.open = [alert(telling, summary=EVIL, workflow=key.workflow)]
     daemon.reason = EVIL
     (link,) = (

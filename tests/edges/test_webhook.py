@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.notify.webhook import Webhook, key_of, sign
 from tests.edges.notifier_kit import ANSWERS, DELIVERY, NOW, TIMEOUT, Request, http, receiver, verdict_of, verdict_on
 
@@ -34,7 +34,7 @@ async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: V
     verdict = await verdict_on(webhook, answer, after)
 
     if expected is None:
-        assert isinstance(verdict, Again | Refused)
+        assert isinstance(verdict, Retry | Refused)
     else:
         assert verdict == expected
 
@@ -45,13 +45,13 @@ async def test_a_receiver_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(webhook, gone.url)
 
-    assert verdict == Again(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
 
 
 async def test_a_name_that_does_not_resolve_is_unwell() -> None:
     verdict = await verdict_of(webhook, "http://nowhere.invalid/hook")
 
-    assert isinstance(verdict, Again)
+    assert isinstance(verdict, Retry)
     assert verdict.whole
 
 
@@ -59,7 +59,7 @@ async def test_a_receiver_that_speaks_no_tls_is_unwell() -> None:
     async with receiver(http(200)) as answering:
         verdict = await verdict_of(webhook, answering.url.replace("http:", "https:"))
 
-    assert isinstance(verdict, Again)
+    assert isinstance(verdict, Retry)
     assert verdict.whole
 
 
@@ -181,7 +181,7 @@ async def test_without_a_usable_secret_nothing_is_sent_and_nothing_is_lost(tmp_p
         file.write_text(secret)
     async with receiver(http(200)) as answering:
         notifier = Webhook(answering.url, now=lambda: NOW, secret=file.read_text)
-        assert await notifier.send(DELIVERY) == Again("the signature's secret cannot be read", whole=True)
+        assert await notifier.send(DELIVERY) == Retry("the signature's secret cannot be read", whole=True)
 
     assert answering.requests == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model import Failed, Outcome, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Outcome, PollFailed, Seen, Snapshot, Status, StepExecution, StepStatus, WorkflowError
 from monitor.upstream.wire import read_errors, read_status
 from tests.edges.documented import INSTANCE, SAMPLES, WITH_LOGS, WORKFLOW, read, seen, with_field, without
 
@@ -74,7 +74,7 @@ def test_the_documented_errors_are_read_as_a_list_and_as_the_example_shows_them(
 )
 def test_the_documented_refusals_are_read(status: int, sample: str, outcome: Outcome, detail: str) -> None:
     body = (SAMPLES / f"{sample}.json").read_bytes()
-    assert read_status(status, {}, body) == read_errors(status, {}, body) == Failed(outcome, detail)
+    assert read_status(status, {}, body) == read_errors(status, {}, body) == PollFailed(outcome, detail)
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
@@ -224,13 +224,13 @@ def test_errors_are_read_leniently(body: bytes, errors: tuple[WorkflowError, ...
 @pytest.mark.parametrize("body", [b"{}", b'{"errors": []}', b"null", b'"x"', b'[{"step": 5}]', b"[5]", b""])
 def test_what_is_no_list_of_errors_is_malformed(body: bytes) -> None:
     result = read_errors(200, {}, body)
-    assert isinstance(result, Failed)
+    assert isinstance(result, PollFailed)
     assert result.outcome is Outcome.MALFORMED
 
 
 def test_errors_are_bounded_in_number_and_length() -> None:
     errors = read_errors(200, {}, json.dumps([{"step": "s" * 999, "message": "m" * 9999}] * 1000).encode())
-    assert not isinstance(errors, Failed)
+    assert not isinstance(errors, PollFailed)
     assert len(errors) == 50
     assert {(len(error.step), len(error.message)) for error in errors} == {(200, 500)}
 
@@ -248,6 +248,6 @@ def test_errors_are_bounded_in_number_and_length() -> None:
 )
 def test_an_answer_of_another_shape_names_its_drift(body: bytes, kind: str | None) -> None:
     seen = read_status(200, {}, body)
-    assert isinstance(seen, Failed)
+    assert isinstance(seen, PollFailed)
     assert seen.outcome is Outcome.MALFORMED
     assert seen.drift == kind

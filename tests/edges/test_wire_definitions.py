@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from monitor.core.model import Failed, Outcome
+from monitor.core.model import Outcome, PollFailed
 from monitor.sim.definitions import CATALOGUE, definition_id
 from monitor.sim.json_bodies import definition as told
 from monitor.upstream.wire_definitions import Declared, read_definitions
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 def read(*versions: Any, definition: str = ID) -> Declared:
     result = read_definitions(200, {}, json.dumps(versions).encode(), definition=definition)
-    assert not isinstance(result, Failed), result
+    assert not isinstance(result, PollFailed), result
     return result.versions
 
 
@@ -111,7 +111,7 @@ def test_a_definition_that_nobody_knows_has_no_versions() -> None:
 )
 def test_what_is_no_history_is_a_failure(status: int, body: bytes, outcome: Outcome) -> None:
     result = read_definitions(status, {}, body, definition=ID)
-    assert isinstance(result, Failed)
+    assert isinstance(result, PollFailed)
     assert result.outcome is outcome
 
 
@@ -147,5 +147,5 @@ def test_whatever_comes_nothing_is_raised(body: bytes) -> None:
 def test_a_definition_has_the_name_of_its_latest_version(names: dict[int, Any], shown: str) -> None:
     versions = [{"definition": {"id": ID, "name": name, "version": n, "steps": []}} for n, name in names.items()]
     answer = read_definitions(200, {}, json.dumps(versions).encode(), definition=ID)
-    assert not isinstance(answer, Failed)
+    assert not isinstance(answer, PollFailed)
     assert answer.name == shown

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import Failed, Outcome, Seen
+from monitor.core.model import Outcome, PollFailed, Seen
 from monitor.upstream.wire import read_errors, read_status
 from tests.edges.documented import INSTANCE, WITH_LOGS, WORKFLOW, answer, read, seen, with_field, without
 
@@ -47,14 +47,14 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("body", "said"), MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_wrong_type_is_malformed_and_the_detail_names_the_place_not_the_content(body: bytes, said: str) -> None:
     result = read(body)
-    assert isinstance(result, Failed)
+    assert isinstance(result, PollFailed)
     assert result.outcome is Outcome.MALFORMED
     assert re.search(said, result.detail)
     assert "secret" not in result.detail
 
 
 def test_an_answer_about_another_workflow_is_malformed() -> None:
-    assert read(WITH_LOGS, workflow="60dbe307fe55d99fc083db62") == Failed(
+    assert read(WITH_LOGS, workflow="60dbe307fe55d99fc083db62") == PollFailed(
         Outcome.MALFORMED, "not the documented answer: it is about another workflow - at `$.workflowId`"
     )
 
@@ -126,7 +126,7 @@ def test_no_bytes_break_it_and_every_text_that_comes_out_is_fit_to_be_stored(bod
     for code in (200, status):
         result = read_status(code, {}, body, workflow=WORKFLOW)
         errors = read_errors(code, {}, body)
-        if isinstance(result, Failed):
+        if isinstance(result, PollFailed):
             assert result.outcome is not Outcome.OK
             assert len(result.detail) <= 200
         else:

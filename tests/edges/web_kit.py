@@ -11,7 +11,7 @@ from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 
 from monitor.core.alerts import Alert
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import (
     Cause,
@@ -29,7 +29,7 @@ from monitor.core.model import (
 from monitor.core.records import NextPoll, PollTrace
 from monitor.core.text import cloudevent
 from monitor.polling.watched import Watched
-from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable, Telling
+from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
 SITE = "https://watch.example/monitor"
@@ -78,12 +78,12 @@ def watched(key: TargetKey = KEY, **changes: Any) -> Watched:
     return entry
 
 
-def told(receiver: str, status: DeliveryStatus, **facts: Any) -> Telling:
-    facts = {"about": About.ALERT_OPENED, "attempts": 1, "at": NOW, **facts}
-    return Telling(receiver=receiver, status=status, **facts)
+def told(receiver: str, status: DeliveryStatus, **facts: Any) -> Notification:
+    facts = {"about": DeliveryKind.ALERT_OPENED, "attempts": 1, "at": NOW, **facts}
+    return Notification(receiver=receiver, status=status, **facts)
 
 
-def alert(*tellings: Telling, **facts: Any) -> OpenAlert:
+def alert(*tellings: Notification, **facts: Any) -> OpenAlert:
     """An open alert; `facts` are the event's."""
     facts = {
         "id": "3f0c",

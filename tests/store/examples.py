@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.core.commits import Change, Committed, Outgoing, Paging
+from monitor.core.commits import AlertRouting, Change, Committed, OutboxEntry
 from monitor.core.model import (
     AccountState,
     Condition,
@@ -80,19 +80,19 @@ def event(
     )
 
 
-def paging(told: Event, *, singles: Sequence[str] = (), grouped: Sequence[str] = (), **more: Any) -> Paging:
+def paging(told: Event, *, singles: Sequence[str] = (), grouped: Sequence[str] = (), **more: Any) -> AlertRouting:
     """As the announcer would have it, in small: one group per type, labels per target."""
     limits: dict[str, Any] = {"window": 3600.0, "storm_threshold": 3, "fault_group": told.type.value, **more}
-    return Paging(
+    return AlertRouting(
         fingerprint=f"{told.type.value}/{told.subject}", singles=tuple(singles), grouped=tuple(grouped), **limits
     )
 
 
-def outgoing(told: Event | str, *receivers: str, settle: float = 0.0, **alerting: Any) -> Outgoing:
+def outgoing(told: Event | str, *receivers: str, settle: float = 0.0, **alerting: Any) -> OutboxEntry:
     """`alerting`: of `paging`."""
     told = event(told) if isinstance(told, str) else told
     body = f'{{"id":"{told.id}","text":"Grüße"}}'.encode()
-    return Outgoing(told, body, receivers, paging(told, **alerting) if told.opens_alert else None, settle)
+    return OutboxEntry(told, body, receivers, paging(told, **alerting) if told.opens_alert else None, settle)
 
 
 def telling(*told: Event | str) -> Change:

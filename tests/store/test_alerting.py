@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from monitor.core.alerting.routing import Gets, Route
+from monitor.core.alerting.routing import Feed, Route
 from monitor.core.alerts import AlertEnd, Closing
-from monitor.core.commits import About, Change, Committed
+from monitor.core.commits import Change, Committed, DeliveryKind
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, DeliveryStatus, Store, Writer
@@ -16,7 +16,7 @@ from tests.store.examples import NOON, alerting, at, event, key, outgoing
 pytestmark = pytest.mark.looptime
 
 
-def _told(committed: Committed) -> list[tuple[str, About, int]]:
+def _told(committed: Committed) -> list[tuple[str, DeliveryKind, int]]:
     return [(one.receiver, one.about, one.members) for one in committed.deliveries]
 
 
@@ -28,24 +28,24 @@ def _close(id_: str, end: AlertEnd = AlertEnd.CLOSED, seconds: float = 5) -> Cha
     return Change(closings=(Closing(id_, end, at(seconds)),))
 
 
-async def _grow(writer: Writer, count: int) -> list[list[tuple[str, About, int]]]:
+async def _grow(writer: Writer, count: int) -> list[list[tuple[str, DeliveryKind, int]]]:
     return [_told(await writer.commit(_failed(number))) for number in range(1, count + 1)]
 
 
 async def test_an_incident_is_told_at_its_first_alert_and_whenever_it_has_doubled(writer: Writer) -> None:
     told = await _grow(writer, 9)
     assert [[(about, members) for name, about, members in one if name == "pager"] for one in told] == [
-        [(About.INCIDENT_OPENED, 1)],
-        [(About.INCIDENT_GREW, 2)],
+        [(DeliveryKind.INCIDENT_OPENED, 1)],
+        [(DeliveryKind.INCIDENT_GREW, 2)],
         [],
-        [(About.INCIDENT_GREW, 4)],
+        [(DeliveryKind.INCIDENT_GREW, 4)],
         *([[]] * 3),
-        [(About.INCIDENT_GREW, 8)],
+        [(DeliveryKind.INCIDENT_GREW, 8)],
         [],
     ]
 
 
-async def _calm(store: Store, writer: Writer, seconds: float = 60) -> list[tuple[str, About, int]]:
+async def _calm(store: Store, writer: Writer, seconds: float = 60) -> list[tuple[str, DeliveryKind, int]]:
     calmed = [(id_, at(seconds)) for id_ in await store.calm(at(seconds), 10)]
     return _told(await writer.commit(Change(calmed=tuple(calmed))))
 
@@ -54,25 +54,36 @@ async def test_alerts_are_told_one_by_one_until_they_are_a_storm_which_is_told_w
     store: Store, writer: Writer
 ) -> None:
     told = await _grow(writer, 6)
-    assert [[about for name, about, _ in one if name == "am"] for one in told] == [[About.ALERT_OPENED]] * 3 + [[]] * 3
+    assert [[about for name, about, _ in one if name == "am"] for one in told] == [[DeliveryKind.ALERT_OPENED]] * 3 + [
+        []
+    ] * 3
     assert await _calm(store, writer, 59.9) == []
-    assert await _calm(store, writer) == [("pager", About.INCIDENT_GREW, 6), ("am", About.INCIDENT_OPENED, 6)]
+    assert await _calm(store, writer) == [
+        ("pager", DeliveryKind.INCIDENT_GREW, 6),
+        ("am", DeliveryKind.INCIDENT_OPENED, 6),
+    ]
     assert await _calm(store, writer, 999) == [], "once"
     await writer.commit(_failed(7, observed_at=at(100)))
     assert await _calm(store, writer, 159.9) == []
-    assert await _calm(store, writer, 160) == [("pager", About.INCIDENT_GREW, 7), ("am", About.INCIDENT_GREW, 7)]
+    assert await _calm(store, writer, 160) == [
+        ("pager", DeliveryKind.INCIDENT_GREW, 7),
+        ("am", DeliveryKind.INCIDENT_GREW, 7),
+    ]
 
 
 async def test_a_storm_that_does_not_calm_down_is_told_all_the_same(store: Store, writer: Writer) -> None:
     await _grow(writer, 5)
     told = _told(await writer.commit(_failed(6, observed_at=at(900))))
-    assert ("am", About.INCIDENT_OPENED, 6) in told
+    assert ("am", DeliveryKind.INCIDENT_OPENED, 6) in told
 
 
 async def test_a_storm_that_is_over_before_it_was_told_is_told_with_its_end(store: Store, writer: Writer) -> None:
     await _grow(writer, 4)
     ends = [_told(await writer.commit(_close(f"e{number}"))) for number in range(1, 5)]
-    assert [about for name, about, _ in ends[-1] if name == "am"] == [About.INCIDENT_OPENED, About.INCIDENT_CLOSED]
+    assert [about for name, about, _ in ends[-1] if name == "am"] == [
+        DeliveryKind.INCIDENT_OPENED,
+        DeliveryKind.INCIDENT_CLOSED,
+    ]
     assert await store.calm(at(1e6), 10) == []
 
 
@@ -100,10 +111,10 @@ async def test_a_page_waits_for_more_of_its_kind(writer: Writer) -> None:
 
 async def test_an_incident_is_resolved_with_its_last_alert(writer: Writer) -> None:
     await _grow(writer, 2)
-    assert _told(await writer.commit(_close("e1"))) == [("am", About.ALERT_CLOSED, 0)]
+    assert _told(await writer.commit(_close("e1"))) == [("am", DeliveryKind.ALERT_CLOSED, 0)]
     assert _told(await writer.commit(_close("e2"))) == [
-        ("pager", About.INCIDENT_CLOSED, 2),
-        ("am", About.ALERT_CLOSED, 0),
+        ("pager", DeliveryKind.INCIDENT_CLOSED, 2),
+        ("am", DeliveryKind.ALERT_CLOSED, 0),
     ]
 
 
@@ -122,9 +133,9 @@ async def test_a_storm_ends_for_receivers_of_alerts_too(store: Store, writer: Wr
     await _calm(store, writer)
     ends = [_told(await writer.commit(_close(f"e{number}"))) for number in range(1, 6)]
     assert [[about for name, about, _ in one if name == "am"] for one in ends] == [
-        *([[About.ALERT_CLOSED]] * 3),
+        *([[DeliveryKind.ALERT_CLOSED]] * 3),
         [],
-        [About.INCIDENT_CLOSED],
+        [DeliveryKind.INCIDENT_CLOSED],
     ]
 
 
@@ -171,7 +182,7 @@ async def test_a_condition_that_comes_back_before_it_has_settled_is_the_same_ale
 async def test_a_condition_may_end_at_once(store: Store, writer: Writer) -> None:
     await _suspend(writer, 1, 0)
     told = _told(await _resume(writer, 1, 10, settle=0))
-    assert [about for _, about, _ in told] == [About.INCIDENT_CLOSED, About.ALERT_CLOSED]
+    assert [about for _, about, _ in told] == [DeliveryKind.INCIDENT_CLOSED, DeliveryKind.ALERT_CLOSED]
     assert await _due(store, 1000) == []
 
 
@@ -193,7 +204,7 @@ async def test_an_event_alert_that_belongs_to_no_receiver_is_due_when_it_was_ope
     assert await store.due(at(100), 100, 10) == [Closing("e1", AlertEnd.EXPIRED, at(100))]
 
 
-RUNNING = (Route("am", gets=Gets.ALERTS), Route("pager", gets=Gets.INCIDENTS))
+RUNNING = (Route("am", gets=Feed.ALERTS), Route("pager", gets=Feed.INCIDENTS))
 
 
 @pytest.mark.parametrize(
@@ -254,10 +265,10 @@ async def test_what_nobody_was_told_of_is_shown_as_open_however_long_that_takes(
 async def test_another_open_alert_with_the_same_labels_keeps_it_open(store: Store, writer: Writer) -> None:
     for id_ in ("e1", "e2"):
         await writer.commit(alerting(event(id_)))
-    assert About.ALERT_CLOSED not in [about for _, about, _ in _told(await writer.commit(_close("e1")))]
+    assert DeliveryKind.ALERT_CLOSED not in [about for _, about, _ in _told(await writer.commit(_close("e1")))]
     found = await store.alerts_of("am", after="", limit=10, ended_after=NOON)
     assert [alert.id for alert in found] == ["e2"]
-    assert About.ALERT_CLOSED in [about for _, about, _ in _told(await writer.commit(_close("e2")))]
+    assert DeliveryKind.ALERT_CLOSED in [about for _, about, _ in _told(await writer.commit(_close("e2")))]
 
 
 async def test_a_receiver_reads_its_alerts_in_pages(store: Store, writer: Writer) -> None:
@@ -276,7 +287,7 @@ async def test_a_receiver_reads_its_alerts_in_pages(store: Store, writer: Writer
 
 # --- receivers that come later ---
 
-NEW = [Route("new-am", gets=Gets.ALERTS), Route("new-pager", gets=Gets.INCIDENTS), Route("hook", gets=Gets.EVENTS)]
+NEW = [Route("new-am", gets=Feed.ALERTS), Route("new-pager", gets=Feed.INCIDENTS), Route("hook", gets=Feed.EVENTS)]
 
 
 async def test_a_receiver_that_is_new_gets_what_is_open_once(store: Store, writer: Writer) -> None:
@@ -285,39 +296,39 @@ async def test_a_receiver_that_is_new_gets_what_is_open_once(store: Store, write
     assert await store.introduce(NEW, NOON, 100) == (2 + 1) + 1 + 4
     assert await store.introduce(NEW, NOON, 100) == 0
     got = {route.receiver: await store.pending(route.receiver, 0, 100) for route in NEW}
-    assert [one.about for one in got["new-am"]] == [About.ALERT_OPENED] * 2 + [About.INCIDENT_OPENED]
-    assert [(one.about, one.members) for one in got["new-pager"]] == [(About.INCIDENT_OPENED, 5)]
+    assert [one.about for one in got["new-am"]] == [DeliveryKind.ALERT_OPENED] * 2 + [DeliveryKind.INCIDENT_OPENED]
+    assert [(one.about, one.members) for one in got["new-pager"]] == [(DeliveryKind.INCIDENT_OPENED, 5)]
     assert [(one.about, one.event_id, bool(one.body)) for one in got["hook"]] == [
-        (About.EVENT, f"e{number}", True) for number in range(2, 6)
+        (DeliveryKind.EVENT, f"e{number}", True) for number in range(2, 6)
     ]
     told = _told(await writer.commit(_close("e2")))
-    assert ("new-am", About.ALERT_CLOSED, 0) in told, "who was told of it hears of its end"
+    assert ("new-am", DeliveryKind.ALERT_CLOSED, 0) in told, "who was told of it hears of its end"
 
 
 async def test_who_hears_of_a_fault_by_another_alert_is_spared(store: Store, writer: Writer) -> None:
     step = event("e1", workflow="w1")
     spared = Change(outgoing=(outgoing(step, spared=["pager"]),))
     assert _told(await writer.commit(spared)) == []
-    assert await store.introduce([Route("pager", gets=Gets.INCIDENTS)], NOON, 100) == 0
+    assert await store.introduce([Route("pager", gets=Feed.INCIDENTS)], NOON, 100) == 0
     assert _told(await writer.commit(_failed(2))) == [
-        ("pager", About.INCIDENT_OPENED, 2),
-        ("am", About.ALERT_OPENED, 0),
+        ("pager", DeliveryKind.INCIDENT_OPENED, 2),
+        ("am", DeliveryKind.ALERT_OPENED, 0),
     ], "this one is told by nothing else"
 
 
 async def test_a_pager_that_comes_later_hears_of_a_fault_that_nobody_was_told_of(store: Store, writer: Writer) -> None:
     await writer.commit(Change(outgoing=(outgoing(event("e1", workflow="w1")),)))
-    assert await store.introduce([Route("new-pager", gets=Gets.INCIDENTS)], NOON, 100) == 1
+    assert await store.introduce([Route("new-pager", gets=Feed.INCIDENTS)], NOON, 100) == 1
 
 
 async def test_a_pager_that_comes_later_is_spared_what_others_are_spared(store: Store, writer: Writer) -> None:
     await writer.commit(Change(outgoing=(outgoing(event("e1", workflow="w1"), spared=["pager"]),)))
-    assert await store.introduce([Route("new-pager", gets=Gets.INCIDENTS)], NOON, 100) == 0
+    assert await store.introduce([Route("new-pager", gets=Feed.INCIDENTS)], NOON, 100) == 0
 
 
 async def test_a_receiver_gets_nothing_that_it_did_not_ask_for(store: Store, writer: Writer) -> None:
     await writer.commit(_failed(1))
-    wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Gets]
+    wishes = [Route(f"r{gets.value}", Severity.CRITICAL, ("*",), gets) for gets in Feed]
     assert await store.introduce(wishes, NOON, 100) == 0
 
 
@@ -397,7 +408,7 @@ async def test_the_end_of_a_single_alert_is_told_beside_a_storm_with_its_labels(
     for number in range(1, 6):
         await writer.commit(alerting(event(f"e{number}"), storm_threshold=3))
     told = [_told(await writer.commit(_close(f"e{number}"))) for number in (1, 2, 3)]
-    assert [about for one in told for name, about, _ in one if name == "am"] == [About.ALERT_CLOSED]
+    assert [about for one in told for name, about, _ in one if name == "am"] == [DeliveryKind.ALERT_CLOSED]
 
 
 async def test_names_of_receivers_that_differ_in_case_are_two(store: Store, writer: Writer) -> None:

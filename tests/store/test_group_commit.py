@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy import event as engine_event
 
-from monitor.core.commits import Change, Outgoing
+from monitor.core.commits import Change, OutboxEntry
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
 from tests.inline import InlineExecutor
@@ -58,7 +58,7 @@ async def test_only_the_stale_members_of_a_group_are_dropped(store: Store, write
 
 @pytest.mark.looptime
 async def test_a_change_that_cannot_be_stored_fails_alone(store: Store, writer: Writer) -> None:
-    no_text = Outgoing(event("no text"), b"\xff", ("oncall",))
+    no_text = OutboxEntry(event("no text"), b"\xff", ("oncall",))
     results = await asyncio.gather(
         writer.commit(telling("before")),
         writer.commit(Change(outgoing=(no_text,))),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from monitor.core.alerts import AlertEnd, Closing
-from monitor.core.commits import Change, Delivery, Outgoing
+from monitor.core.commits import Change, Delivery, OutboxEntry
 from monitor.core.model import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.core.text import cloudevent
@@ -95,7 +95,7 @@ async def test_pending_deliveries_of_one_receiver_from_a_cursor(store: Store, wr
 async def test_a_delivery_says_what_it_is_about(store: Store, writer: Writer) -> None:
     done = event("done", EventType.COMPLETED)
     body = cloudevent.encode(done, base_url="https://api.example", external_url="https://watch.example")
-    await writer.commit(Change(outgoing=(Outgoing(done, body, ("hook",), None, 0.0),)))
+    await writer.commit(Change(outgoing=(OutboxEntry(done, body, ("hook",), None, 0.0),)))
     await writer.commit(alerting("failed"))
     found = {one.receiver: (one.name, one.summary) for one in await store.deliveries(None, None, 0, 10)}
     name = "order-reminder"

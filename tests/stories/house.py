@@ -20,11 +20,11 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 from yarl import URL
 
-from monitor.app import AlreadyRunningError, Daemon, Surroundings
+from monitor.app import AlreadyRunningError, Daemon, Environment
 from monitor.core.alerting.verdict import Delivered, Verdict
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.settings import Settings, load_settings
-from monitor.sim.responses import Answer, Broken
+from monitor.sim.responses import Broken, SimResponse
 from monitor.sim.scenario import Scenario, Watched, watched
 from monitor.sim.world import World
 from monitor.upstream.transport import Response, TransportBroken, TransportTimeout
@@ -106,7 +106,7 @@ class House:
         """More keys of a target's entry in the watchlist, by its name."""
         self.defaults: dict[str, Any] = {"step_timeouts": {"*": "365d"}}
         """Of the watchlist. Steps take as long as they like, unless the story is about that."""
-        self.instead: Callable[[str], Answer | None] = lambda _path: None
+        self.instead: Callable[[str], SimResponse | None] = lambda _path: None
         """Answers in the API's place, by path; None leaves it to the API."""
         self.watch_files = False
         self.faults = 0
@@ -162,7 +162,7 @@ class House:
         return self.daemon
 
     def _made(self) -> Daemon:
-        surroundings = Surroundings(
+        surroundings = Environment(
             now=self.now,
             jitter=lambda: 0.5,
             transport=lambda api: _Wire(self, api.timeout),
@@ -320,7 +320,7 @@ class House:
 
     def repeats_to_the_letter(self) -> None:
         """Whatever falls between, an event that is sent again is the same text under the same id."""
-        bodies: dict[tuple[str, About], bytes] = {}
+        bodies: dict[tuple[str, DeliveryKind], bytes] = {}
         for phone in self.phones.values():
             for _, delivery in phone.calls:
                 assert bodies.setdefault((delivery.event_id, delivery.about), delivery.body) == delivery.body

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Trouble
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from monitor.sim.scenarios import many
 from tests.stories.house import House
@@ -178,7 +178,7 @@ async def test_a_429_that_comes_while_it_stops_is_heeded_after_the_restart(tmp_p
     async with House(tmp_path, scenario) as house:
         await house.until(100.0)
         asked = len(house.sent)
-        house.instead = lambda _path: Answer(429, {"Retry-After": "600"}, b"", delay=1.0)
+        house.instead = lambda _path: SimResponse(429, {"Retry-After": "600"}, b"", delay=1.0)
         await house.when(lambda: len(house.sent) > asked, look_every=0.1)
         if disk == "well":
             await house.stop()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import AlertEnd
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenario_builders import role, scene
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.looptime
 HOUR = 3600.0
 KINDS = {"am": "alertmanager", "pager": "pagerduty"}
 LONG = script_builders.complete("order-reminder", 1e6)
-OPENED, CLOSED = About.ALERT_OPENED, About.ALERT_CLOSED
-BEGUN, GREW, OVER = About.INCIDENT_OPENED, About.INCIDENT_GREW, About.INCIDENT_CLOSED
+OPENED, CLOSED = DeliveryKind.ALERT_OPENED, DeliveryKind.ALERT_CLOSED
+BEGUN, GREW, OVER = DeliveryKind.INCIDENT_OPENED, DeliveryKind.INCIDENT_GREW, DeliveryKind.INCIDENT_CLOSED
 
 
 def night(folder: Path, scenario: Scenario, alerts: Mapping[str, Any] | None = None, **settings: Any) -> House:
@@ -43,7 +43,7 @@ def one_fault() -> Scenario:
     return scene("night", role("onboarding-reply", "lopez", fault))
 
 
-def rang(phone: Phone) -> list[About]:
+def rang(phone: Phone) -> list[DeliveryKind]:
     return [delivery.about for _, delivery in phone.calls]
 
 
@@ -89,7 +89,7 @@ async def test_an_alert_stays_until_alertmanager_was_told_of_it_and_could_tell_p
 ) -> None:
     async with night(tmp_path, one_fault(), alerts={"hold": "1h"}) as house:
         am = house.phones["am"]
-        am.answer = lambda _: Again("cannot connect", whole=True)
+        am.answer = lambda _: Retry("cannot connect", whole=True)
         await house.until(160.0)
         if crash:
             await house.crash()
@@ -108,7 +108,7 @@ async def test_an_alert_stays_until_alertmanager_was_told_of_it_and_could_tell_p
 async def test_a_hold_counts_from_when_the_first_receiver_was_told(tmp_path: Path) -> None:
     async with House(tmp_path, one_fault(), receivers=["pager"], kinds=KINDS, alerts={"hold": "1h"}) as house:
         pager = house.phones["pager"]
-        pager.answer = lambda _: Again("cannot connect", whole=True)
+        pager.answer = lambda _: Retry("cannot connect", whole=True)
         await house.until(5 * HOUR)
         pager.answer = lambda _: Delivered()
         await house.until(5.9 * HOUR)
@@ -274,7 +274,7 @@ async def test_an_edit_of_the_configuration_neither_repeats_nor_orphans_an_open_
 async def test_a_pager_that_took_it_and_seemed_not_to_hears_twice_under_one_key(tmp_path: Path) -> None:
     async with night(tmp_path, one_fault()) as house:
         pager = house.phones["pager"]
-        verdicts: list[Verdict] = [Again("no answer within 10s", whole=True)]
+        verdicts: list[Verdict] = [Retry("no answer within 10s", whole=True)]
         pager.answer = lambda _: verdicts.pop() if verdicts else Delivered()
         await house.until(300.0)
         assert [delivery.event_id for _, delivery in pager.calls] == [pager.calls[0][1].event_id] * 2
@@ -347,7 +347,7 @@ async def test_the_most_severe_incident_goes_first(tmp_path: Path) -> None:
         pager = house.phones["pager"]
 
         def away(_: Delivery) -> Verdict:
-            return Again("down", whole=True) if house.t < 300.0 else Delivered()
+            return Retry("down", whole=True) if house.t < 300.0 else Delivered()
 
         pager.answer = away
         await house.until(900.0)

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting.deliverer import Deliverer, Ledger, Outbox, Receiver
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.commits import Change, Delivery, Outgoing
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.commits import Change, Delivery, OutboxEntry
 from monitor.core.model import Event, EventType, Severity
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
-from monitor.core.scheduling.token_bucket import Pace
+from monitor.core.scheduling.token_bucket import RateQuota
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
 from tests.inline import InlineExecutor
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OK = Delivered("HTTP 200")
-DOWN = Again("connection refused", whole=True)
+DOWN = Retry("connection refused", whole=True)
 JITTER = 0.5
 
 Answer = Verdict | Exception
@@ -99,7 +99,7 @@ class House:
         severity: Severity = Severity.CRITICAL,
     ) -> None:
         """Commit events, one a line; `a3` is the third event of workflow `a`."""
-        change = Change(outgoing=tuple(Outgoing(event(each, severity), b"{}", tuple(to)) for each in ids))
+        change = Change(outgoing=tuple(OutboxEntry(event(each, severity), b"{}", tuple(to)) for each in ids))
         committed = await self.writer.commit(change)
         if offer and self.deliverer is not None:
             self.deliverer.offer(committed.deliveries)
@@ -117,7 +117,7 @@ class House:
         window: int = 5000,
         concurrency: int = 16,
         urgent_first: bool = False,
-        pace: Pace | None = None,
+        pace: RateQuota | None = None,
         **notifiers: Scripted,
     ) -> AsyncIterator[Deliverer]:
         """A deliverer that is killed at the end, with whatever was under way."""
@@ -241,7 +241,7 @@ async def test_no_more_than_concurrency_are_under_way(house: House) -> None:
 
 
 async def test_a_workflows_events_keep_their_order_while_others_overtake(house: House) -> None:
-    oncall = Scripted(lambda which, attempts: Again("HTTP 500") if which == "a1" and attempts < 3 else OK, duration=0.1)
+    oncall = Scripted(lambda which, attempts: Retry("HTTP 500") if which == "a1" and attempts < 3 else OK, duration=0.1)
     async with house.delivering(oncall=oncall):
         await house.tell("a1", "a2", "b1", "a3", "b2")
         await asyncio.sleep(60)
@@ -298,7 +298,7 @@ async def test_a_dead_receiver_is_not_hammered_and_gets_everything_when_it_lives
 
 
 async def test_a_receiver_that_fails_whatever_it_gets_is_not_hammered_either(house: House) -> None:
-    oncall = Scripted(lambda *_: Again("HTTP 500"))
+    oncall = Scripted(lambda *_: Retry("HTTP 500"))
     async with house.delivering(oncall=oncall):
         await house.tell(*(f"{chr(97 + n % 26) * (1 + n // 26)}1" for n in range(500)))
         await asyncio.sleep(3600)
@@ -307,7 +307,7 @@ async def test_a_receiver_that_fails_whatever_it_gets_is_not_hammered_either(hou
 
 
 async def test_thousands_that_a_receiver_cannot_digest_hold_up_nothing_that_it_takes(house: House) -> None:
-    oncall = Scripted(lambda which, _: Again("HTTP 500") if which.startswith("poison") else OK, duration=0.01)
+    oncall = Scripted(lambda which, _: Retry("HTTP 500") if which.startswith("poison") else OK, duration=0.01)
     async with house.delivering(oncall=oncall, window=500):
         await house.tell(*(f"poison{'x' * n}1" for n in range(3000)))
         await asyncio.sleep(600)
@@ -321,11 +321,11 @@ async def test_thousands_that_a_receiver_cannot_digest_hold_up_nothing_that_it_t
 
 
 async def test_thousands_that_wait_since_the_last_life_hold_up_nothing_either(house: House) -> None:
-    refusing = Scripted(lambda *_: Again("HTTP 500"))
+    refusing = Scripted(lambda *_: Retry("HTTP 500"))
     async with house.delivering(oncall=refusing, window=500):
         await house.tell(*(f"poison{'x' * n}1" for n in range(2000)))
         await asyncio.sleep(600)
-    oncall = Scripted(lambda which, _: Again("HTTP 500") if which.startswith("poison") else OK, duration=0.01)
+    oncall = Scripted(lambda which, _: Retry("HTTP 500") if which.startswith("poison") else OK, duration=0.01)
     async with house.delivering(oncall=oncall, window=500):
         await house.tell("good1")
         await asyncio.sleep(60)
@@ -333,7 +333,7 @@ async def test_thousands_that_wait_since_the_last_life_hold_up_nothing_either(ho
 
 
 async def test_what_is_more_severe_overtakes_what_a_receiver_cannot_digest(house: House) -> None:
-    oncall = Scripted(lambda which, _: Again("HTTP 500") if which == "a1" else OK)
+    oncall = Scripted(lambda which, _: Retry("HTTP 500") if which == "a1" else OK)
     async with house.delivering(oncall=oncall):
         await house.tell("a1", severity=Severity.WARNING)
         await house.tell("a2", severity=Severity.WARNING)
@@ -345,7 +345,7 @@ async def test_what_is_more_severe_overtakes_what_a_receiver_cannot_digest(house
 
 async def test_what_is_more_severe_overtakes_also_while_the_receiver_is_in_doubt(house: House) -> None:
     def answer(which: str, _: int) -> Answer:
-        return DOWN if time() < 120 else Again("HTTP 500") if which.endswith("1") else OK
+        return DOWN if time() < 120 else Retry("HTTP 500") if which.endswith("1") else OK
 
     oncall = Scripted(answer)
     async with house.delivering(oncall=oncall):
@@ -384,7 +384,7 @@ async def test_a_body_that_was_left_in_the_store_is_sent_whole(house: House) -> 
             bodies.append(delivery.body)
             return await super().send(delivery)
 
-    async with house.delivering(oncall=Keeping(lambda *_: Again("HTTP 500")), window=4):
+    async with house.delivering(oncall=Keeping(lambda *_: Retry("HTTP 500")), window=4):
         await house.tell(*(f"w{'x' * n}1" for n in range(20)))
         await asyncio.sleep(600)
     assert len(bodies) > 40
@@ -406,7 +406,7 @@ async def test_one_delivery_that_never_succeeds_does_not_silence_the_others(hous
 
 
 async def test_retry_after_closes_the_receiver_until_it_has_passed(house: House) -> None:
-    oncall = Scripted(lambda which, attempts: Again("HTTP 429", 30.0, whole=True) if time() < 1 else OK)
+    oncall = Scripted(lambda which, attempts: Retry("HTTP 429", 30.0, whole=True) if time() < 1 else OK)
     async with house.delivering(oncall=oncall):
         await house.tell("a1")
         await asyncio.sleep(1)
@@ -419,7 +419,7 @@ async def test_retry_after_closes_the_receiver_until_it_has_passed(house: House)
 
 
 async def test_retry_after_of_one_delivery_holds_up_only_that_one(house: House) -> None:
-    oncall = Scripted(lambda which, attempts: Again("HTTP 500", 30.0) if (which, attempts) == ("a1", 0) else OK)
+    oncall = Scripted(lambda which, attempts: Retry("HTTP 500", 30.0) if (which, attempts) == ("a1", 0) else OK)
     async with house.delivering(oncall=oncall):
         await house.tell("a1", "b1")
         await asyncio.sleep(60)
@@ -439,7 +439,7 @@ async def test_a_refusal_is_final_and_told_once(house: House) -> None:
 
 
 async def test_a_failure_says_when_it_is_tried_again(house: House) -> None:
-    oncall = Scripted(lambda _, attempts: OK if attempts == 3 else Again("HTTP 500"))
+    oncall = Scripted(lambda _, attempts: OK if attempts == 3 else Retry("HTTP 500"))
     async with house.delivering(oncall=oncall):
         await house.tell("a1")
         await asyncio.sleep(3600)
@@ -465,7 +465,7 @@ async def test_an_error_of_our_own_is_reported_and_holds_up_only_its_delivery(ho
 
 
 async def test_what_was_pending_is_delivered_after_a_restart_with_its_attempts(house: House) -> None:
-    down, up = Scripted(lambda *_: Again("HTTP 500", 100.0)), Scripted()
+    down, up = Scripted(lambda *_: Retry("HTTP 500", 100.0)), Scripted()
     async with house.delivering(oncall=down):
         await house.tell("a1")
         await asyncio.sleep(10)
@@ -574,7 +574,7 @@ async def test_the_gauges_know_what_is_in_the_store_only(house: House) -> None:
 
 
 async def test_drain_delivers_what_it_can_and_says_what_is_left(house: House) -> None:
-    oncall = Scripted(lambda which, _: Again("HTTP 500", 60.0) if which.startswith("a") else OK, duration=1.0)
+    oncall = Scripted(lambda which, _: Retry("HTTP 500", 60.0) if which.startswith("a") else OK, duration=1.0)
     async with house.delivering(oncall=oncall, concurrency=2) as deliverer:
         await house.tell("a1", "a2", "b1", "c1", "d1")
         left = await deliverer.drain(10.0)
@@ -585,7 +585,7 @@ async def test_drain_delivers_what_it_can_and_says_what_is_left(house: House) ->
 
 
 async def test_drain_tries_what_becomes_due_within_the_timeout(house: House) -> None:
-    oncall = Scripted(lambda _, attempts: OK if attempts else Again("HTTP 500", 5.0))
+    oncall = Scripted(lambda _, attempts: OK if attempts else Retry("HTTP 500", 5.0))
     async with house.delivering(oncall=oncall) as deliverer:
         await house.tell("a1")
         await asyncio.sleep(1)

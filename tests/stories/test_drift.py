@@ -10,7 +10,7 @@ import pytest
 
 from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
@@ -27,10 +27,10 @@ def house_of(folder: Path, word: Callable[[], str]) -> House:
         ),
     )
 
-    def instead(path: str) -> Answer:
+    def instead(path: str) -> SimResponse:
         step = {"id": "s", "stepName": "s", "status": word(), "startedAt": "2026-01-05T02:00:00Z"}
         body = {"version": 1, "status": "Runnable", "startedAt": "2026-01-05T02:00:00Z", "logs": [step]}
-        return Answer(200, {}, json.dumps(body | {"workflowId": path.rpartition("/")[2]}).encode())
+        return SimResponse(200, {}, json.dumps(body | {"workflowId": path.rpartition("/")[2]}).encode())
 
     house.instead = instead
     return house

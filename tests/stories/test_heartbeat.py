@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor.alerting.heartbeat import Heartbeat
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
-from monitor.core.liveness import Pulses, why_silent
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.liveness import Liveness, unhealthy_reason
 from monitor.telemetry import Telemetry, configure
 
 pytestmark = pytest.mark.looptime
@@ -34,7 +34,7 @@ class Ward:
     def __init__(self, interval: float) -> None:
         self.pings: list[float] = []
         self.answer: Verdict | Exception = Delivered()
-        self.pulses = Pulses(60.0)
+        self.pulses = Liveness(60.0)
         self.store_available = True
         self.acknowledges = {"oncall": True, "chat": True}
         self.faults: list[str] = []
@@ -47,7 +47,7 @@ class Ward:
         self.heartbeat = Heartbeat(
             self.ping,
             interval=interval,
-            reasons=lambda: why_silent(self.pulses.loops(time()), self.store_available, self.acknowledges),
+            reasons=lambda: unhealthy_reason(self.pulses.loops(time()), self.store_available, self.acknowledges),
             now=now,
             report=telemetry.heartbeat,
             fault=lambda loop, error: self.faults.append(f"{loop}: {error}"),
@@ -141,7 +141,7 @@ async def test_it_is_withheld_while_every_receiver_fails_and_not_while_one_does(
         assert here.pings == [30, 120]
 
 
-@pytest.mark.parametrize("answer", [Again("no answer within 10s", whole=True), Refused("HTTP 404")], ids=type)
+@pytest.mark.parametrize("answer", [Retry("no answer within 10s", whole=True), Refused("HTTP 404")], ids=type)
 async def test_a_ping_that_fails_is_said_once_and_tried_at_every_interval(answer: Verdict) -> None:
     async with ward() as here:
         here.answer = answer

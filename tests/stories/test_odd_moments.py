@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
 
@@ -36,10 +36,10 @@ async def test_an_odd_moment_ends_nothing(tmp_path: Path, moment: str, ahead: in
         "logs": [step],
     }
 
-    def instead(path: str) -> Answer | None:
+    def instead(path: str) -> SimResponse | None:
         if path.endswith(odd):
             date = format_datetime(house.now() + timedelta(seconds=ahead), usegmt=True)
-            return Answer(200, {"Date": date}, json.dumps(body).encode())
+            return SimResponse(200, {"Date": date}, json.dumps(body).encode())
         return None
 
     house.instead = instead

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.commits import Delivery
 from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.looptime
 BUSY, QUIET = 500.0, 1600.0
 """Until when things happen, and when all must have been told: the longest back-offs are five minutes."""
 CONDITIONS = {"workflow.suspended", "workflow.not_found", "monitor.blind"}
-DOWN = Again("connection refused", whole=True)
+DOWN = Retry("connection refused", whole=True)
 
 times = st.floats(5.0, BUSY)
 pauses = st.floats(1.0, 200.0)

@@ -9,7 +9,7 @@ import pytest
 from monitor.sim import script_builders
 from monitor.sim.api_enums import StepStatus
 from monitor.sim.definitions import definition_id
-from monitor.sim.responses import Answer, Broken
+from monitor.sim.responses import Broken, SimResponse
 from monitor.sim.scenario_builders import role, scene
 from monitor.sim.script import Ending, Script, StepRun
 from tests.stories.house import House
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 LONG = script_builders.complete("order-reminder", 1e6)
 STUCK = script_builders.stuck("order-reminder", "wait_until_due", 0.5)
 """From half a second before the world began on; declared are 30 minutes."""
-SILENCE = Answer(0, {}, b"", broken=Broken.HANG)
+SILENCE = SimResponse(0, {}, b"", broken=Broken.HANG)
 SLACK = 120.0
 OVERDUE = ["workflow.step_overdue"]
 
@@ -127,8 +127,10 @@ async def test_nobody_asks_for_a_definition_where_every_step_is_configured(tmp_p
         assert asked(house, "definition") == []
 
 
-@pytest.mark.parametrize("answer", [Answer(500, {}, b""), SILENCE], ids=["500", "silence"])
-async def test_a_definition_that_cannot_be_read_is_asked_for_later_and_later(tmp_path: Path, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [SimResponse(500, {}, b""), SILENCE], ids=["500", "silence"])
+async def test_a_definition_that_cannot_be_read_is_asked_for_later_and_later(
+    tmp_path: Path, answer: SimResponse
+) -> None:
     house = house_of(tmp_path, STUCK)
     house.instead = lambda path: None if "/workflows/" in path else answer
     async with house:
@@ -143,12 +145,12 @@ async def test_a_definition_that_cannot_be_read_is_asked_for_later_and_later(tmp
 @pytest.mark.parametrize(
     ("answer", "until"),
     [
-        pytest.param(Answer(404, {}, b""), 100.0, id="404 once"),
-        pytest.param(Answer(500, {}, b""), 5 * 3600.0, id="500"),
+        pytest.param(SimResponse(404, {}, b""), 100.0, id="404 once"),
+        pytest.param(SimResponse(500, {}, b""), 5 * 3600.0, id="500"),
     ],
 )
 async def test_who_is_stuck_gets_its_limit_however_late_the_definition_can_be_read(
-    tmp_path: Path, answer: Answer, until: float
+    tmp_path: Path, answer: SimResponse, until: float
 ) -> None:
     house = house_of(tmp_path, STUCK)
     house.instead = lambda path: None if "/workflows/" in path or house.t >= until else answer
@@ -162,7 +164,7 @@ async def test_nobody_is_overdue_because_of_a_wild_date(tmp_path: Path) -> None:
     wild = {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}
     house = house_of(tmp_path, STUCK, max_runtime="30d")
 
-    def dated(path: str) -> Answer | None:
+    def dated(path: str) -> SimResponse | None:
         world, account = house.world, house.world.scenario.accounts[0]
         answer = world.answer("GET", path, {"includeLogs": "true"}, account.key, house.t)
         return msgspec.structs.replace(answer, headers={**answer.headers, **wild})
@@ -179,7 +181,7 @@ UNKNOWN = b'{"code": 1300, "message": "Definition d not found."}'
 
 async def test_a_definition_that_is_not_there_is_asked_for_at_most_hourly(tmp_path: Path) -> None:
     house = house_of(tmp_path, script_builders.looping("order-reminder", 600.0))
-    house.instead = lambda path: None if "/workflows/" in path else Answer(404, {}, UNKNOWN)
+    house.instead = lambda path: None if "/workflows/" in path else SimResponse(404, {}, UNKNOWN)
     async with house:
         await house.until(3 * 3600.0)
         tries = asked(house, "definition")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.core.model import Edition, Event, EventType, Severity, Status, TargetKey, TargetState
-from monitor.polling.overdue_watcher import Timekeeper
+from monitor.core.model import DefinitionVersion, Event, EventType, Severity, Status, TargetKey, TargetState
+from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.watched import Watched
 from tests.core.beliefs import KEY, TARGET
 
@@ -64,7 +64,7 @@ class Scheduler:
 @pytest.mark.parametrize("when", ["at its deadline", "when limits change"])
 async def test_an_error_of_ours_about_one_target_keeps_no_other_from_its_deadline(when: str) -> None:
     poller, scheduler, faults = Poller(), Scheduler(), list[str]()
-    keeper = Timekeeper(
+    keeper = OverdueWatcher(
         poller,
         scheduler,
         now=now,
@@ -80,7 +80,7 @@ async def test_an_error_of_ours_about_one_target_keeps_no_other_from_its_deadlin
     poller.cursed = True
     running = asyncio.create_task(keeper.run(lambda: None))
     if when == "when limits change":
-        keeper.limits_changed(Edition(KEY.account, KEY.definition, 1), True)
+        keeper.limits_changed(DefinitionVersion(KEY.account, KEY.definition, 1), True)
         await asyncio.sleep(1)
         assert faults == ["deadlines: ZeroDivisionError"]
     await asyncio.sleep(400)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sim.fake_people import personal_words
-from monitor.sim.responses import Answer, encode
+from monitor.sim.responses import SimResponse, encode
 from monitor.sim.scenario import Scenario, combined, watched
 from monitor.sim.scenarios import SCENARIOS
 from monitor.sim.world import World
@@ -74,7 +74,7 @@ async def test_what_an_api_repeats_of_the_key_is_not_repeated(tmp_path: Path) ->
         assert not any(key.encode() in text for key in KEYS.values()), place
 
 
-def _refuse(path: str) -> Answer:
+def _refuse(path: str) -> SimResponse:
     key = KEYS[path.split("/")[4]]
     refusal = {"code": 1, "message": f"Bearer {key} is not known", "errorId": key, "timestamp": key}
-    return Answer(401, {"Content-Type": "application/json", "WWW-Authenticate": f"Bearer {key}"}, encode(refusal))
+    return SimResponse(401, {"Content-Type": "application/json", "WWW-Authenticate": f"Bearer {key}"}, encode(refusal))

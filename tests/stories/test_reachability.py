@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.alerting.publisher import Announcer, PollerConfig
+from monitor.alerting.publisher import Publisher, PublisherConfig
 from monitor.core.commits import Change
 from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.core.records import AccountRecord
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.polling.reachability_watcher import Lookout, leave
+from monitor.polling.reachability_watcher import ReachabilityWatcher, leave
 from monitor.store import Store, StoreUnavailable, Writer
-from monitor.upstream.rate_limiter import Gate
+from monitor.upstream.rate_limiter import RateLimiter
 from tests.inline import InlineExecutor
 
 pytestmark = pytest.mark.looptime
@@ -41,7 +41,7 @@ class Tower:
         self.unreadable = 0
         """So often the store will not be read."""
         limits = LaneLimits(10, 10)
-        self.gate = Gate(
+        self.gate = RateLimiter(
             "acme",
             limits,
             now=self.now,
@@ -51,9 +51,9 @@ class Tower:
             closed_for=state.closed_for,
             permits=1,
         )
-        config = PollerConfig(base_url="http://127.0.0.1:8", external_url="http://127.0.0.1:9")
-        self.announcer = Announcer(config, writer, lambda _: None, self.failed)
-        self.lookout = Lookout(
+        config = PublisherConfig(base_url="http://127.0.0.1:8", external_url="http://127.0.0.1:9")
+        self.announcer = Publisher(config, writer, lambda _: None, self.failed)
+        self.lookout = ReachabilityWatcher(
             state,
             self.gate,
             self.announcer,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Delivery
 from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 
 HOUR = 3600.0
 LONG = script_builders.complete("order-reminder", 1e9)
-DOWN = Again("connection refused", whole=True)
+DOWN = Retry("connection refused", whole=True)
 FAULT = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
 TOLD = ["workflow.step_failed", "workflow.terminated"]
 

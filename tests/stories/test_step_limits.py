@@ -6,39 +6,39 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from monitor.core.detection.step_durations import ENOUGH
-from monitor.core.model import Edition, Failed, Outcome, StepStatus, TargetState
-from monitor.polling.step_limits import Allowances
-from monitor.store.step_limits import Declared, Definition, Experience
+from monitor.core.model import DefinitionVersion, Outcome, PollFailed, StepStatus, TargetState
+from monitor.polling.step_limits import StepLimits
+from monitor.store.step_limits import Declared, Definition, StepDurations
 from tests.core.beliefs import KEY, step
 
 pytestmark = pytest.mark.looptime
 
 
 class Library:
-    async def declared(self, _account: str, _definition: str) -> Failed:
-        return Failed(Outcome.TIMEOUT)
+    async def declared(self, _account: str, _definition: str) -> PollFailed:
+        return PollFailed(Outcome.TIMEOUT)
 
 
 class Shelf:
     def __init__(self) -> None:
         self.broken = False
-        self.written: list[Experience] = []
+        self.written: list[StepDurations] = []
 
-    async def declare(self, declared: Mapping[Edition, Declared]) -> None:
+    async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
         """Nothing is declared."""
 
     async def name(self, about: Definition, name: str) -> None:
         """Nothing has a name."""
 
-    async def experience(self, experiences: Sequence[Experience]) -> None:
+    async def experience(self, experiences: Sequence[StepDurations]) -> None:
         if self.broken:
             raise ZeroDivisionError
         self.written += experiences
 
 
 async def test_a_limit_holds_once_it_is_written_though_an_error_of_ours_came_first() -> None:
-    shelf, faults, changed = Shelf(), list[str](), list[Edition]()
-    allowances = Allowances(
+    shelf, faults, changed = Shelf(), list[str](), list[DefinitionVersion]()
+    allowances = StepLimits(
         Library(),
         shelf,
         slack=lambda: 0.0,

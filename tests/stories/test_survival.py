@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.alerting.verdict import Again
+from monitor.core.alerting.verdict import Retry
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenario_builders import ACME, role, scene
 from tests.stories.house import House
@@ -34,7 +34,7 @@ async def test_an_error_of_our_own_in_one_poll_ends_no_other_and_is_logged_now_a
     async with House(tmp_path, faults(4)) as house:
         cursed = house.targets[0].workflow
 
-        def answer(path: str) -> Answer | None:
+        def answer(path: str) -> SimResponse | None:
             if path.endswith(cursed) and 30.0 < house.t < 600.0:
                 raise ZeroDivisionError
             return None
@@ -60,7 +60,7 @@ async def test_a_second_daemon_on_one_database_is_refused_and_delivers_what_the_
     await one.start()
     await other.start()
     assert other.refused.is_set()
-    one.phones["oncall"].answer = lambda _: Again("down", whole=True)
+    one.phones["oncall"].answer = lambda _: Retry("down", whole=True)
     await one.until(600.0)
     assert other.sent == [], "it polls nothing"
     await one.crash()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from monitor.sim.scenarios import skewed
 from tests.stories.house import EPOCH, House
@@ -242,7 +242,7 @@ async def test_a_machine_that_slept_believes_its_clock_once_the_api_says_the_sam
     house = Jumpy(tmp_path, scene("night", role("order-reminder", "o", LONG)))
     house.wishes["o"] = {"max_runtime": "2h"}
 
-    def three_hours_later(path: str) -> Answer | None:
+    def three_hours_later(path: str) -> SimResponse | None:
         query = {"includeLogs": "true"}
         bearer = next(one.key for one in house.world.scenario.accounts if one.id == house.targets[0].account)
         return house.world.answer("GET", path, query, bearer, house.t + 3 * HOUR)
@@ -258,7 +258,7 @@ async def test_a_machine_that_slept_believes_its_clock_once_the_api_says_the_sam
 
 async def test_a_page_during_a_doubted_step_does_not_end_at_once_by_the_clock_of_alertmanager(tmp_path: Path) -> None:
     house = Jumpy(tmp_path, scene("night", role("order-reminder", "o", LONG)))
-    house.instead = lambda _: Answer(503, {}, b"")
+    house.instead = lambda _: SimResponse(503, {}, b"")
     async with house:
         await house.until(10.0)
         house.ahead = 5 * HOUR

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenario_builders import role, scene
 from tests.stories.house import House
@@ -29,7 +29,7 @@ def night() -> Scenario:
 async def test_an_account_whose_every_poll_is_a_400_is_blind(tmp_path: Path, body: bytes) -> None:
     async with House(tmp_path, night()) as house:
         await house.until(300.0)
-        house.instead = lambda _path: Answer(400, {}, body)
+        house.instead = lambda _path: SimResponse(400, {}, body)
         await house.until(1000.0)
         (blind,) = house.told()
         assert (blind["type"], blind["data"]["reason"]) == (BLIND, "bad_request")
@@ -41,7 +41,7 @@ async def test_an_account_whose_every_poll_is_a_400_is_blind(tmp_path: Path, bod
 async def test_a_gateway_without_its_backend_makes_no_workflow_vanish(tmp_path: Path) -> None:
     async with House(tmp_path, night()) as house:
         await house.until(300.0)
-        house.instead = lambda _path: Answer(404, {}, b"default backend - 404")
+        house.instead = lambda _path: SimResponse(404, {}, b"default backend - 404")
         await house.until(1000.0)
         assert [(event["type"], event["data"]["reason"]) for event in house.told()] == [(BLIND, "malformed")]
 
@@ -50,7 +50,7 @@ async def test_one_workflow_that_alone_gets_no_answer_is_told_until_it_has_one(t
     async with House(tmp_path, night()) as house:
         await house.until(300.0)
         workflow = next(one.workflow for one in house.targets if one.name == "o3")
-        house.instead = lambda path: Answer(500, {}, b"") if workflow in path else None
+        house.instead = lambda path: SimResponse(500, {}, b"") if workflow in path else None
         await house.until(880.0)
         assert house.told() == []
         await house.until(1500.0)
@@ -70,7 +70,7 @@ async def test_one_workflow_that_alone_gets_no_answer_is_told_until_it_has_one(t
 async def test_in_an_outage_of_all_no_target_is_told_alone(tmp_path: Path) -> None:
     async with House(tmp_path, night(), polling={"blind_after": "20m"}) as house:
         await house.until(300.0)
-        house.instead = lambda _path: Answer(503, {}, b"")
+        house.instead = lambda _path: SimResponse(503, {}, b"")
         await house.until(4 * 3600.0)
         house.instead = lambda _path: None
         await house.until(5 * 3600.0)

@@ -9,18 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.core.alerting.verdict import Again, Delivered, Refused, Verdict
+from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Delivery
 from monitor.core.model import Severity
 from monitor.core.records import DeliveryOutcome
-from monitor.core.scheduling.token_bucket import Pace
+from monitor.core.scheduling.token_bucket import RateQuota
 from monitor.notify.incident_notifier import page as page_of
 from monitor.notify.pagerduty import PACE, fitted, trigger
 from tests.edges.notifier_kit import INCIDENT
 from tests.edges.pagerduty_fake import ROUTING_KEY, PagerDutyFake
 from tests.stories.test_deliverer import DOWN, OK, House, Scripted, house_in, now, time
 
-PAGER = Pace(per_minute=120)
+PAGER = RateQuota(per_minute=120)
 PAGE = page_of(INCIDENT, tolls=(), external_url="http://localhost:8808")
 
 
@@ -74,7 +74,7 @@ async def test_a_burst_after_a_quiet_time_goes_out_at_once_and_still_keeps_the_p
 
 async def test_tries_count_as_sends(house: House) -> None:
     moody = set(workflows("c", 100)[::2])
-    oncall = Scripted(lambda which, attempts: Again("HTTP 500", 1.0) if which in moody and not attempts else OK)
+    oncall = Scripted(lambda which, attempts: Retry("HTTP 500", 1.0) if which in moody and not attempts else OK)
     async with house.delivering(oncall=oncall, pace=PAGER):
         await asyncio.sleep(600)
         await house.tell(*workflows("c", 100))
@@ -130,7 +130,7 @@ async def test_what_the_pager_is_sent_at_its_pace_pagerduty_never_refuses(house:
             await super().send(delivery)
             page = msgspec.structs.replace(PAGE, key=delivery.event_id)
             status, _ = service.take(fitted({"routing_key": ROUTING_KEY, **trigger(page, "")}))
-            return Delivered() if status == 202 else Again(f"HTTP {status}", whole=True)
+            return Delivered() if status == 202 else Retry(f"HTTP {status}", whole=True)
 
     ids = workflows("c", 400)
     async with house.delivering(oncall=Wire(duration=0.2), urgent_first=True, pace=PACE):
@@ -192,7 +192,7 @@ async def test_what_is_retried_for_nobody_we_know_stays_in_the_store(house: Hous
     [
         pytest.param(OK, True, id="delivered"),
         pytest.param(DOWN, False, id="unwell"),
-        pytest.param(Again("HTTP 500", 60.0), False, id="failed"),
+        pytest.param(Retry("HTTP 500", 60.0), False, id="failed"),
         pytest.param(Refused("HTTP 400"), False, id="refused"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.core.commits import About
+from monitor.core.commits import DeliveryKind
 from monitor.core.detection.unwatched import unwatched
 from monitor.sim import script_builders
 from monitor.sim.scenario import Scenario
@@ -76,8 +76,8 @@ async def test_what_still_holds_is_open_again_when_a_target_is_back_after_long(
         assert sorted(await house.alerts()) == EVERYTHING
         again = house.told("hook")[ends["hook"] :]
         about = {name: {call.about for _, call in phone.calls[ends[name] :]} for name, phone in house.phones.items()}
-    assert about["am"] == {About.ALERT_OPENED}
-    assert About.INCIDENT_OPENED in about["pager"]
+    assert about["am"] == {DeliveryKind.ALERT_OPENED}
+    assert DeliveryKind.INCIDENT_OPENED in about["pager"]
     assert sorted(event["type"] for event in again) == EVERYTHING, "each once"
     first = {event["type"]: event["id"] for event in house.told("hook")[: ends["hook"]]}
     for event in again:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sim import script_builders
-from monitor.sim.responses import Answer, Broken
+from monitor.sim.responses import Broken, SimResponse
 from monitor.sim.scenario_builders import role, scene
 from monitor.sim.scenarios import suspensions
 from tests.stories.house import House
@@ -13,8 +13,8 @@ from tests.stories.house import House
 pytestmark = pytest.mark.looptime
 
 LONG = script_builders.complete("order-reminder", 1e6)
-SERVER_ERROR = Answer(500, {}, b"")
-SILENCE = Answer(0, {}, b"", broken=Broken.HANG)
+SERVER_ERROR = SimResponse(500, {}, b"")
+SILENCE = SimResponse(0, {}, b"", broken=Broken.HANG)
 
 
 def types(events: list[dict[str, object]]) -> list[object]:
@@ -36,7 +36,7 @@ async def test_a_termination_by_hand_is_told_as_such_and_pages_nobody(tmp_path: 
 
 
 @pytest.mark.parametrize("answer", [pytest.param(SERVER_ERROR, id="500"), pytest.param(SILENCE, id="silence")])
-async def test_an_alert_is_not_held_back_for_its_explanation(tmp_path: Path, answer: Answer) -> None:
+async def test_an_alert_is_not_held_back_for_its_explanation(tmp_path: Path, answer: SimResponse) -> None:
     by_hand = script_builders.terminated("order-reminder", 101.0)
     fault = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
     roles = role("order-reminder", "lopez", by_hand), role("onboarding-reply", "diaz", fault)
@@ -253,7 +253,7 @@ async def test_a_workflow_that_cannot_be_read_for_good_is_told_once_as_drift_and
     async with House(tmp_path, scene("night", *roles)) as house:
         broken = next(target.workflow for target in house.targets if target.name == "order-1")
         await house.until(100.0)
-        house.instead = lambda path: Answer(200, {}, b'{"status": 5}') if broken in path else None
+        house.instead = lambda path: SimResponse(200, {}, b'{"status": 5}') if broken in path else None
         await house.until(3600.0)
         assert [event["type"] for event in house.told()] == ["monitor.schema_drift", "workflow.unanswered"]
         assert house.told()[0]["data"]["reason"] == "type:status"

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.core.alerting.delivery_queue import Turns
+from monitor.core.alerting.delivery_queue import DeliveryQueue
 from monitor.core.backoff import LONGEST, LONGEST_ASKED
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 
 _FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)
 """A next try that is further away was written by a clock that has been set back since."""
@@ -32,7 +32,7 @@ _MOST_STUCK = 20
 class Backlog:
     def __init__(self, window: int, page: int = 500, *, urgent_first: bool = False) -> None:
         """At most about `window` deliveries that have not failed are in memory; `page` are asked for at a time."""
-        self.turns = Turns(urgent_first=urgent_first)
+        self.turns = DeliveryQueue(urgent_first=urgent_first)
         self._window = window
         self._most = window * _MOST_STUCK
         self._page = min(page, window)
@@ -153,12 +153,12 @@ class Backlog:
 
 def bodiless(delivery: Delivery) -> Delivery:
     """As it waits for a far try: what is sent is read from the store again. See `needs_body`."""
-    return msgspec.structs.replace(delivery, body=b"") if delivery.about is About.EVENT else delivery
+    return msgspec.structs.replace(delivery, body=b"") if delivery.about is DeliveryKind.EVENT else delivery
 
 
 def needs_body(delivery: Delivery) -> bool:
     """Whether its body was left in the store."""
-    return delivery.about is About.EVENT and not delivery.body
+    return delivery.about is DeliveryKind.EVENT and not delivery.body
 
 
 def seconds_until(not_before: datetime | None, moment: datetime) -> float:

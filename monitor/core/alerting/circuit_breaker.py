@@ -2,8 +2,8 @@
 
 import math
 
-from monitor.core.alerting.verdict import Again, Verdict
-from monitor.core.backoff import next_try
+from monitor.core.alerting.verdict import Retry, Verdict
+from monitor.core.backoff import backoff
 
 FAILURES_IN_A_ROW = 16
 """So many different failures without a success between them put the receiver in doubt, not only the deliveries."""
@@ -13,7 +13,7 @@ LONGEST_DOUBT = 10.0
 """Seconds between two retries for a receiver that is in doubt: it answers, so that it is no burden to ask it."""
 
 
-class Wellness:
+class CircuitBreaker:
     """How one receiver is: while it is unwell it gets one probe at a time, further and further apart.
 
     It is in doubt, rather than down, if it answers and has taken nothing for many different deliveries in a row. Then
@@ -51,7 +51,7 @@ class Wellness:
         """`probe`: what `began` said. Whatever was sent before it fell ill says nothing about its recovery."""
         if probe:
             self._probing = False
-        if isinstance(verdict, Again):
+        if isinstance(verdict, Retry):
             self._failed(now, verdict, jitter, probe=probe)
         elif probe or self.doubted or not self.failed_probes:
             self._recovered()
@@ -65,20 +65,20 @@ class Wellness:
         self.failed_probes = self._in_a_row = 0
         self.doubted = self._probing = False
 
-    def _failed(self, now: float, verdict: Again, jitter: float, *, probe: bool) -> None:
+    def _failed(self, now: float, verdict: Retry, jitter: float, *, probe: bool) -> None:
         self._in_a_row = 0 if verdict.whole else self._in_a_row + 1
         if verdict.whole or self._in_a_row >= FAILURES_IN_A_ROW:
             if probe or not self.failed_probes or (self.doubted and verdict.whole):
                 self._close(now, verdict, jitter)
             elif verdict.after is not None:
-                self._closed_until = max(self._closed_until, now + next_try(1, 0.0, at_least=verdict.after))
+                self._closed_until = max(self._closed_until, now + backoff(1, 0.0, at_least=verdict.after))
         elif probe:
             self._recovered_from_outage()
 
-    def _close(self, now: float, verdict: Again, jitter: float) -> None:
+    def _close(self, now: float, verdict: Retry, jitter: float) -> None:
         self.failed_probes += 1
         self.doubted = not verdict.whole
-        pause = next_try(self.failed_probes, jitter, at_least=verdict.after)
+        pause = backoff(self.failed_probes, jitter, at_least=verdict.after)
         self._closed_until = now + (min(pause, max(LONGEST_DOUBT, verdict.after or 0.0)) if self.doubted else pause)
 
     def _recovered_from_outage(self) -> None:

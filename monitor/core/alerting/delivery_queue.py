@@ -79,7 +79,7 @@ class _Line:
         return heap[0] if heap else None
 
 
-class Turns:
+class DeliveryQueue:
     def __init__(self, *, urgent_first: bool = False) -> None:
         self.oldest: Delivery | None = None
         """The first of all that are pending; an attribute, so that a scrape's thread may read it at any moment."""

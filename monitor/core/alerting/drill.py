@@ -8,9 +8,9 @@ import msgspec
 from monitor.core.alerting import incidents
 from monitor.core.alerting.fault_groups import fault_group
 from monitor.core.alerting.labels import alert_labels, fingerprint
-from monitor.core.alerting.routing import Gets
+from monitor.core.alerting.routing import Feed
 from monitor.core.alerts import Alert, AlertEnd, Incident
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.event_ids import event_id
 from monitor.core.model import Event, EventType, Severity, Status
 from monitor.core.text import cloudevent
@@ -22,7 +22,7 @@ _LABELS: Final = {NAME: "true", "runbook": "nothing needs to be done, this is a 
 """The second one stands where the texts say what to do next."""
 
 
-class Act(msgspec.Struct, frozen=True, gc=False):
+class DrillAlert(msgspec.Struct, frozen=True, gc=False):
     """One half of a drill: what happened, and what is then known of it."""
 
     event: Event
@@ -30,7 +30,7 @@ class Act(msgspec.Struct, frozen=True, gc=False):
     incident: Incident
 
 
-def opening(account: str, workflow: str, receiver: str, now: datetime) -> Act:
+def opening(account: str, workflow: str, receiver: str, now: datetime) -> DrillAlert:
     """The test alert. `workflow` is fresh in every drill, so that no receiver takes it for an earlier one."""
     event = Event(
         id=event_id(EventType.SUSPENDED, account, NAME, workflow),
@@ -48,7 +48,7 @@ def opening(account: str, workflow: str, receiver: str, now: datetime) -> Act:
         to_status=Status.SUSPENDED,
         labels=_LABELS,
     )
-    incident = incidents.begun(event, fault_group(event))
+    incident = incidents.opened(event, fault_group(event))
     alert = Alert(
         id=event.id,
         event=event,
@@ -58,10 +58,10 @@ def opening(account: str, workflow: str, receiver: str, now: datetime) -> Act:
         opened_at=now,
         receivers=(receiver,),
     )
-    return Act(event, alert, msgspec.structs.replace(incident, receivers=(receiver,)))
+    return DrillAlert(event, alert, msgspec.structs.replace(incident, receivers=(receiver,)))
 
 
-def ending(opened: Act, now: datetime) -> Act:
+def ending(opened: DrillAlert, now: datetime) -> DrillAlert:
     """The end of the test alert."""
     event = msgspec.structs.replace(
         opened.event,
@@ -75,19 +75,19 @@ def ending(opened: Act, now: datetime) -> Act:
         closes=(opened.event.id,),
     )
     alert = msgspec.structs.replace(opened.alert, end=AlertEnd.RESOLVED, ended_at=now)
-    return Act(event, alert, incidents.shrunk(opened.incident, AlertEnd.RESOLVED, now))
+    return DrillAlert(event, alert, incidents.without_alert(opened.incident, AlertEnd.RESOLVED, now))
 
 
-def delivery(act: Act, receiver: str, gets: Gets, *, base_url: str, external_url: str) -> Delivery:
+def delivery(act: DrillAlert, receiver: str, gets: Feed, *, base_url: str, external_url: str) -> Delivery:
     """What a receiver of that kind is sent, as the daemon would send it. The URLs may end in `/`."""
     closes = bool(act.event.closes)
     match gets:
-        case Gets.EVENTS:
-            about, ref = About.EVENT, act.event.id
-        case Gets.ALERTS:
-            about, ref = About.ALERT_CLOSED if closes else About.ALERT_OPENED, act.alert.id
-        case Gets.INCIDENTS:
-            about, ref = About.INCIDENT_CLOSED if closes else About.INCIDENT_OPENED, act.incident.id
+        case Feed.EVENTS:
+            about, ref = DeliveryKind.EVENT, act.event.id
+        case Feed.ALERTS:
+            about, ref = DeliveryKind.ALERT_CLOSED if closes else DeliveryKind.ALERT_OPENED, act.alert.id
+        case Feed.INCIDENTS:
+            about, ref = DeliveryKind.INCIDENT_CLOSED if closes else DeliveryKind.INCIDENT_OPENED, act.incident.id
     return Delivery(
         seq=2 if closes else 1,
         receiver=receiver,
@@ -95,18 +95,18 @@ def delivery(act: Act, receiver: str, gets: Gets, *, base_url: str, external_url
         type=act.event.type,
         severity=act.event.severity,
         subject=_subject(act, gets),
-        body=cloudevent.encode(act.event, base_url=base_url, external_url=external_url) if gets is Gets.EVENTS else b"",
+        body=cloudevent.encode(act.event, base_url=base_url, external_url=external_url) if gets is Feed.EVENTS else b"",
         observed_at=act.event.observed_at,
         about=about,
-        members=act.incident.members if gets is Gets.INCIDENTS else 0,
+        members=act.incident.members if gets is Feed.INCIDENTS else 0,
     )
 
 
-def _subject(act: Act, gets: Gets) -> str:
+def _subject(act: DrillAlert, gets: Feed) -> str:
     match gets:
-        case Gets.EVENTS:
+        case Feed.EVENTS:
             return f"{act.event.account}/{act.event.subject}"
-        case Gets.ALERTS:
+        case Feed.ALERTS:
             return fingerprint(alert_labels(act.alert.event, act.alert.fault_group))
-        case Gets.INCIDENTS:
+        case Feed.INCIDENTS:
             return act.incident.id

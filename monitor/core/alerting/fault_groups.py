@@ -33,7 +33,7 @@ _HEX = re.compile(r"[0-9a-f]{8,}|0x[0-9a-f]+")
 _SHORTEST_ID: Final = 6
 
 
-def fold(message: str) -> str:
+def normalize(message: str) -> str:
     """The message with `#` for what differs from case to case: quoted text, numbers, ids, addresses, moments.
 
     Folding what is folded changes nothing. Only the first `_READ` characters are read.
@@ -50,9 +50,9 @@ def fault_group(event: Event) -> str:
 
     Of drift, of the same kind of drift. Whose limit is passed, and why an account is blind, may change underway.
     """
-    error = step_log.explaining(event.step, event.errors)
+    error = step_log.best_error(event.step, event.errors)
     step = event.step.step if event.step is not None else error.step if error is not None else ""
-    message = fold(error.message)[:_COMPARED] if error is not None else ""
+    message = normalize(error.message)[:_COMPARED] if error is not None else ""
     if event.type is EventType.SCHEMA_DRIFT:
         message = event.reason or ""
     parts = (

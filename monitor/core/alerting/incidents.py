@@ -21,7 +21,7 @@ from monitor.core.text.summary import label
 
 SAMPLES: Final = 5
 """An incident shows at most so many of its alerts, the first ones."""
-GATHERING: Final = 2.0
+GROUP_WAIT: Final = 2.0
 """Seconds that an incident's first telling waits for more of it: a page that says how many is worth more."""
 _CALM: Final = 60.0
 """Seconds without another alert after which an incident has calmed down; longer, where it has gone on for long."""
@@ -30,7 +30,7 @@ LONG: Final = 900.0
 _NAMESPACE = uuid.UUID("0d8f9a4e-1b8e-5f0a-8d0f-3c2b7a6e5d41")
 
 
-def begun(event: Event, fault_group: str) -> Incident:
+def opened(event: Event, fault_group: str) -> Incident:
     """An incident with its first alert."""
     return Incident(
         id=str(uuid.uuid5(_NAMESPACE, f"{fault_group}/{event.id}")),
@@ -44,14 +44,14 @@ def begun(event: Event, fault_group: str) -> Incident:
     )
 
 
-def joins(incident: Incident, event: Event, window: float) -> bool:
+def accepts(incident: Incident, event: Event, window: float) -> bool:
     """Whether an alert of its group is taken in; a clock that was set back makes no difference."""
     if incident.ended_at is not None:
         return False
     return abs(event.observed_at - incident.opened_at) <= timedelta(seconds=window)
 
 
-def grown(incident: Incident, event: Event, storm_threshold: int) -> Incident:
+def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incident:
     """With one alert more."""
     members = incident.members + 1
     samples = incident.samples
@@ -96,12 +96,12 @@ def _common(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, st
     return one if one == other else {name: value for name, value in one.items() if other.get(name) == value}
 
 
-def worth_telling(incident: Incident) -> bool:
+def should_renotify(incident: Incident) -> bool:
     """Whether its size is told again: each time it has doubled."""
     return incident.members & (incident.members - 1) == 0
 
 
-def shrunk(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
+def without_alert(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
     """With one alert that is not open any more; with the last one it is over."""
     left = incident.open - 1
     return msgspec.structs.replace(

@@ -9,7 +9,7 @@ import msgspec
 from monitor.core.model import Event, Severity
 
 
-class Gets(enum.Enum):
+class Feed(enum.Enum):
     """What a kind of receiver is told."""
 
     EVENTS = "events"
@@ -21,9 +21,9 @@ class Gets(enum.Enum):
 
 
 _GOTTEN = {
-    Gets.EVENTS: "every event by itself",
-    Gets.ALERTS: "every alert and its end",
-    Gets.INCIDENTS: "one incident for alerts with one cause, and its end",
+    Feed.EVENTS: "every event by itself",
+    Feed.ALERTS: "every alert and its end",
+    Feed.INCIDENTS: "one incident for alerts with one cause, and its end",
 }
 
 
@@ -34,7 +34,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     min_severity: Severity = Severity.WARNING
     events: tuple[str, ...] = ("*",)
     """Globs over event types, as in `fnmatch`: `workflow.*`, `monitor.blind`."""
-    gets: Gets = Gets.EVENTS
+    gets: Feed = Feed.EVENTS
 
     def text(self) -> str:
         """For people: what this receiver is told."""
@@ -48,6 +48,6 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         return any(fnmatchcase(event.type.value, glob) for glob in self.events)
 
 
-def receivers_for(event: Event, routes: Iterable[Route], gets: Gets = Gets.EVENTS) -> tuple[str, ...]:
+def receivers_for(event: Event, routes: Iterable[Route], gets: Feed = Feed.EVENTS) -> tuple[str, ...]:
     """The names of the receivers that get this, in the order of the routes, each once."""
     return tuple(dict.fromkeys(route.receiver for route in routes if route.gets is gets and route.takes(event)))

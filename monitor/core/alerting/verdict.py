@@ -21,7 +21,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     detail: str
 
 
-class Again(msgspec.Struct, frozen=True, gc=False):
+class Retry(msgspec.Struct, frozen=True, gc=False):
     """It did not work this time."""
 
     detail: str
@@ -31,4 +31,4 @@ class Again(msgspec.Struct, frozen=True, gc=False):
     """The receiver as a whole is unwell (connection refused, timeout, throttled), not only this delivery."""
 
 
-Verdict = Delivered | Refused | Again
+Verdict = Delivered | Refused | Retry

@@ -43,7 +43,7 @@ from monitor.core import step_log
 from monitor.core.detection.conditions import closed, opened
 from monitor.core.detection.drifts import news
 from monitor.core.detection.events import (
-    Occasion,
+    Transition,
     answered_event,
     drift_event,
     failures,
@@ -52,14 +52,14 @@ from monitor.core.detection.events import (
     step_event,
     unanswered_event,
 )
-from monitor.core.detection.overdue import NO_LIMITS, Limits, judged
+from monitor.core.detection.overdue import NO_LIMITS, Limits, assess_overdue
 from monitor.core.detection.unanswered import patience
 from monitor.core.model import (
     Event,
     EventType,
-    Failed,
     Observation,
     Outcome,
+    PollFailed,
     Seen,
     Snapshot,
     Status,
@@ -122,7 +122,7 @@ class Policy(msgspec.Struct, frozen=True):
     """Consecutive 404s that are believed."""
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class Detection(msgspec.Struct, frozen=True, gc=False):
     """What to believe from now on, what to tell, and why."""
 
     state: TargetState
@@ -147,7 +147,7 @@ def detect(
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
     silence: float = 0.0,
-) -> Verdict:
+) -> Detection:
     """Apply the law to one observation of `target`.
 
     `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
@@ -168,26 +168,28 @@ def detect(
             and not state.unanswered.open
             and (state.suspended.open or seen.status is not _HELD)
         ):
-            return Verdict(state, (), False, "as believed")
+            return Detection(state, (), False, "as believed")
     if state.status.ended:
-        return Verdict(state, (), False, f"{state.status.value} is the end")
-    occasion = Occasion(
+        return Detection(state, (), False, f"{state.status.value} is the end")
+    occasion = Transition(
         target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
     )
-    if isinstance(observation, Failed) and observation.outcome is not Outcome.NOT_FOUND:
+    if isinstance(observation, PollFailed) and observation.outcome is not Outcome.NOT_FOUND:
         return _unanswered(occasion, observation, silence, known_drifts)
     if state.unanswered.open:
         state = msgspec.structs.replace(state, unanswered=closed(state.unanswered))
         told = answered_event(occasion)
         occasion = msgspec.structs.replace(occasion, before=state, after=state)
         verdict = _answered(occasion, observation, policy, known_drifts)
-        return Verdict(verdict.state, (told, *verdict.events), True, verdict.reason, verdict.over)
+        return Detection(verdict.state, (told, *verdict.events), True, verdict.reason, verdict.over)
     return _answered(occasion, observation, policy, known_drifts)
 
 
-def _answered(occasion: Occasion, observation: Observation, policy: Policy, known_drifts: frozenset[str]) -> Verdict:
+def _answered(
+    occasion: Transition, observation: Observation, policy: Policy, known_drifts: frozenset[str]
+) -> Detection:
     """The API said something of the target."""
-    if isinstance(observation, Failed):
+    if isinstance(observation, PollFailed):
         return _missed(occasion, policy)
     return _seen(occasion, observation, known_drifts)
 
@@ -200,21 +202,21 @@ def overdue(
     last_seen_at: datetime | None,
     *,
     skew: float = 0.0,
-) -> Verdict:
+) -> Detection:
     """Only the judgement of what is overdue, for when a deadline passes or a limit changes; asked as `detect` is."""
-    occasion = Occasion(
+    occasion = Transition(
         target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
     )
     after, events = _judged(occasion)
     if after is state:
-        return Verdict(state, (), False, "nothing new is overdue")
-    return Verdict(after, events, True, ", ".join([event.type.value for event in events]))
+        return Detection(state, (), False, "nothing new is overdue")
+    return Detection(after, events, True, ", ".join([event.type.value for event in events]))
 
 
-def _judged(occasion: Occasion) -> tuple[TargetState, tuple[Event, ...]]:
+def _judged(occasion: Transition) -> tuple[TargetState, tuple[Event, ...]]:
     """The belief after the occasion with what is overdue, and the events of that."""
     moment = occasion.now + timedelta(seconds=occasion.skew)
-    judgement = judged(occasion.before, occasion.after, occasion.target, occasion.limits, moment)
+    judgement = assess_overdue(occasion.before, occasion.after, occasion.target, occasion.limits, moment)
     told = msgspec.structs.replace(occasion, after=judgement.state)
     return judgement.state, tuple([overdue_event(finding, told) for finding in judgement.findings])
 
@@ -222,26 +224,26 @@ def _judged(occasion: Occasion) -> tuple[TargetState, tuple[Event, ...]]:
 # --- no answer --------------------------------------------------------------------------------------------
 
 
-def _unanswered(occasion: Occasion, failed: Failed, silence: float, known_drifts: frozenset[str]) -> Verdict:
+def _unanswered(occasion: Transition, failed: PollFailed, silence: float, known_drifts: frozenset[str]) -> Detection:
     state = occasion.before
     reason = f"no answer about it: {failed.outcome.value}"
     drifts = _drifts((failed.drift,) if failed.drift is not None else (), known_drifts, occasion)
     if state.unanswered.open or silence < patience(occasion.target.interval):
-        return Verdict(state, drifts, False, reason)
-    after = msgspec.structs.replace(state, unanswered=opened(state.unanswered, step_log.newest(state.steps)))
+        return Detection(state, drifts, False, reason)
+    after = msgspec.structs.replace(state, unanswered=opened(state.unanswered, step_log.newest_step_id(state.steps)))
     occasion = msgspec.structs.replace(occasion, after=after)
     after, late = _judged(occasion)
-    return Verdict(after, (unanswered_event(occasion, failed.outcome), *late, *drifts), True, reason)
+    return Detection(after, (unanswered_event(occasion, failed.outcome), *late, *drifts), True, reason)
 
 
 # --- 404 --------------------------------------------------------------------------------------------------
 
 
-def _missed(occasion: Occasion, policy: Policy) -> Verdict:
+def _missed(occasion: Transition, policy: Policy) -> Detection:
     state, now = occasion.before, occasion.now
     gone = state.status is Status.NOT_FOUND
     if gone and state.not_found.open:
-        return Verdict(state, (), False, "still not found")
+        return Detection(state, (), False, "still not found")
     misses = state.misses + 1
     if misses < policy.not_found_after:
         after = msgspec.structs.replace(state, misses=misses)
@@ -251,23 +253,23 @@ def _missed(occasion: Occasion, policy: Policy) -> Verdict:
         status=Status.NOT_FOUND,
         since=state.since if gone else now,
         misses=misses,
-        not_found=opened(state.not_found, step_log.newest(state.steps)),
+        not_found=opened(state.not_found, step_log.newest_step_id(state.steps)),
     )
     return _changed(occasion, after, f"not found, {misses} times")
 
 
-def _changed(occasion: Occasion, after: TargetState, reason: str) -> Verdict:
+def _changed(occasion: Transition, after: TargetState, reason: str) -> Detection:
     """The verdict on a belief that no answer brought."""
     occasion = msgspec.structs.replace(occasion, after=after)
     told = _status_events(occasion) if after.not_found != occasion.before.not_found else ()
     state, late = _judged(occasion)
-    return Verdict(state, (*told, *late), True, reason)
+    return Detection(state, (*told, *late), True, reason)
 
 
 # --- 200 --------------------------------------------------------------------------------------------------
 
 
-def _seen(occasion: Occasion, seen: Seen, known_drifts: frozenset[str]) -> Verdict:
+def _seen(occasion: Transition, seen: Seen, known_drifts: frozenset[str]) -> Detection:
     state, snapshot = occasion.before, seen.snapshot
     if why := _older(state, snapshot):
         return _ignored(occasion, f"older than the belief: {why}")
@@ -277,18 +279,18 @@ def _seen(occasion: Occasion, seen: Seen, known_drifts: frozenset[str]) -> Verdi
     after, late = _judged(occasion)
     events = (
         *found,
-        *(step_event(step, occasion) for step in step_log.untold(after.steps, state.told)),
+        *(step_event(step, occasion) for step in step_log.unreported(after.steps, state.told)),
         *told[len(found) :],
         *late,
         *_drifts(snapshot.drifts, known_drifts, occasion),
     )
     if after == state:
-        return Verdict(state, events, False, "as believed")
+        return Detection(state, events, False, "as believed")
     over = failures(state.key, step_log.recovered(state.steps, after.steps, after.told))
-    return Verdict(after, events, True, _why(state, after), tuple(over))
+    return Detection(after, events, True, _why(state, after), tuple(over))
 
 
-def _drifts(kinds: Sequence[str], known: frozenset[str], occasion: Occasion) -> tuple[Event, ...]:
+def _drifts(kinds: Sequence[str], known: frozenset[str], occasion: Transition) -> tuple[Event, ...]:
     return tuple([drift_event(kind, occasion.target, occasion.now) for kind in news(kinds, known)]) if kinds else ()
 
 
@@ -296,14 +298,14 @@ def _older(state: TargetState, snapshot: Snapshot) -> str:
     """An end is never older than what has not ended; and what was not found is compared with nothing."""
     if snapshot.status.ended or state.status is Status.NOT_FOUND:
         return ""
-    return step_log.older(state.steps, snapshot.steps)
+    return step_log.why_stale(state.steps, snapshot.steps)
 
 
-def _ignored(occasion: Occasion, reason: str) -> Verdict:
+def _ignored(occasion: Transition, reason: str) -> Detection:
     """An old answer is still an answer: 404s before it are not in a row with those after it."""
     state = occasion.before
     if not state.misses:
-        return Verdict(state, (), False, reason)
+        return Detection(state, (), False, reason)
     return _changed(occasion, msgspec.structs.replace(state, misses=0), reason)
 
 
@@ -313,10 +315,10 @@ def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
     log = snapshot.steps or state.steps
     held = state.suspended
     if snapshot.status is Status.SUSPENDED:
-        held = held if held.open else opened(held, step_log.newest(log))
+        held = held if held.open else opened(held, step_log.newest_step_id(log))
     elif snapshot.status is not Status.UNKNOWN:
         held = closed(held)
-    untold = step_log.untold(log, state.told)
+    untold = step_log.unreported(log, state.told)
     return msgspec.structs.replace(
         state,
         status=snapshot.status,
@@ -334,7 +336,7 @@ def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
     )
 
 
-def _status_events(occasion: Occasion) -> tuple[Event, ...]:
+def _status_events(occasion: Transition) -> tuple[Event, ...]:
     before, after = occasion.before, occasion.after
     return tuple(status_event(told, occasion) for told in TABLE[before.status, after.status] if not _moot(told, before))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.detection.conditions import named
-from monitor.core.detection.overdue import NO_LIMITS, Finding, Limits
+from monitor.core.detection.overdue import NO_LIMITS, Limits, OverdueChange
 from monitor.core.event_ids import event_id
 from monitor.core.model import (
     Cause,
@@ -54,7 +54,7 @@ ENDS: Final[Mapping[EventType, tuple[EventType, ...]]] = {
 """A failed step is over also when it completes after all (`recovered`); no event tells that."""
 
 
-class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is told about: a target whose belief changes from `before` to `after`."""
 
     target: Target
@@ -73,7 +73,7 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 # --- the status -------------------------------------------------------------------------------------------
 
 
-def status_event(type: EventType, occasion: Occasion) -> Event:
+def status_event(type: EventType, occasion: Transition) -> Event:
     """The event of a type that is about the status of the whole instance."""
     match type:
         case EventType.TERMINATED:
@@ -90,10 +90,10 @@ def status_event(type: EventType, occasion: Occasion) -> Event:
             raise ValueError(f"{type} is not about a status")
 
 
-def _terminated(occasion: Occasion) -> Event:
+def _terminated(occasion: Transition) -> Event:
     after, errors = occasion.after, step_log.oldest_first(occasion.errors or ())
     step = step_log.last_failed(after.steps)
-    explaining = step_log.explaining(step, errors)
+    explaining = step_log.best_error(step, errors)
     last_error_at = max((error.time for error in errors if error.time is not None), default=None)
     return _event(
         EventType.TERMINATED,
@@ -109,7 +109,7 @@ def _terminated(occasion: Occasion) -> Event:
     )
 
 
-def _completed(occasion: Occasion) -> Event:
+def _completed(occasion: Transition) -> Event:
     after = occasion.after
     return _event(
         EventType.COMPLETED,
@@ -119,18 +119,18 @@ def _completed(occasion: Occasion) -> Event:
     )
 
 
-def _opens(type: EventType, occasion: Occasion) -> Event:
+def _opens(type: EventType, occasion: Transition) -> Event:
     after = occasion.after
     condition = after.suspended if type is EventType.SUSPENDED else after.not_found
     return _event(type, occasion, what=named(condition))
 
 
-def _ended(type: EventType, occasion: Occasion) -> tuple[str, ...]:
+def _ended(type: EventType, occasion: Transition) -> tuple[str, ...]:
     """Ids of the events whose alerts are over with one of this type, as far as they may be open."""
     return tuple([id_ for opener in ENDS[type] for id_ in _openings(opener, occasion)])
 
 
-def _openings(opener: EventType, occasion: Occasion) -> Sequence[str]:
+def _openings(opener: EventType, occasion: Transition) -> Sequence[str]:
     before, key = occasion.before, occasion.after.key
     match opener:
         case EventType.STEP_FAILED:
@@ -159,12 +159,12 @@ def _from_status(before: TargetState) -> Status | None:
 # --- no answer --------------------------------------------------------------------------------------------
 
 
-def unanswered_event(occasion: Occasion, outcome: Outcome) -> Event:
+def unanswered_event(occasion: Transition, outcome: Outcome) -> Event:
     """It alone has had no usable answer for long; `outcome`: how the last poll ended."""
     return _event(EventType.UNANSWERED, occasion, what=named(occasion.after.unanswered), reason=outcome.value)
 
 
-def answered_event(occasion: Occasion) -> Event:
+def answered_event(occasion: Transition) -> Event:
     what, closes = named(occasion.before.unanswered), _ended(EventType.ANSWERED, occasion)
     return _event(EventType.ANSWERED, occasion, what=what, closes=closes)
 
@@ -172,11 +172,11 @@ def answered_event(occasion: Occasion) -> Event:
 # --- steps ------------------------------------------------------------------------------------------------
 
 
-def step_event(step: StepExecution, occasion: Occasion) -> Event:
+def step_event(step: StepExecution, occasion: Transition) -> Event:
     """A failed or cancelled execution of a step."""
     failed = step.status is StepStatus.FAILED
     errors = step_log.errors_of(step, occasion.errors or ()) if failed else []
-    explaining = step_log.explaining(step, errors)
+    explaining = step_log.best_error(step, errors)
     return _event(
         EventType.STEP_FAILED if failed else EventType.STEP_CANCELLED,
         occasion,
@@ -198,7 +198,7 @@ def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) ->
 # --- what is overdue ----------------------------------------------------------------------------------------
 
 
-def overdue_event(finding: Finding, occasion: Occasion) -> Event:
+def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:
     """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
     after, limit, openers = occasion.after, finding.limit, ENDS.get(finding.type, ())
     ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
@@ -236,7 +236,7 @@ def drift_event(kind: str, target: Target, now: datetime) -> Event:
 
 def _event(
     type: EventType,
-    occasion: Occasion,
+    occasion: Transition,
     *,
     what: str = "",
     severity: Severity | None = None,

@@ -21,7 +21,7 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.detection.conditions import closed, named, opened
-from monitor.core.model import EventType, Lateness, Status, StepExecution, StepStatus, Target, TargetState
+from monitor.core.model import EventType, Status, StepExecution, StepOverdue, StepStatus, Target, TargetState
 
 SET_BACK: Final = timedelta(seconds=60)
 """An open condition whose deadline lies less ahead than this is not seen as ended."""
@@ -63,7 +63,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 NO_LIMITS: Final = Limits()
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class OverdueChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that became overdue, or is overdue no more."""
 
     type: EventType
@@ -83,10 +83,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return _deadline(self.started_at, self.limit)
 
 
-class Judgement(msgspec.Struct, frozen=True, gc=False):
+class OverdueResult(msgspec.Struct, frozen=True, gc=False):
     state: TargetState
     """The very object that was given, where nothing changed."""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[OverdueChange, ...] = ()
     """The instance first, then its steps in the order of the log; those that are gone from it last."""
 
 
@@ -124,38 +124,40 @@ def next_deadline(state: TargetState, target: Target, limits: Limits) -> datetim
     return min((moment for moment in moments if moment is not None and moment != _BEYOND), default=None)
 
 
-def judged(before: TargetState, after: TargetState, target: Target, limits: Limits, now: datetime) -> Judgement:
+def assess_overdue(
+    before: TargetState, after: TargetState, target: Target, limits: Limits, now: datetime
+) -> OverdueResult:
     """The belief `after`, with what is overdue at `now` (on the API's clock), and what of it is news.
 
     `before`: the belief that it comes from, which knows the executions that are gone from the log; may be the same.
     """
     findings = (*_of_instance(after, target, now), *_of_steps(before, after, target, limits, now))
     if not findings and not after.late:
-        return Judgement(after)
+        return OverdueResult(after)
     late = _lateness(after, findings)
     condition = after.overdue
     if findings and findings[0].type is EventType.OVERDUE:
-        condition = opened(condition, step_log.newest(after.steps))
+        condition = opened(condition, step_log.newest_step_id(after.steps))
     elif findings and findings[0].type is EventType.OVERDUE_CLEARED:
         condition = closed(condition)
     if condition == after.overdue and late == after.late:
-        return Judgement(after, findings)
-    return Judgement(msgspec.structs.replace(after, overdue=condition, late=late), findings)
+        return OverdueResult(after, findings)
+    return OverdueResult(msgspec.structs.replace(after, overdue=condition, late=late), findings)
 
 
 # --- the instance -----------------------------------------------------------------------------------------
 
 
-def _of_instance(state: TargetState, target: Target, now: datetime) -> Iterator[Finding]:
+def _of_instance(state: TargetState, target: Target, now: datetime) -> Iterator[OverdueChange]:
     limit, condition = run_limit(target), state.overdue
     deadline = _deadline(state.started_at, limit)
     if condition.open:
         if state.status.ended or _ended(limit, deadline, now):
             cleared = EventType.OVERDUE_CLEARED
-            yield Finding(type=cleared, what=named(condition), started_at=state.started_at, limit=limit)
+            yield OverdueChange(type=cleared, what=named(condition), started_at=state.started_at, limit=limit)
     elif state.status is Status.RUNNABLE and deadline is not None and now >= deadline:
-        what = named(opened(condition, step_log.newest(state.steps)))
-        yield Finding(type=EventType.OVERDUE, what=what, started_at=state.started_at, limit=limit)
+        what = named(opened(condition, step_log.newest_step_id(state.steps)))
+        yield OverdueChange(type=EventType.OVERDUE, what=what, started_at=state.started_at, limit=limit)
 
 
 # --- its steps --------------------------------------------------------------------------------------------
@@ -163,7 +165,7 @@ def _of_instance(state: TargetState, target: Target, now: datetime) -> Iterator[
 
 def _of_steps(
     before: TargetState, after: TargetState, target: Target, limits: Limits, now: datetime
-) -> Iterator[Finding]:
+) -> Iterator[OverdueChange]:
     told = {late.execution: late for late in after.late}
     log = {step.id: step for step in after.steps}
     for step in log.values():
@@ -177,24 +179,24 @@ def _of_steps(
 
 
 def _of_step(
-    step: StepExecution, late: Lateness | None, status: Status, limit: Limit | None, now: datetime
-) -> Iterator[Finding]:
+    step: StepExecution, late: StepOverdue | None, status: Status, limit: Limit | None, now: datetime
+) -> Iterator[OverdueChange]:
     deadline = _deadline(step.started_at, limit)
     if late is not None and late.open:
         if status.ended or step.status in _FINISHED or _ended(limit, deadline, now):
             yield _step_finding(EventType.STEP_OVERDUE_CLEARED, late, step, limit)
     elif status is Status.RUNNABLE and step.status in _UNDER_WAY and deadline is not None and now >= deadline:
-        episode = Lateness(step.id, late.ordinal + 1 if late is not None else 1)
+        episode = StepOverdue(step.id, late.ordinal + 1 if late is not None else 1)
         yield _step_finding(EventType.STEP_OVERDUE, episode, step, limit)
 
 
-def _step_finding(type: EventType, late: Lateness, step: StepExecution | None, limit: Limit | None) -> Finding:
+def _step_finding(type: EventType, late: StepOverdue, step: StepExecution | None, limit: Limit | None) -> OverdueChange:
     started_at = step.started_at if step is not None else None
     what = f"{late.execution}#{late.ordinal}"
-    return Finding(type=type, what=what, started_at=started_at, limit=limit, execution=late.execution, step=step)
+    return OverdueChange(type=type, what=what, started_at=started_at, limit=limit, execution=late.execution, step=step)
 
 
-def _lateness(state: TargetState, findings: Sequence[Finding]) -> tuple[Lateness, ...]:
+def _lateness(state: TargetState, findings: Sequence[OverdueChange]) -> tuple[StepOverdue, ...]:
     """What was told of the executions, in the order of telling; a log that flickers does not restart their counts."""
     late = {one.execution: one for one in state.late}
     for finding in findings:
@@ -202,11 +204,11 @@ def _lateness(state: TargetState, findings: Sequence[Finding]) -> tuple[Lateness
             continue
         before = late.pop(finding.execution, None)
         ordinal, opens = before.ordinal if before is not None else 0, finding.type is EventType.STEP_OVERDUE
-        late[finding.execution] = Lateness(finding.execution, ordinal + 1 if opens else ordinal, open=opens)
+        late[finding.execution] = StepOverdue(finding.execution, ordinal + 1 if opens else ordinal, open=opens)
     return _bounded(tuple(late.values()), {step.id for step in state.steps})
 
 
-def _bounded(late: tuple[Lateness, ...], log: Collection[str]) -> tuple[Lateness, ...]:
+def _bounded(late: tuple[StepOverdue, ...], log: Collection[str]) -> tuple[StepOverdue, ...]:
     """Without the oldest of those that are gone from the log; the very object where none is too much."""
     gone = [one.execution for one in late if one.execution not in log]
     if len(gone) <= _GONE_KEPT:

@@ -17,7 +17,7 @@ import msgspec
 
 from monitor.core.detection.conditions import closed, named, opened
 from monitor.core.event_ids import event_id
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import AccountState, Condition, Event, EventType, Outcome
 from monitor.core.text.summary import summary
 
@@ -32,7 +32,7 @@ _STREAK = 3
 _STREAK_LASTED = 10.0
 
 
-class Reach(msgspec.Struct, frozen=True, gc=False):
+class Reachability(msgspec.Struct, frozen=True, gc=False):
     """What this process has heard of an account's API."""
 
     last_answer_at: datetime | None = None
@@ -46,7 +46,7 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     """Why the newest of them got no answer."""
 
 
-class ReachVerdict(msgspec.Struct, frozen=True, gc=False):
+class ReachabilityChange(msgspec.Struct, frozen=True, gc=False):
     state: AccountState
     """The very state that was given, where nothing is to be committed."""
     events: tuple[Event, ...] = ()
@@ -54,19 +54,19 @@ class ReachVerdict(msgspec.Struct, frozen=True, gc=False):
     """When to judge again if nothing is heard, by the loop's clock; None: only what is heard changes anything."""
 
 
-def begin(state: AccountState) -> Reach:
+def initial(state: AccountState) -> Reachability:
     """At the start of the process."""
-    return Reach(last_answer_at=state.last_answer_at)
+    return Reachability(last_answer_at=state.last_answer_at)
 
 
-def heard(reach: Reach, outcome: Outcome, sent: float, clock: float, now: datetime) -> Reach:
+def record(reach: Reachability, outcome: Outcome, sent: float, clock: float, now: datetime) -> Reachability:
     """A request that was sent at `sent` has ended; `now` and `clock` are the same moment."""
     if outcome.answered:
-        return Reach(now, clock)
+        return Reachability(now, clock)
     return msgspec.structs.replace(reach, unanswered_since=_since(reach, sent), streak=reach.streak + 1, reason=outcome)
 
 
-def _since(reach: Reach, sent: float) -> float:
+def _since(reach: Reachability, sent: float) -> float:
     """Requests overlap: a slow one may have been sent before those that failed first, or before the last answer."""
     since = reach.unanswered_since
     if since is not None and since <= sent:
@@ -74,37 +74,37 @@ def _since(reach: Reach, sent: float) -> float:
     return sent if reach.answered is None else max(reach.answered, sent)
 
 
-def attended(reach: Reach, clock: float, *, asks: bool, shut: bool) -> Reach:
+def idle(reach: Reachability, clock: float, *, asks: bool, shut: bool) -> Reachability:
     """Before it is judged. Who asks nothing begins anew; a lane that is shut by a 429 is silent without a request."""
     if not asks:
-        return Reach(reach.last_answer_at, reach.answered) if reach.unanswered_since is not None else reach
+        return Reachability(reach.last_answer_at, reach.answered) if reach.unanswered_since is not None else reach
     if shut and reach.unanswered_since is None:
         return msgspec.structs.replace(reach, unanswered_since=clock, reason=Outcome.THROTTLED)
     return reach
 
 
-def more_silent(before: Reach, after: Reach) -> bool:
+def more_silent(before: Reachability, after: Reachability) -> bool:
     """Whether what was just heard changes when to judge."""
     return before.unanswered_since != after.unanswered_since or before.streak <= _ALONE < after.streak
 
 
-def recovered(before: Reach, after: Reach, clock: float) -> bool:
+def recovered(before: Reachability, after: Reachability, clock: float) -> bool:
     """Whether an outage has just ended (three requests, ten seconds): what backed off need not wait any longer."""
     since = before.unanswered_since
     ended = after.unanswered_since is None and since is not None
     return ended and before.streak >= _STREAK and since is not None and clock - since >= _STREAK_LASTED
 
 
-def judge(
+def assess(
     state: AccountState,
-    reach: Reach,
+    reach: Reachability,
     clock: float,
     now: datetime,
     blind_after: float,
     *,
     asks: bool = True,
     shut: bool = False,
-) -> ReachVerdict:
+) -> ReachabilityChange:
     """What to believe of the account's API, and what to tell. `blind_after` in seconds.
 
     `asks`: something is watched in the account. `shut`: its lane is shut by a 429 now.
@@ -114,21 +114,23 @@ def judge(
         answered = reach.last_answer_at is not None and reach.last_answer_at != state.last_answer_at
         if answered or not asks:
             return _sighted(state, reach, now, None if answered else UNWATCHED)
-        return ReachVerdict(state)
+        return ReachabilityChange(state)
     if not asks or reach.unanswered_since is None or not (shut or reach.streak > _ALONE):
-        return ReachVerdict(_refreshed(state, reach))
+        return ReachabilityChange(_refreshed(state, reach))
     due = reach.unanswered_since + blind_after
-    return _blind(state, reach, clock, now) if clock >= due else ReachVerdict(_refreshed(state, reach), check_at=due)
+    return (
+        _blind(state, reach, clock, now) if clock >= due else ReachabilityChange(_refreshed(state, reach), check_at=due)
+    )
 
 
-def _refreshed(state: AccountState, reach: Reach) -> AccountState:
+def _refreshed(state: AccountState, reach: Reachability) -> AccountState:
     stored, last = state.last_answer_at, reach.last_answer_at
     if last is None or (stored is not None and abs(last - stored) < _FRESH):
         return state
     return msgspec.structs.replace(state, last_answer_at=last)
 
 
-def _blind(state: AccountState, reach: Reach, clock: float, now: datetime) -> ReachVerdict:
+def _blind(state: AccountState, reach: Reachability, clock: float, now: datetime) -> ReachabilityChange:
     condition = opened(state.blind, _anchor(reach, clock, now))
     event = _event(
         EventType.BLIND,
@@ -138,19 +140,21 @@ def _blind(state: AccountState, reach: Reach, clock: float, now: datetime) -> Re
         last_seen_at=reach.last_answer_at,
         reason=reach.reason.value if reach.reason is not None else None,
     )
-    return ReachVerdict(msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=condition), (event,))
+    return ReachabilityChange(
+        msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=condition), (event,)
+    )
 
 
-def _anchor(reach: Reach, clock: float, now: datetime) -> str:
+def _anchor(reach: Reachability, clock: float, now: datetime) -> str:
     """When the last answer came, or else when the first request was sent that got none, to the second.
 
     So an outage has a name of its own also with a database that knows nothing of those before.
     """
     silent = timedelta(seconds=clock - reach.unanswered_since) if reach.unanswered_since is not None else timedelta()
-    return format_moment((reach.last_answer_at or now - silent).replace(microsecond=0))
+    return format_timestamp((reach.last_answer_at or now - silent).replace(microsecond=0))
 
 
-def _sighted(state: AccountState, reach: Reach, now: datetime, reason: str | None) -> ReachVerdict:
+def _sighted(state: AccountState, reach: Reachability, now: datetime, reason: str | None) -> ReachabilityChange:
     closes = (_id(EventType.BLIND, state.account, state.blind),)
     event = _event(
         EventType.SIGHTED,
@@ -162,7 +166,7 @@ def _sighted(state: AccountState, reach: Reach, now: datetime, reason: str | Non
         closes=closes,
     )
     after = msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=closed(state.blind))
-    return ReachVerdict(after, (event,))
+    return ReachabilityChange(after, (event,))
 
 
 def _event(

@@ -21,19 +21,19 @@ EDGES: Final = tuple(0.25 * 2.0 ** (n / 4) for n in range(99))
 """Upper edges of the buckets, seconds: a quarter of a second to 68 days. What lasts longer is in one more bucket."""
 
 
-def counted(counts: Counts, durations: Iterable[float]) -> Counts:
+def add(counts: Counts, durations: Iterable[float]) -> Counts:
     """With these durations, seconds."""
-    return merged(counts, tuple((bisect_left(EDGES, seconds), 1) for seconds in durations))
+    return merge(counts, tuple((bisect_left(EDGES, seconds), 1) for seconds in durations))
 
 
-def merged(one: Counts, other: Counts) -> Counts:
+def merge(one: Counts, other: Counts) -> Counts:
     total: dict[int, int] = {}
     for bucket, count in (*one, *other):
         total[bucket] = total.get(bucket, 0) + count
     return tuple(sorted(total.items()))
 
 
-def learned(counts: Counts) -> float | None:
+def p99(counts: Counts) -> float | None:
     """Seconds that 99 of 100 executions did not exceed; None where there are too few, or they are beyond the edges."""
     total = sum(count for _, count in counts)
     if total < ENOUGH:
@@ -46,7 +46,7 @@ def learned(counts: Counts) -> float | None:
     return None
 
 
-def finished(before: Sequence[StepExecution], after: Sequence[StepExecution]) -> list[tuple[str, float]]:
+def completed_durations(before: Sequence[StepExecution], after: Sequence[StepExecution]) -> list[tuple[str, float]]:
     """The executions that are Complete in the log `after` and were not in `before`: step, seconds. In log order."""
     known = {step.id for step in before if step.status is StepStatus.COMPLETE}
     durations = []

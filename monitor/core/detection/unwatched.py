@@ -8,7 +8,7 @@ import msgspec
 from monitor.core.alerts import Alert
 from monitor.core.detection.conditions import closed
 from monitor.core.event_ids import event_id
-from monitor.core.model import Event, EventType, Lateness, Severity, Status, TargetKey, TargetState
+from monitor.core.model import Event, EventType, Severity, Status, StepOverdue, TargetKey, TargetState
 from monitor.core.step_log import recovered
 from monitor.core.text.summary import summary
 
@@ -29,7 +29,7 @@ def unwatched(state: TargetState) -> TargetState:
         not_found=closed(state.not_found),
         unanswered=closed(state.unanswered),
         overdue=closed(state.overdue),
-        late=tuple([Lateness(late.execution, late.ordinal, open=False) for late in state.late]),
+        late=tuple([StepOverdue(late.execution, late.ordinal, open=False) for late in state.late]),
     )
 
 

@@ -6,7 +6,7 @@ _SHORTEST = len("20260105T100002")
 """A day without a time of day is no moment."""
 
 
-def parse_moment(text: str) -> datetime | None:
+def parse_timestamp(text: str) -> datetime | None:
     """A moment in UTC from RFC 3339 or its ISO 8601 relatives; None where the text is none. Never raises.
 
     Any number of fractional digits (the API writes 0 to 7, truncated to microseconds); `Z`, an offset, or nothing,
@@ -21,14 +21,14 @@ def parse_moment(text: str) -> datetime | None:
     return _in_utc(moment) if len(text) >= _SHORTEST else None
 
 
-def format_moment(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with `Z` and microseconds: `2026-01-05T10:00:02.500000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _parse_lower(text: str) -> datetime | None:
     """RFC 3339 allows a small `z` too, Python's parser does not."""
-    return parse_moment(text[:-1] + "Z") if text.endswith("z") else None
+    return parse_timestamp(text[:-1] + "Z") if text.endswith("z") else None
 
 
 def _in_utc(moment: datetime) -> datetime | None:

@@ -11,7 +11,7 @@ _LONGEST_LABEL = 63
 """Characters between two dots of a host's name (RFC 1035); no resolver can be asked for more, or for none."""
 
 
-def web_url(text: str) -> str:
+def parse_url(text: str) -> str:
     """The text, if it is an http(s) URL with a host, without user and fragment; raises ValueError."""
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -23,15 +23,15 @@ def web_url(text: str) -> str:
     return text
 
 
-def site_url(text: str) -> str:
+def parse_base_url(text: str) -> str:
     """The URL, if paths can be appended to it: without query, and without the slash at its end; raises ValueError."""
-    web_url(text)
+    parse_url(text)
     if "?" in text or "#" in text:
         raise ValueError("a URL here has no query (?): paths are appended to it")
     return text.rstrip("/")
 
 
-def guarded(url: str, allow_http: bool) -> str:
+def require_https(url: str, allow_http: bool) -> str:
     """The URL, refused where it leads nowhere, or would send a secret in the clear; raises ValueError."""
     parts = _split(url)
     if not _can_be_resolved(parts.hostname or ""):

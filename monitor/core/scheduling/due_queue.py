@@ -38,7 +38,7 @@ class Entry(msgspec.Struct, gc=False):
     """Its place in the agenda."""
 
 
-class Agenda:
+class DueQueue:
     """Entries by key, and those that wait by `due`. A waiting entry's `due` is changed by `put` alone."""
 
     __slots__ = ("_free", "_heap", "_places", "_set_aside", "entries")

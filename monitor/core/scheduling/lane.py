@@ -18,7 +18,7 @@ import msgspec
 
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Outcome
-from monitor.core.scheduling.token_bucket import Bucket, seconds_of, ticks_after, ticks_before
+from monitor.core.scheduling.token_bucket import TokenBucket, seconds_of, ticks_after, ticks_before
 
 DECREASE = 0.5
 FLOOR = 0.01
@@ -55,7 +55,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
     """What is known of a lane. Every decision gives the next value, with its `reason`; times are the loop's clock."""
 
     limits: LaneLimits
-    bucket: Bucket
+    bucket: TokenBucket
     rate: float
     """Requests per second that are usable now; never above the ceiling."""
     phase: Phase = Phase.OPEN
@@ -75,7 +75,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         `learned_rate`: what that process had learned, in requests per second; None: nothing.
         """
         ceiling = float(limits.requests_per_second)
-        lane = cls(limits, Bucket.holding(permits, ceiling, limits.burst, now), ceiling)
+        lane = cls(limits, TokenBucket.holding(permits, ceiling, limits.burst, now), ceiling)
         if learned_rate is None or learned_rate >= ceiling:
             return lane
         rate = max(learned_rate, ceiling * FLOOR)
@@ -177,7 +177,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         reason = "rate is back at its ceiling" if rate >= ceiling else "rate climbs"
         return msgspec.structs.replace(self, rate=rate, bucket=self._bucket(now, rate), streak=0, reason=reason)
 
-    def _bucket(self, now: float, rate: float, at_most: int | None = None) -> Bucket:
+    def _bucket(self, now: float, rate: float, at_most: int | None = None) -> TokenBucket:
         """The burst shrinks and grows with the rate: who throttles a rate likes its bursts no better."""
         limits = self.limits
         burst = max(int(limits.burst * rate / limits.requests_per_second), 1)

@@ -18,7 +18,7 @@ from hashlib import blake2b
 import msgspec
 
 from monitor.core.model import TargetKey
-from monitor.core.scheduling.due_queue import Agenda, Entry
+from monitor.core.scheduling.due_queue import DueQueue, Entry
 
 _SLACK = 1.0
 """Seconds that a poll may be late before the clock is held; a quarter of the interval where that is less."""
@@ -26,7 +26,7 @@ _CLOSE_ENOUGH = 1e-6
 """Seconds; what is due so soon is due now, or a timer's rounding would wake its owner in vain."""
 
 
-class Turn(msgspec.Struct, frozen=True, gc=False):
+class DuePoll(msgspec.Struct, frozen=True, gc=False):
     """A target's turn to be polled."""
 
     key: TargetKey
@@ -42,7 +42,7 @@ class Schedule:
     __slots__ = ("_agenda", "_backing_off", "_leaving", "_offset")
 
     def __init__(self) -> None:
-        self._agenda = Agenda()
+        self._agenda = DueQueue()
         self._backing_off: dict[TargetKey, None] = {}
         """Waiting after a failure."""
         self._leaving: set[TargetKey] = set()
@@ -139,7 +139,7 @@ class Schedule:
         left = head.due + self._offset - now
         return left if left > _CLOSE_ENOUGH else 0.0
 
-    def pop(self, now: float) -> Turn:
+    def pop(self, now: float) -> DuePoll:
         """The target that is due the longest; under way until `done`. Raises LookupError where `wait(now)` is not 0."""
         entry = self._agenda.head()
         if entry is None or entry.due + self._offset - now > _CLOSE_ENOUGH:
@@ -149,7 +149,7 @@ class Schedule:
         self._backing_off.pop(entry.key, None)
         promised = entry.due + entry.promised
         entry.due = max(clock, entry.due)
-        return Turn(entry.key, promised, max(now - promised, 0.0))
+        return DuePoll(entry.key, promised, max(now - promised, 0.0))
 
     def done(self, key: TargetKey, now: float, failures: int, max_backoff: float, jitter: float) -> None:
         """The poll has ended; `failures` in a row, this one among them, or 0. `jitter` in [0, 1)."""

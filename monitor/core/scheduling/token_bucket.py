@@ -35,7 +35,7 @@ def period_of(rate: float) -> int:
     return -(-(denominator << _SHIFT) // numerator)
 
 
-class Bucket(msgspec.Struct, frozen=True, gc=False):
+class TokenBucket(msgspec.Struct, frozen=True, gc=False):
     """What is left to spend. Times are those of the loop's clock, in seconds."""
 
     period: int
@@ -82,7 +82,7 @@ _WINDOW = 60.0
 """Seconds."""
 
 
-class Pace(msgspec.Struct, frozen=True, gc=False):
+class RateQuota(msgspec.Struct, frozen=True, gc=False):
     """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest as said above.
 
     A window holds at most its burst and what the rate lets in, so what is saved for a burst is taken off the rate.
@@ -92,6 +92,6 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     burst: int = 10
     """So many go out at once after a quiet time; fewer than `per_minute`."""
 
-    def begun(self, now: float) -> Bucket:
+    def begun(self, now: float) -> TokenBucket:
         """With nothing saved: what an earlier process sent a moment ago counts, too."""
-        return Bucket.holding(0, (self.per_minute - self.burst) / _WINDOW, self.burst, now)
+        return TokenBucket.holding(0, (self.per_minute - self.burst) / _WINDOW, self.burst, now)

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 
 from monitor.core import step_log
-from monitor.core.alerts import AlertEnd, Incident, Sample, Toll
+from monitor.core.alerts import AlertEnd, Incident, Sample, VersionImpact
 from monitor.core.formats.clean import clean
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import Event, EventType, Severity, WorkflowError
 from monitor.core.text import paragraphs
 from monitor.core.text.advice import advice
@@ -75,13 +75,15 @@ def incident_title(incident: Incident) -> str:
         return title(event)
     if event.type not in _MANY:
         return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
-    error = step_log.explaining(event.step, event.errors)
+    error = step_log.best_error(event.step, event.errors)
     step = clean(event.step.step, 60) if event.step is not None else "?"
     what = _MANY[event.type].format(count=count, of=clean(event.definition_label, 60), step=step)
     return clean(what + (_why(event, error) if error is not None else ""), TITLE_LIMIT)
 
 
-def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: str, runbook_url: str = RUNBOOK) -> str:
+def incident_body(
+    incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = RUNBOOK
+) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
     event, radius = incident.event, _blast_radius(incident, tolls)
     if incident.members > 1:
@@ -92,18 +94,18 @@ def incident_body(incident: Incident, *, tolls: Sequence[Toll], external_url: st
     return _bounded(parts, link_of(event, external_url))
 
 
-def details(incident: Incident, tolls: Sequence[Toll], runbook_url: str = RUNBOOK) -> dict[str, str]:
+def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str = RUNBOOK) -> dict[str, str]:
     """The same facts for programs; a fact that is not there has no key.
 
     Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
     """
     event = incident.event
-    error = step_log.explaining(event.step, event.errors)
+    error = step_log.best_error(event.step, event.errors)
     facts = {
         "count": str(incident.members),
         "open": str(incident.open),
-        "first_at": format_moment(incident.first_at),
-        "last_at": format_moment(incident.last_at),
+        "first_at": format_timestamp(incident.first_at),
+        "last_at": format_timestamp(incident.last_at),
         "cause": event.cause.value if event.cause is not None else "",
         "step": event.step.step if event.step is not None else error.step if error is not None else "",
         "error": error.message if error is not None else "",
@@ -189,7 +191,7 @@ def _sample(sample: Sample, external_url: str) -> str:
     return f"- {clean(sample.label, 80)} {link}".rstrip()
 
 
-def _blast_radius(incident: Incident, tolls: Sequence[Toll]) -> str:
+def _blast_radius(incident: Incident, tolls: Sequence[VersionImpact]) -> str:
     """The own version first; "" where it is about no failure, or none of the watched failed."""
     if incident.event.type not in _FAILURES or not any(toll.failed for toll in tolls):
         return ""
@@ -203,7 +205,7 @@ def _blast_radius(incident: Incident, tolls: Sequence[Toll]) -> str:
     return _lines("Of the watched instances:", *counts)
 
 
-def _version(toll: Toll) -> str:
+def _version(toll: VersionImpact) -> str:
     return str(toll.version) if toll.version is not None else "unknown"
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import Cause, Event, EventType, Severity, Status, StepStatus
 from monitor.core.text.links import link_of
 
@@ -22,7 +22,7 @@ def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
             type=event.type,
             source=f"{base_url.rstrip('/')}/api/v1/accounts/{_segment(event.account)}",
             subject=event.subject,
-            time=format_moment(event.time),
+            time=format_timestamp(event.time),
             datacontenttype="application/json",
             data=_facts(event, link_of(event, external_url)),
         )
@@ -95,12 +95,12 @@ def _facts(event: Event, link: str) -> _Facts:
         reason=event.reason,
         step=_Step(step.id, step.step, step.status) if step is not None else None,
         errors=[
-            _Error(error.step, error.message, format_moment(error.time) if error.time is not None else None)
+            _Error(error.step, error.message, format_timestamp(error.time) if error.time is not None else None)
             for error in event.errors
         ],
-        occurred_at=format_moment(event.occurred_at) if event.occurred_at is not None else None,
-        observed_at=format_moment(event.observed_at),
-        last_seen_at=format_moment(event.last_seen_at) if event.last_seen_at is not None else None,
+        occurred_at=format_timestamp(event.occurred_at) if event.occurred_at is not None else None,
+        observed_at=format_timestamp(event.observed_at),
+        last_seen_at=format_timestamp(event.last_seen_at) if event.last_seen_at is not None else None,
         link=link,
         labels=dict(event.labels),
         repeats=event.repeats,

@@ -4,7 +4,7 @@ from typing import Final
 from urllib.parse import quote
 
 from monitor.core.alerting.labels import alertname
-from monitor.core.model import Event, Kind, TargetKey
+from monitor.core.model import AlertKind, Event, TargetKey
 
 RUNBOOK: Final = "deploy/RUNBOOK.md"
 """The shipped one, in the repository; the links of the Prometheus rules lead there, too, if no other place is set."""
@@ -25,4 +25,4 @@ def runbook_of(event: Event, runbook_url: str) -> str:
     """The target's own runbook, else the section about such alerts; "" of what is no alert."""
     if own := event.labels.get("runbook", ""):
         return own
-    return f"{runbook_url}#{alertname(event.type).lower()}" if event.type.kind is not Kind.NOTICE else ""
+    return f"{runbook_url}#{alertname(event.type).lower()}" if event.type.kind is not AlertKind.NOTICE else ""

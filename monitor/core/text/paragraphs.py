@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from monitor.core import step_log
-from monitor.core.alerting.fault_groups import fold
+from monitor.core.alerting.fault_groups import normalize
 from monitor.core.formats.clean import clean
 from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
@@ -86,18 +86,18 @@ def to_close(event: Event) -> str:
 
 def cause_of_many(event: Event) -> str:
     """What the first one says; "such as", if the others say it with other numbers or names."""
-    error = step_log.explaining(event.step, event.errors)
+    error = step_log.best_error(event.step, event.errors)
     return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}" if error is not None else ""
 
 
 def such_as(error: WorkflowError) -> str:
     """`, such as:` of a message in which something differs from case to case; else ""."""
-    return ", such as:" if "#" in fold(error.message) else ""
+    return ", such as:" if "#" in normalize(error.message) else ""
 
 
 def causes(event: Event) -> list[str]:
     """The error that explains best, then the others, oldest first."""
-    first = step_log.explaining(event.step, event.errors)
+    first = step_log.best_error(event.step, event.errors)
     if first is None:
         return []
     others = [error for error in event.errors if error is not first][: _ERRORS - 1]

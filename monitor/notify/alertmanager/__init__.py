@@ -9,6 +9,6 @@ is right again after one round.
 """
 
 from monitor.notify.alertmanager.alertmanager import Alertmanager
-from monitor.notify.alertmanager.auth import Access
+from monitor.notify.alertmanager.auth import Auth
 
-__all__ = ["Access", "Alertmanager"]
+__all__ = ["Alertmanager", "Auth"]

@@ -8,17 +8,17 @@ from typing import Final, assert_never
 
 from yarl import URL
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, AlertEnd, Incident
-from monitor.core.commits import About, Delivery
+from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.text.links import RUNBOOK
 from monitor.notify.alertmanager import payload
-from monitor.notify.alertmanager.auth import Access, Credentials
-from monitor.notify.alertmanager.dedup import Known
-from monitor.notify.alertmanager.instance import BATCH, OLD_NEWS, Channel, Peer
-from monitor.notify.alertmanager.payload import Posting
-from monitor.notify.http_sender import Sender
-from monitor.notify.notifier import Casebook
+from monitor.notify.alertmanager.auth import Auth, Credentials
+from monitor.notify.alertmanager.dedup import Dedup
+from monitor.notify.alertmanager.instance import BATCH, OLD_NEWS, Channel, Instance
+from monitor.notify.alertmanager.payload import PostableAlert
+from monitor.notify.http_sender import HttpSender
+from monitor.notify.notifier import AlertReader
 from monitor.notify.tls import Tls
 
 API: Final = "api/v2/alerts"
@@ -43,7 +43,7 @@ class Alertmanager:
         receiver: str,
         urls: Sequence[str],
         *,
-        casebook: Casebook,
+        casebook: AlertReader,
         now: Callable[[], datetime],
         external_url: str,
         runbook_url: str = RUNBOOK,
@@ -55,7 +55,7 @@ class Alertmanager:
         latest: Callable[[], datetime] | None = None,
         resend: float = 60.0,
         timeout: float = 10.0,
-        access: Access | None = None,
+        access: Auth | None = None,
         tls: Tls | None = None,
         connect: Callable[[str], Channel] | None = None,
     ) -> None:
@@ -77,11 +77,11 @@ class Alertmanager:
         self._watchdog = payload.watchdog(external_url=external_url, started_at=started_at, host=host)
         self._fault = fault
         self._resend = resend
-        self._known = Known(max(RESOLVED_FOR, _LASTS * resend))
-        credentials = Credentials(access or Access())
-        connect = connect or (lambda url: Sender(url, timeout=timeout, now=now, path=API, tls=tls))
+        self._known = Dedup(max(RESOLVED_FOR, _LASTS * resend))
+        credentials = Credentials(access or Auth())
+        connect = connect or (lambda url: HttpSender(url, timeout=timeout, now=now, path=API, tls=tls))
         self._peers = [
-            Peer(connect(url), credentials, self._known, now=latest or now, lasts=_LASTS * resend)
+            Instance(connect(url), credentials, self._known, now=latest or now, lasts=_LASTS * resend)
             for url in dict.fromkeys(urls)
         ]
         self._telling: set[asyncio.Task[Verdict]] = set()
@@ -109,9 +109,9 @@ class Alertmanager:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """For ever, a round each `resend` seconds, the first one at once. `beat`: every instance's loop has turned."""
-        turned: set[Peer] = set()
+        turned: set[Instance] = set()
 
-        def turn(peer: Peer) -> None:
+        def turn(peer: Instance) -> None:
             turned.add(peer)
             if len(turned) == len(self._peers):
                 turned.clear()
@@ -130,20 +130,20 @@ class Alertmanager:
 
     # --- one delivery ---------------------------------------------------------------------------------------
 
-    async def _what_holds(self, delivery: Delivery) -> Posting | None:
+    async def _what_holds(self, delivery: Delivery) -> PostableAlert | None:
         match delivery.about:
-            case About.ALERT_OPENED | About.ALERT_CLOSED:
+            case DeliveryKind.ALERT_OPENED | DeliveryKind.ALERT_CLOSED:
                 alert = await self._casebook.alert(delivery.event_id)
                 return _telling(delivery, self._of_alert(alert), alert.end) if alert is not None else None
-            case About.INCIDENT_OPENED | About.INCIDENT_GREW | About.INCIDENT_CLOSED:
+            case DeliveryKind.INCIDENT_OPENED | DeliveryKind.INCIDENT_GREW | DeliveryKind.INCIDENT_CLOSED:
                 storm = await self._casebook.incident(delivery.event_id)
                 return _telling(delivery, self._of_storm(storm), storm.outcome) if storm is not None else None
-            case About.EVENT:
+            case DeliveryKind.EVENT:
                 raise ValueError("a receiver of alerts was given a delivery about an event")
             case _:
                 assert_never(delivery.about)
 
-    async def _tell(self, peers: Iterable[Peer], posting: Posting) -> Verdict:
+    async def _tell(self, peers: Iterable[Instance], posting: PostableAlert) -> Verdict:
         """All of them at once, until the first one has it."""
         telling = {asyncio.create_task(_post_one(peer, posting)) for peer in peers}
         for task in telling:
@@ -164,7 +164,7 @@ class Alertmanager:
 
     # --- all of it, again and again -------------------------------------------------------------------------
 
-    async def _rounds(self, peer: Peer, turn: Callable[[], None]) -> None:
+    async def _rounds(self, peer: Instance, turn: Callable[[], None]) -> None:
         time = asyncio.get_running_loop().time
         while True:
             due = time() + self._resend
@@ -178,7 +178,7 @@ class Alertmanager:
                 await asyncio.sleep(min(left, _TURN))
                 turn()
 
-    async def _round(self, peer: Peer, turn: Callable[[], None]) -> None:
+    async def _round(self, peer: Instance, turn: Callable[[], None]) -> None:
         """Everything that this instance must know; the Watchdog only where all of it could be read and sent."""
         self._known.forget(self._now())
         async with contextlib.aclosing(self._pages()) as pages:
@@ -193,7 +193,7 @@ class Alertmanager:
             (verdict,) = await peer.post([self._watchdog])
             peer.acknowledged = isinstance(verdict, Delivered)
 
-    async def _pages(self) -> AsyncGenerator[list[Posting], None]:
+    async def _pages(self) -> AsyncGenerator[list[PostableAlert], None]:
         ended_after = self._now() - timedelta(seconds=RESOLVED_FOR)
         after, more = "", True
         while more:
@@ -205,24 +205,24 @@ class Alertmanager:
         if storms := await self._casebook.storms_of(self._receiver, ended_after=ended_after):
             yield [self._of_storm(storm) for storm in storms]
 
-    def _of_alert(self, alert: Alert) -> Posting:
+    def _of_alert(self, alert: Alert) -> PostableAlert:
         return payload.of_alert(alert, hold=self._hold(), **self._texts)
 
-    def _of_storm(self, incident: Incident) -> Posting:
+    def _of_storm(self, incident: Incident) -> PostableAlert:
         return payload.of_storm(incident, hold=self._hold(), **self._texts)
 
 
-def _telling(delivery: Delivery, posting: Posting, end: AlertEnd | None) -> Posting:
+def _telling(delivery: Delivery, posting: PostableAlert, end: AlertEnd | None) -> PostableAlert:
     """What has expired although nobody here was told is told all the same: a person has to see it."""
-    opens = delivery.about in (About.ALERT_OPENED, About.INCIDENT_OPENED)
+    opens = delivery.about in (DeliveryKind.ALERT_OPENED, DeliveryKind.INCIDENT_OPENED)
     return payload.untold(posting) if opens and posting.ended_at is not None and end is AlertEnd.EXPIRED else posting
 
 
-async def _post_one(peer: Peer, posting: Posting) -> Verdict:
+async def _post_one(peer: Instance, posting: PostableAlert) -> Verdict:
     (verdict,) = await peer.post([posting])
     return verdict
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Of those without success: who may take it later counts more than who never will."""
-    return max(verdicts, key=lambda one: (isinstance(one, Again), isinstance(one, Again) and one.whole))
+    return max(verdicts, key=lambda one: (isinstance(one, Retry), isinstance(one, Retry) and one.whole))

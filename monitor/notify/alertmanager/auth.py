@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
-class Access:
+class Auth:
     """Nothing, a user with a password, or a bearer token.
 
     The callables are asked at every request and raise OSError or ValueError where a secret cannot be read.
@@ -21,9 +21,9 @@ class Access:
 
 
 class Credentials:
-    """The header of an `Access`; where it cannot be read, the last one that could be goes on being used."""
+    """The header of an `Auth`; where it cannot be read, the last one that could be goes on being used."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Auth) -> None:
         self._access = access
         self._last: tuple[dict[str, str], tuple[str, ...]] | None = None
 
@@ -40,7 +40,7 @@ class Credentials:
         return self._last
 
 
-def _headers(access: Access) -> tuple[dict[str, str], tuple[str, ...]]:
+def _headers(access: Auth) -> tuple[dict[str, str], tuple[str, ...]]:
     if access.bearer is not None:
         token = access.bearer()
         return {"Authorization": f"Bearer {_one_line(token)}"}, (token,)

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from monitor.notify.alertmanager.payload import Posting
+from monitor.notify.alertmanager.payload import PostableAlert
 
 
-class Known:
+class Dedup:
     """What was last heard of each alert; nothing that was not heard of for `memory` seconds.
 
     Alerts may share all labels, as two executions of one step do; for Alertmanager they are one, open while one of them
@@ -23,7 +23,7 @@ class Known:
     def __len__(self) -> int:
         return len(self._ended) + len(self._lapsing) + sum(map(len, self._open.values()))
 
-    def hear(self, posting: Posting, now: datetime) -> None:
+    def hear(self, posting: PostableAlert, now: datetime) -> None:
         """Of what was read from the casebook, in any order."""
         if posting.lapses:
             self._lapsing[posting.id] = now
@@ -38,7 +38,7 @@ class Known:
         if not ids:
             del self._open[posting.key]
 
-    def is_news(self, posting: Posting) -> bool:
+    def is_news(self, posting: PostableAlert) -> bool:
         """Whether it still holds, for Alertmanager."""
         if posting.lapses or posting.id in self._lapsing:
             return posting.lapses

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from monitor.core.alerting.verdict import Again, Delivered, Verdict
+from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.notify.alertmanager.auth import Credentials
-from monitor.notify.alertmanager.dedup import Known
-from monitor.notify.alertmanager.payload import Posting, encode
-from monitor.notify.http_sender import Answer
+from monitor.notify.alertmanager.dedup import Dedup
+from monitor.notify.alertmanager.payload import PostableAlert, encode
+from monitor.notify.http_sender import HttpResult
 
 BATCH: Final = 200
 """Alerts in one POST."""
@@ -30,14 +30,14 @@ OLD_NEWS: Final = Delivered("nothing to tell any more", sent=False)
 class Channel(Protocol):
     """What reaches one instance: `sending.Sender`, or its like in a test."""
 
-    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Answer: ...
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult: ...
     async def close(self) -> None: ...
 
 
 class _Waiting:
     """A posting in the queue, and who waits for its verdict."""
 
-    def __init__(self, posting: Posting) -> None:
+    def __init__(self, posting: PostableAlert) -> None:
         self.posting = posting
         self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
@@ -60,7 +60,7 @@ class _Entry:
         return [one for one in self._waiting if not one.verdict.done()]
 
 
-class Peer:
+class Instance:
     """`sick`: its last answer was none, or said that it takes nothing from us. `acknowledged`: it took the last POST.
 
     That it refuses one alert says nothing about either.
@@ -70,7 +70,7 @@ class Peer:
         self,
         channel: Channel,
         credentials: Credentials,
-        known: Known,
+        known: Dedup,
         *,
         now: Callable[[], datetime],
         lasts: float,
@@ -90,7 +90,7 @@ class Peer:
     def __repr__(self) -> str:
         return f"Peer({self._channel!r})"
 
-    async def post(self, postings: Sequence[Posting]) -> list[Verdict]:
+    async def post(self, postings: Sequence[PostableAlert]) -> list[Verdict]:
         """The verdict on each. What comes while a POST is under way goes into the next one, whoever makes it."""
         waiting = [_Waiting(posting) for posting in postings]
         self._queue += waiting
@@ -166,11 +166,11 @@ class Peer:
         if self.sick:
             self._give_up(answer.verdict)
 
-    async def _request(self, body: bytes) -> Answer:
+    async def _request(self, body: bytes) -> HttpResult:
         try:
             headers, secrets = self._credentials.read()
         except (OSError, ValueError):
-            answer = Answer(Again("the credentials cannot be read", whole=True))
+            answer = HttpResult(Retry("the credentials cannot be read", whole=True))
         else:
             answer = await self._channel.ask(body, {"Content-Type": "application/json", **headers}, secrets)
         delivered = isinstance(answer.verdict, Delivered)
@@ -179,7 +179,7 @@ class Peer:
             self.acknowledged = delivered
         return answer
 
-    def _remember(self, batch: Sequence[_Entry], answer: Answer) -> None:
+    def _remember(self, batch: Sequence[_Entry], answer: HttpResult) -> None:
         if isinstance(answer.verdict, Delivered):
             self._refused.difference_update(entry.key for entry in batch)
         elif answer.status in _BAD_CONTENT:

@@ -12,7 +12,7 @@ import msgspec
 
 from monitor.core.alerting.labels import alert_labels, fingerprint
 from monitor.core.alerts import Alert, Incident
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.urls import is_this_machine
 from monitor.core.model import Event, EventType
 from monitor.core.text import alert_text
@@ -21,7 +21,7 @@ from monitor.core.text.links import RUNBOOK, link_of, link_to, runbook_of
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
+class PostableAlert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of Alertmanager's, but for what depends on when it is posted."""
 
     id: str
@@ -43,12 +43,12 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> Posting:
+def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> PostableAlert:
     """`hold`: seconds that an event alert stays open, for the words of its end."""
     event = alert.event
     labels = alert_labels(event, alert.fault_group)
     link = link_of(event, external_url)
-    return Posting(
+    return PostableAlert(
         id=alert.id,
         key=fingerprint(labels),
         labels=labels,
@@ -66,12 +66,12 @@ def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str =
     )
 
 
-def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> Posting:
+def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> PostableAlert:
     """One alert for all members of an incident, those included that were told one by one."""
     event = incident.event
     shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
     labels = shared | {"storm": "true"}
-    return Posting(
+    return PostableAlert(
         id=incident.id,
         key=fingerprint(labels),
         labels=labels,
@@ -82,8 +82,8 @@ def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url:
             ),
             **_facts(event, runbook_url),
             count=str(incident.members),
-            first_at=format_moment(incident.first_at),
-            last_at=format_moment(incident.last_at),
+            first_at=format_timestamp(incident.first_at),
+            last_at=format_timestamp(incident.last_at),
             samples="\n".join(link_to(one.key, external_url) for one in incident.samples if one.key is not None),
             ended=alert_text.ended(incident.outcome, hold=hold) if incident.outcome is not None else "",
         ),
@@ -95,18 +95,18 @@ def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url:
     )
 
 
-def untold(posting: Posting) -> Posting:
+def untold(posting: PostableAlert) -> PostableAlert:
     """Of one whose hold is over and that was never told: an end alone would ring nobody."""
     return msgspec.structs.replace(posting, ended_at=None, lapses=True)
 
 
-def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> Posting:
+def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> PostableAlert:
     """The alert that is always open: where it is missing, the monitor or the way from it is broken.
 
     `host`: the name of this machine, for the label `monitor` if the URL names none but the loopback.
     """
     labels = {"alertname": "Watchdog", "severity": "none", "monitor": _name(external_url, host)}
-    return Posting(
+    return PostableAlert(
         id="watchdog",
         key=fingerprint(labels),
         labels=labels,
@@ -121,7 +121,7 @@ def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> Post
     )
 
 
-def encode(posting: Posting, *, now: datetime, lasts: float) -> bytes:
+def encode(posting: PostableAlert, *, now: datetime, lasts: float) -> bytes:
     """One element of the list that is posted. `lasts`: seconds until what is open ends, if it is not told again."""
     starts_at = min(posting.starts_at, now)
     ends_at = now + timedelta(seconds=lasts) if posting.ended_at is None else max(posting.ended_at, starts_at)
@@ -129,8 +129,8 @@ def encode(posting: Posting, *, now: datetime, lasts: float) -> bytes:
         {
             "labels": posting.labels,
             "annotations": posting.annotations,
-            "startsAt": format_moment(starts_at),
-            "endsAt": format_moment(ends_at),
+            "startsAt": format_timestamp(starts_at),
+            "endsAt": format_timestamp(ends_at),
             "generatorURL": posting.link,
         }
     )
@@ -157,7 +157,7 @@ def _facts(event: Event, runbook_url: str) -> dict[str, str]:
 
 
 def _moment(moment: datetime | None) -> str:
-    return format_moment(moment) if moment is not None else ""
+    return format_timestamp(moment) if moment is not None else ""
 
 
 def _texts(**texts: str) -> dict[str, str]:

@@ -5,23 +5,23 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from monitor.web.api.responses import refusal
+from monitor.web.api.responses import json_error
 
 AdminToken = Callable[[], str | None]
 """Asked at every request; raises OSError or ValueError where it cannot be read. None: nothing may be changed."""
 
 
-def refused(request: web.Request, admin_token: AdminToken) -> web.Response | None:
+def check_admin_token(request: web.Request, admin_token: AdminToken) -> web.Response | None:
     """The answer to a request that may change nothing; None: it may."""
     try:
         token = admin_token()
     except (OSError, ValueError):
-        return refusal(403, "the admin token cannot be read now; look at the file of server.admin_token_file")
+        return json_error(403, "the admin token cannot be read now; look at the file of server.admin_token_file")
     if not token:
-        return refusal(403, "no admin token is configured; set server.admin_token_file to allow this")
+        return json_error(403, "no admin token is configured; set server.admin_token_file to allow this")
     if not _bears(request, token):
         error = "expected the admin token: Authorization: Bearer <content of server.admin_token_file>"
-        return refusal(401, error, {"WWW-Authenticate": "Bearer"})
+        return json_error(401, error, {"WWW-Authenticate": "Bearer"})
     return None
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.core.commits import About
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.commits import DeliveryKind
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import EventType, Severity
 from monitor.core.text.links import link_of
-from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, Telling
+from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery
 from monitor.web.api.target_schemas import moment
 
 
@@ -20,7 +20,7 @@ class IncidentShape(msgspec.Struct):
 
 class TellingShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     receiver: str
-    about: About
+    about: DeliveryKind
     status: DeliveryStatus
     attempts: int
     at: str | None = None
@@ -52,7 +52,7 @@ class AlertShape(msgspec.Struct, omit_defaults=True, kw_only=True):
 class DeliveryShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     seq: int
     receiver: str
-    about: About
+    about: DeliveryKind
     ref: str
     """Id of the event, alert or incident that it is about."""
     type: EventType
@@ -83,7 +83,7 @@ def alert_shape(opened: OpenAlert, external_url: str) -> AlertShape:
         definition=event.definition,
         workflow=event.workflow,
         name=event.name,
-        opened_at=format_moment(alert.opened_at),
+        opened_at=format_timestamp(alert.opened_at),
         occurred_at=moment(event.occurred_at),
         fault_group=alert.fault_group,
         incident=IncidentShape(alert.incident, opened.incident_members),
@@ -102,7 +102,7 @@ def delivery_shape(delivery: StoredDelivery) -> DeliveryShape:
         type=delivery.type,
         severity=delivery.severity,
         subject=delivery.subject,
-        observed_at=format_moment(delivery.observed_at),
+        observed_at=format_timestamp(delivery.observed_at),
         status=delivery.status,
         attempts=delivery.attempts,
         at=moment(delivery.done_at),
@@ -114,7 +114,7 @@ def delivery_shape(delivery: StoredDelivery) -> DeliveryShape:
     )
 
 
-def _telling(telling: Telling) -> TellingShape:
+def _telling(telling: Notification) -> TellingShape:
     return TellingShape(
         receiver=telling.receiver,
         about=telling.about,

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web.api import query
-from monitor.web.api.admin_token import AdminToken, refused
+from monitor.web.api.admin_token import AdminToken, check_admin_token
 from monitor.web.api.alert_schemas import AlertShape, alert_shape, delivery_shape
-from monitor.web.api.responses import answer, refusal
+from monitor.web.api.responses import json_error, json_response
 from monitor.web.view import View
 
 _CHUNK = 200
@@ -37,17 +37,17 @@ class Alerts:
         for start in range(0, len(found), _CHUNK):
             shapes += [alert_shape(opened, self._external_url) for opened in found[start : start + _CHUNK]]
             await asyncio.sleep(0)
-        return answer({"alerts": shapes})
+        return json_response({"alerts": shapes})
 
     async def close(self, request: web.Request) -> web.Response:
         """A person has seen to it."""
-        if (no := refused(request, self._admin_token)) is not None:
+        if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         query.parameters(request.query, ())
         alert = request.match_info["id"]
         if not await self._view.close_alert(alert):
-            return refusal(404, "no alert of this id is open; /api/v1/alerts lists those that are")
-        return answer({"closed": alert})
+            return json_error(404, "no alert of this id is open; /api/v1/alerts lists those that are")
+        return json_response({"closed": alert})
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """A page of deliveries, oldest first; `next` is null on the last page."""
@@ -58,7 +58,7 @@ class Alerts:
             query.sequence(asked.get("after")),
             query.limit(asked.get("limit")),
         )
-        return answer({"deliveries": [delivery_shape(delivery) for delivery in found], "next": last})
+        return json_response({"deliveries": [delivery_shape(delivery) for delivery in found], "next": last})
 
     async def _page(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
@@ -75,7 +75,7 @@ class Alerts:
 
     async def retry(self, request: web.Request) -> web.Response:
         """What was given up is tried again."""
-        if (no := refused(request, self._admin_token)) is not None:
+        if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         asked = query.parameters(request.query, ("receiver",))
-        return answer({"retried": await self._view.retry_deliveries(asked.get("receiver"))})
+        return json_response({"retried": await self._view.retry_deliveries(asked.get("receiver"))})

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.core.formats.timestamps import format_moment
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import Cause, Outcome, Status, StepExecution, StepStatus, TargetKey
 from monitor.core.records import NextPoll, PollTrace
 from monitor.polling.watched import Watched
@@ -120,8 +120,8 @@ def _step(step: StepExecution) -> StepShape:
 
 
 def _poll(trace: PollTrace) -> PollShape:
-    return PollShape(format_moment(trace.at), trace.outcome, round(trace.duration, 6), trace.detail, trace.events)
+    return PollShape(format_timestamp(trace.at), trace.outcome, round(trace.duration, 6), trace.detail, trace.events)
 
 
 def moment(at: datetime | None) -> str | None:
-    return None if at is None else format_moment(at)
+    return None if at is None else format_timestamp(at)

@@ -7,7 +7,7 @@ from monitor.core.model import EventType, TargetKey
 from monitor.store import StoredEvent
 from monitor.web.api import query
 from monitor.web.api.pagination import Selection, page
-from monitor.web.api.responses import answer, refusal
+from monitor.web.api.responses import json_error, json_response
 from monitor.web.api.target_schemas import target_details, target_shape
 from monitor.web.view import View
 
@@ -48,7 +48,7 @@ class Api:
         )
         found, last = await page(self._view.targets(), selection)
         shapes = [target_shape(watched, self._external_url) for watched in found]
-        return answer({"targets": shapes, "next": None if last is None else query.cursor_of(last)})
+        return json_response({"targets": shapes, "next": None if last is None else query.cursor_of(last)})
 
     async def target(self, request: web.Request) -> web.Response:
         query.parameters(request.query, ())
@@ -56,8 +56,8 @@ class Api:
         events = await self._view.target_events(key)
         watched = self._view.target(key)
         if watched is None:
-            return refusal(404, "this target is not watched; /api/v1/targets lists those that are")
-        return answer(target_details(watched, self._view.next_poll(key), events, self._external_url))
+            return json_error(404, "this target is not watched; /api/v1/targets lists those that are")
+        return json_response(target_details(watched, self._view.next_poll(key), events, self._external_url))
 
     async def events(self, request: web.Request) -> web.Response:
         """Events after the cursor, oldest first.
@@ -68,7 +68,7 @@ class Api:
         asked = query.parameters(request.query, ("after", "type", "limit"))
         after, limit = query.sequence(asked.get("after")), query.limit(asked.get("limit"))
         found, last = await self._events(after, query.types(asked.get("type")), limit)
-        return answer({"events": [msgspec.Raw(stored.body) for stored in found], "next": last})
+        return json_response({"events": [msgspec.Raw(stored.body) for stored in found], "next": last})
 
     async def _events(self, after: int, types: frozenset[EventType], limit: int) -> tuple[list[StoredEvent], int]:
         if len(types) == len(EventType):

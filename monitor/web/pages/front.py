@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from monitor import __version__
-from monitor.store import DeliveryStatus, OpenAlert, Telling
+from monitor.store import DeliveryStatus, Notification, OpenAlert
 from monitor.web.api.target_schemas import path_of
 from monitor.web.pages.html import Html, facts, link, table, tag
 from monitor.web.pages.layout import UNREADABLE, page, prefix, read, shown
@@ -72,9 +72,9 @@ class Front:
         return summary if key is None else link(self._prefix + path_of(key), summary)
 
 
-def _told(tellings: Iterable[Telling]) -> Html:
+def _told(tellings: Iterable[Notification]) -> Html:
     """Each receiver, and whether it has the alert: whoever acknowledged one telling of it has it."""
-    best: dict[str, Telling] = {}
+    best: dict[str, Notification] = {}
     for telling in tellings:
         known = best.setdefault(telling.receiver, telling)
         if _ORDER.index(telling.status) < _ORDER.index(known.status):
@@ -84,7 +84,7 @@ def _told(tellings: Iterable[Telling]) -> Html:
     return tag("div", *(tag("div", _standing(telling), class_=telling.status.value) for telling in best.values()))
 
 
-def _standing(telling: Telling) -> str:
+def _standing(telling: Notification) -> str:
     match telling.status:
         case DeliveryStatus.DELIVERED:
             return f"{telling.receiver}: has it since {shown(telling.at)}"

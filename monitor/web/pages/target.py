@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from aiohttp import web
 
-from monitor.core.formats.timestamps import parse_moment
+from monitor.core.formats.timestamps import parse_timestamp
 from monitor.core.formats.units import format_duration
 from monitor.core.model import TargetKey
 from monitor.core.text.summary import target_label
@@ -119,8 +119,8 @@ def _events(events: Iterable[StoredEvent] | None) -> Html:
         ("when", "seen", "type", "severity", "what"),
         (
             (
-                shown(parse_moment(event.time)),
-                shown(parse_moment(event.data.observed_at)),
+                shown(parse_timestamp(event.time)),
+                shown(parse_timestamp(event.data.observed_at)),
                 event.type,
                 tag("span", event.data.severity, class_=event.data.severity),
                 event.data.summary,
