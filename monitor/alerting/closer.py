@@ -55,7 +55,7 @@ class Closer:
         self._fault = fault
         self._wake = asyncio.Event()
 
-    def look(self) -> None:
+    def recheck_watchlist(self) -> None:
         """The watchlist has changed."""
         self._changes.look()
         self._wake.set()

@@ -93,7 +93,7 @@ class Deliverer:
         around = Surroundings(store, writer, now, jitter, report, fault)
         self._couriers = {receiver.name: ReceiverWorker(receiver, around, window) for receiver in receivers}
 
-    def offer(self, deliveries: Sequence[Delivery]) -> None:
+    def enqueue(self, deliveries: Sequence[Delivery]) -> None:
         """What a commit made pending, right after it. A receiver that is not known keeps its own in the store."""
         for delivery in deliveries:
             if (courier := self._couriers.get(delivery.receiver)) is not None:
@@ -178,7 +178,7 @@ class ReceiverWorker:
         self._changed.set()
 
     def retry(self, delivery: Delivery) -> None:
-        self.backlog.revived(delivery, _time())
+        self.backlog.requeue(delivery, _time())
         self._changed.set()
 
     async def settle(self, deadline: float) -> None:
@@ -211,14 +211,14 @@ class ReceiverWorker:
 
     async def _load(self) -> None:
         """Take in a page of what is in the store only, where there is room for it."""
-        if _time() < self._load_at or not (self.backlog.behind or _time() >= self._recount_at):
+        if _time() < self._load_at or not (self.backlog.needs_page or _time() >= self._recount_at):
             return
         try:
             if _time() >= self._recount_at:
                 await self._count()
-            if not self.backlog.behind:
+            if not self.backlog.needs_page:
                 return
-            page = await self._around.outbox.pending(self._receiver.name, *self.backlog.ask())
+            page = await self._around.outbox.pending(self._receiver.name, *self.backlog.next_page())
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
             self._load_at = _time() + backoff(self._failed_loads, 1.0)
@@ -242,11 +242,11 @@ class ReceiverWorker:
         while not self._stopping and (fresh := self._next()) is not None:
             if self._bucket is not None:
                 self._bucket = self._bucket.spend(_time()) or self._bucket  # `_wait_to_send` saw that there is one
-            delivery = self.backlog.turns.take(fresh=fresh)
+            delivery = self.backlog.turns.pop(fresh=fresh)
             retry = delivery.attempts > 0
             self._sending += 1
             self._retrying += retry
-            task = sends.create_task(self._deliver(delivery, probe=self._wellness.began(fresh=not retry)))
+            task = sends.create_task(self._deliver(delivery, probe=self._wellness.on_send(fresh=not retry)))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 
@@ -262,7 +262,7 @@ class ReceiverWorker:
 
     def _wait(self) -> float:
         """Seconds until there is something to do, unless something changes before."""
-        to_load = max(0.0, self._load_at - _time()) if self.backlog.behind else math.inf
+        to_load = max(0.0, self._load_at - _time()) if self.backlog.needs_page else math.inf
         return min(to_load, self._wait_to_send(fresh=False), self._wait_to_send(fresh=True))
 
     def _wait_to_send(self, *, fresh: bool) -> float:
@@ -300,9 +300,9 @@ class ReceiverWorker:
         self._retrying -= delivery.attempts > 0
         now = _time()
         if isinstance(verdict, Delivered) and not verdict.sent:
-            self._wellness.passed(probe=probe)
+            self._wellness.on_skip(probe=probe)
         else:
-            self._wellness.ended(now, verdict, self._around.jitter(), probe=probe)
+            self._wellness.on_result(now, verdict, self._around.jitter(), probe=probe)
             self._took_the_last = isinstance(verdict, Delivered)
         retry_at = self._retry_at(delivery, verdict, now)
         self._changed.set()
@@ -339,7 +339,7 @@ class ReceiverWorker:
             return None
         pause = self._wellness.wait(now)
         pause = 0.0 if pause == math.inf else pause
-        if verdict.whole and self._wellness.failed_probes > 1:
+        if verdict.receiver_down and self._wellness.failed_probes > 1:
             return now + pause  # the outage is not this delivery's fault; the next probe is another one
         return now + max(pause, backoff(delivery.attempts + 1, self._around.jitter(), at_least=verdict.after))
 

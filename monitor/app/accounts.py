@@ -107,12 +107,12 @@ class Accounts:
             blind_after=settings.polling.blind_after,
             now=around.now,
             report=self._telemetry.account,
-            forgive=self._scheduler.forgive,
-            asks=lambda: self._scheduler.asks(name),
+            forgive=self._scheduler.reset_backoff,
+            asks=lambda: self._scheduler.has_targets(name),
             fault=self._telemetry.fault,
         )
         self._members[name] = AccountRuntime(gate, lookout)
-        self._scheduler.enlist(name, from_settings.round_of(account, settings), gate, self._beat(f"poll {name}"))
+        self._scheduler.add_account(name, from_settings.round_of(account, settings), gate, self._beat(f"poll {name}"))
 
     def begin(self, name: str, spawn: Spawn) -> None:
         """Poll the account's targets."""
@@ -139,7 +139,7 @@ class Accounts:
     async def dismiss(self, name: str) -> None:
         """The account is not configured any more: let its polls end, then forget its lane."""
         member = self._members[name]
-        self._scheduler.dismiss(name)
+        self._scheduler.remove_account(name)
         if member.polling is not None and member.looking is not None:
             await asyncio.wait([member.polling])
         member.lookout.dismiss()
@@ -194,7 +194,7 @@ class Accounts:
     # --- what they hear ---
 
     def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
-        self._members[account].lookout.heard(outcome, sent_at, now)
+        self._members[account].lookout.record(outcome, sent_at, now)
 
     def answered_at(self, account: str) -> float | None:
         """When its API last answered about any target, by the loop's clock."""
@@ -213,7 +213,7 @@ class Accounts:
     def _lane_changed(self, record: LaneRecord) -> None:
         self._telemetry.lane(record)
         if (member := self._members.get(record.account)) is not None:
-            member.lookout.look()
+            member.lookout.wake()
 
     def beat(self) -> None:
         """While the disk fails, all wait for a commit, and turn with the writer that tries again."""

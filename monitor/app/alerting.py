@@ -126,7 +126,7 @@ class Alerting:
                 yield name, notifier
 
     def offer(self, deliveries: Sequence[Delivery]) -> None:
-        self.deliverer.offer(deliveries)
+        self.deliverer.enqueue(deliveries)
 
     def pending(self) -> Mapping[str, tuple[int, datetime | None]]:
         """Per receiver, how much it waits for, and since when. Called by scrapes, in a thread of theirs."""

@@ -106,7 +106,7 @@ class Daemon:
         )
         self.deliverer = self.alerting.deliverer
         self.announcer = Publisher(
-            from_settings.poller(settings), self.writer, self.deliverer.offer, self.telemetry.fault
+            from_settings.poller(settings), self.writer, self.deliverer.enqueue, self.telemetry.fault
         )
         self.deadlines = Deadlines(
             self.client, self.store, self.telemetry, around, slack=lambda: self.settings.alerts.step_slack
@@ -145,7 +145,7 @@ class Daemon:
             log=self.logs.log,
             now=around.now,
             report=self.telemetry.reload,
-            applied=self.alerting.closer.look,
+            applied=self.alerting.closer.recheck_watchlist,
             executor=self._background,
         )
 
@@ -385,7 +385,7 @@ class Daemon:
             return "the store does not take commits; the log says why"
         if self.store.lost is not None:
             return self.store.lost
-        if not self.scheduler.dispatched():
+        if not self.scheduler.first_polls_sent():
             return "the first polls were not sent yet"
         return None
 

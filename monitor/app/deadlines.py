@@ -41,7 +41,7 @@ class Deadlines:
             poller,
             scheduler,
             now=self._around.now,
-            want=self.allowances.want,
+            want=self.allowances.request,
             report=self._telemetry.overdue,
             fault=self._telemetry.fault,
         )
@@ -50,7 +50,7 @@ class Deadlines:
 
     async def load(self) -> None:
         """What was known at the last end. Raises StoreUnavailable."""
-        self.allowances.recall(await self._shelf.load())
+        self.allowances.restore(await self._shelf.load())
 
     def _changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         if self._timekeeper is not None:

@@ -43,7 +43,7 @@ class Housekeeper:
         prune_at = loop.time()
         while True:
             beat()
-            await self._scheduler.retire()
+            await self._scheduler.expire_ended()
             self._logs.flush()
             if loop.time() >= prune_at and self._writer.available:
                 # A store that fails is the writer's to tell; this waits until it is back.

@@ -158,7 +158,7 @@ class Reloader:
                 self._members.enlist(account, new, credentials[name])
             else:
                 self._members.change(account, new, credentials[name], rekeyed=_rekeyed(account, old))
-        await self._scheduler.carry_out(plan)
+        await self._scheduler.apply(plan)
         for name in added:
             self._members.begin(name, self._spawn)
         for name in [name for name in self._members if name not in accounts]:

@@ -71,7 +71,7 @@ async def look(settings: Settings, key: TargetKey) -> Seen:
     """The instance as the API shows it now, with its errors where it is Terminated. Raises LookFailedError."""
     account = _account(settings, key.account)
     async with _client(settings, account) as (client, gate):
-        found = await client.status(key, await gate.urgent())
+        found = await client.status(key, await gate.acquire_urgent())
         if isinstance(found, PollFailed):
             raise LookFailedError(_trouble(settings, account, found), found.outcome)
         if found.snapshot.status is not Status.TERMINATED:
@@ -89,7 +89,7 @@ async def try_key(settings: Settings, name: str) -> str:
     nobodys = TargetKey(name, *_NOBODYS)
     key = next((key for key in settings.watchlist.targets if key.account == name), nobodys)
     async with _client(settings, account) as (client, gate):
-        found = await client.status(key, await gate.urgent())
+        found = await client.status(key, await gate.acquire_urgent())
     # Whoever is told that there is no such instance was let in.
     if isinstance(found, PollFailed) and found.outcome is not Outcome.NOT_FOUND:
         raise LookFailedError(_trouble(settings, account, found), found.outcome)

@@ -138,7 +138,7 @@ class Apprise:
 
     def _outcome(self, begun: _Try) -> Verdict:
         if not begun.outcome.done():
-            return Retry(f"no answer within {format_duration(self._timeout)}", whole=True)
+            return Retry(f"no answer within {format_duration(self._timeout)}", receiver_down=True)
         return begun.outcome.result()
 
     def _reread(self) -> None:
@@ -164,7 +164,7 @@ def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
     detail = "; ".join(dict.fromkeys(each.detail for each in trouble))
     again = [each for each in trouble if isinstance(each, Retry)]
     if again:
-        return Retry(detail, whole=len(again) == len(verdicts) and all(each.whole for each in again))
+        return Retry(detail, receiver_down=len(again) == len(verdicts) and all(each.receiver_down for each in again))
     return Refused(detail)
 
 
@@ -210,7 +210,7 @@ def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime
         return Delivered(name)
     text = "\n".join(log)
     if (status := _STATUS.search(text)) is None:
-        return Retry(f"{name}: not sent", whole="onnection error" in text)
+        return Retry(f"{name}: not sent", receiver_down="onnection error" in text)
     return _named(name, http_verdict.verdict(int(status[1]), {}, "", now()))
 
 

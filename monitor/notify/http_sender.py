@@ -110,13 +110,13 @@ class HttpSender:
         """Why no answer came. The error's own text is left out: it may name the URL."""
         match error:
             case TimeoutError():
-                return Retry(f"no answer within {format_duration(self._timeout)}", whole=True)
+                return Retry(f"no answer within {format_duration(self._timeout)}", receiver_down=True)
             case aiohttp.ClientConnectorDNSError() | UnicodeError():
-                return Retry(f"the name {self._url.host} cannot be resolved", whole=True)
+                return Retry(f"the name {self._url.host} cannot be resolved", receiver_down=True)
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-                return Retry(f"no trusted TLS with {self._authority}", whole=True)
+                return Retry(f"no trusted TLS with {self._authority}", receiver_down=True)
             case aiohttp.ClientConnectorError():
-                return Retry(f"cannot connect to {self._authority}: {_reason(error)}", whole=True)
+                return Retry(f"cannot connect to {self._authority}: {_reason(error)}", receiver_down=True)
             case aiohttp.ServerDisconnectedError():
                 return Retry("the connection was closed without an answer")
             case aiohttp.ClientOSError() | OSError():
@@ -124,7 +124,7 @@ class HttpSender:
             case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
                 return Retry("the answer is not HTTP")
             case _:
-                return Retry(f"cannot send: {type(error).__name__}", whole=True)
+                return Retry(f"cannot send: {type(error).__name__}", receiver_down=True)
 
     @property
     def _authority(self) -> str:

@@ -25,9 +25,9 @@ def verdict(status: int, headers: Mapping[str, str], text: str, now: datetime) -
         case _ if 200 <= status < 300:  # noqa: PLR2004 - as RFC 9110 has them
             return Delivered(f"HTTP {status}")
         case 429:
-            return Retry(detail, after, whole=True)
+            return Retry(detail, after, receiver_down=True)
         case 503:
-            return Retry(detail, after, whole=after is not None)
+            return Retry(detail, after, receiver_down=after is not None)
         case _ if status == 408 or status >= 500:  # noqa: PLR2004
             return Retry(detail, after)
         case _ if 300 <= status < 400:  # noqa: PLR2004

@@ -76,7 +76,7 @@ class PagerDuty:
         try:
             key = self._routing_key()
         except (OSError, ValueError):
-            return Retry("the routing key cannot be read", whole=True)
+            return Retry("the routing key cannot be read", receiver_down=True)
         body = fitted({"routing_key": key, **event})
         return await self._sender.post(body, {"Content-Type": "application/json"}, [key])
 

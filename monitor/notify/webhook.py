@@ -63,7 +63,7 @@ class Webhook:
             secret = self._secret()
             key = key_of(secret)
         except (OSError, ValueError):
-            return Retry("the signature's secret cannot be read", whole=True)
+            return Retry("the signature's secret cannot be read", receiver_down=True)
         headers["Webhook-Signature"] = sign(key, delivery.event_id, headers["Webhook-Timestamp"], delivery.body)
         return await self._sender.post(delivery.body, headers, [secret, headers["Webhook-Signature"]])
 

@@ -43,8 +43,8 @@ _AGAIN: Final = 30.0
 class Poller(Protocol):
     """Who knows limits, and commits."""
 
-    def deadline(self, watched: Watched) -> datetime | None: ...
-    async def judge(self, watched: Watched) -> tuple[Event, ...]: ...
+    def next_deadline(self, watched: Watched) -> datetime | None: ...
+    async def check_overdue(self, watched: Watched) -> tuple[Event, ...]: ...
 
 
 class Scheduler(Protocol):
@@ -52,8 +52,8 @@ class Scheduler(Protocol):
 
     watched: dict[TargetKey, Watched]
 
-    def hasten(self, key: TargetKey) -> bool: ...
-    def under_way(self, key: TargetKey) -> bool: ...
+    def poll_now(self, key: TargetKey) -> bool: ...
+    def in_flight(self, key: TargetKey) -> bool: ...
 
 
 class OverdueWatcher:
@@ -120,7 +120,7 @@ class OverdueWatcher:
         self._file(key, None)
         if key in self._agenda.entries:
             self._agenda.forget(key)
-            self._agenda.sweep()
+            self._agenda.compact()
 
     def limits_changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         """Steps of this version may take longer or shorter than before."""
@@ -143,26 +143,26 @@ class OverdueWatcher:
             key, DefinitionVersion(key.account, key.definition, state.version) if state.version is not None else None
         )
         self._want(target, state)
-        moment = self._poller.deadline(watched)
+        moment = self._poller.next_deadline(watched)
         entry = self._agenda.entries.get(key)
         if moment is None:
             if entry is not None:
                 self._agenda.forget(key)
-                self._agenda.sweep()
+                self._agenda.compact()
             return
         self._put(entry, key, moment.timestamp())
 
     def _put(self, entry: Entry | None, key: TargetKey, at: float) -> None:
         if entry is None:
             entry = Entry(key, 0.0, 0.0)
-            self._agenda.enter(entry)
+            self._agenda.add(entry)
         elif entry.due == at and not entry.under_way:
             return
         if key in self._asked or key in self._due:
             entry.under_way, entry.due = True, at
             return
-        self._agenda.put(entry, at)
-        self._agenda.sweep()
+        self._agenda.reschedule(entry, at)
+        self._agenda.compact()
         if at < self._rings_at:
             self._wake.set()
 
@@ -194,8 +194,8 @@ class OverdueWatcher:
             self._wake.clear()
             try:
                 await self._take_in_limits()
-                await self._ring()
-                self._lose_patience()
+                await self._collect_due()
+                self._expire_waits()
                 await self._judge(beat)
                 await self._rest()
             except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
@@ -206,7 +206,7 @@ class OverdueWatcher:
         """A fault of ours about one target: it waits for a while, the others do not."""
         self._fault("deadlines", error)
         if (entry := self._agenda.entries.get(key)) is not None:
-            self._agenda.put(entry, self._now().timestamp() + _AGAIN)
+            self._agenda.reschedule(entry, self._now().timestamp() + _AGAIN)
 
     async def _take_in_limits(self) -> None:
         changed, self._changed = self._changed, {}
@@ -221,17 +221,17 @@ class OverdueWatcher:
                         self._survive(key, error)
                 await asyncio.sleep(0)
 
-    async def _ring(self) -> None:
+    async def _collect_due(self) -> None:
         """The deadlines that have passed: look before judging."""
         count = 0
         while (head := self._agenda.head()) is not None and head.due <= self._now().timestamp():
-            self._agenda.begin(head)
+            self._agenda.start(head)
             try:
                 watched = self._scheduler.watched.get(head.key)
                 if watched is None:
                     self.forget(head.key)
                 elif not self._early(watched, head):
-                    self._ask(watched)
+                    self._request_poll(watched)
             except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
                 self._survive(head.key, error)
             count += 1
@@ -240,23 +240,23 @@ class OverdueWatcher:
 
     def _early(self, watched: Watched, entry: Entry) -> bool:
         """The API's clock turned out to be less ahead than it was believed: wait on."""
-        moment = self._poller.deadline(watched)
+        moment = self._poller.next_deadline(watched)
         if moment is not None and moment.timestamp() <= self._now().timestamp():
             return False
         if moment is None:
             self._agenda.forget(entry.key)
         else:
-            self._agenda.put(entry, moment.timestamp())
-        self._agenda.sweep()
+            self._agenda.reschedule(entry, moment.timestamp())
+        self._agenda.compact()
         return True
 
-    def _ask(self, watched: Watched) -> None:
+    def _request_poll(self, watched: Watched) -> None:
         """Bring its poll forward, where that comes soon and the last one was a while ago."""
         key, seen = watched.target.key, watched.last_seen_at
         patience = PATIENCE if seen is not None and seen >= self._began_at else FIRST_PATIENCE
         if seen is not None and not watched.failures and 0.0 <= (self._now() - seen).total_seconds() <= _FRESH:
             self._due[key] = None
-        elif self._scheduler.under_way(key) or self._scheduler.hasten(key) or patience > PATIENCE:
+        elif self._scheduler.in_flight(key) or self._scheduler.poll_now(key) or patience > PATIENCE:
             self._wait_for(key, patience)
         else:
             self._due[key] = None
@@ -274,7 +274,7 @@ class OverdueWatcher:
             heapq.heappop(self._patience)
         return math.inf
 
-    def _lose_patience(self) -> None:
+    def _expire_waits(self) -> None:
         while self._waits_until() <= self._time():
             key = heapq.heappop(self._patience)[1]
             del self._asked[key]
@@ -287,7 +287,7 @@ class OverdueWatcher:
             ready: list[Watched] = []
             for key in list(islice(self._due, _AT_ONCE)):
                 del self._due[key]
-                if self._scheduler.under_way(key):
+                if self._scheduler.in_flight(key):
                     self._wait_for(key, PATIENCE)
                 elif (watched := self._scheduler.watched.get(key)) is not None:
                     ready.append(watched)
@@ -302,7 +302,7 @@ class OverdueWatcher:
     async def _judge_one(self, watched: Watched) -> None:
         key = watched.target.key
         try:
-            if not watched.state.status.ended and (events := await self._poller.judge(watched)):
+            if not watched.state.status.ended and (events := await self._poller.check_overdue(watched)):
                 self._report(OverdueRecord(watched.target, events))
         except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
             self._survive(key, error)

@@ -55,7 +55,7 @@ class Shelf(Protocol):
 class Allowances(Protocol):
     """What is known of definitions: how long steps may take, where it is learned, and what people call them."""
 
-    def of(self, key: TargetKey, version: int | None) -> Limits: ...
+    def limits_for(self, key: TargetKey, version: int | None) -> Limits: ...
     def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
     def name(self, key: TargetKey) -> str | None: ...
 
@@ -63,7 +63,7 @@ class Allowances(Protocol):
 class Unlimited:
     """Nothing is known, and nothing is learned."""
 
-    def of(self, _key: TargetKey, _version: int | None) -> Limits:
+    def limits_for(self, _key: TargetKey, _version: int | None) -> Limits:
         return NO_LIMITS
 
     def learn(self, _key: TargetKey, _before: TargetState, _after: TargetState) -> None:
@@ -105,7 +105,7 @@ class Poller:
         self.drifts: dict[str, frozenset[str]] = {}
         """Per account, the kinds of drift that were told."""
 
-    async def turn(self, watched: Watched, permit: Permit, delay: float) -> None:
+    async def poll(self, watched: Watched, permit: Permit, delay: float) -> None:
         """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
         key, before, sent_at = watched.target.key, watched.state, self._now()
         try:
@@ -159,7 +159,7 @@ class Poller:
         self._heard(account, outcome, sent_at, now)
         watched.silence = heard(watched.silence, outcome, target.interval, self._time(), self._answered_at(account))
 
-    async def judge(self, watched: Watched) -> tuple[Event, ...]:
+    async def check_overdue(self, watched: Watched) -> tuple[Event, ...]:
         """Without a poll: what is overdue by what is believed, and what is so no more; the events that were stored.
 
         Not while a turn of the target is under way; a turn that begins meanwhile waits with its own judgement.
@@ -187,15 +187,15 @@ class Poller:
             state,
             watched.target,
             self._now(),
-            self._allowances.of(key, state.version),
+            self._allowances.limits_for(key, state.version),
             watched.last_seen_at,
             skew=self._skew(key.account),
         )
 
-    def deadline(self, watched: Watched) -> datetime | None:
+    def next_deadline(self, watched: Watched) -> datetime | None:
         """When something becomes overdue by what is believed, on our clock; it may have passed."""
         key, state = watched.target.key, watched.state
-        moment = next_deadline(state, watched.target, self._allowances.of(key, state.version))
+        moment = next_deadline(state, watched.target, self._allowances.limits_for(key, state.version))
         try:
             return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
         except OverflowError:  # at the edge of the calendar its skew makes no difference
@@ -216,7 +216,7 @@ class Poller:
             now=now,
             policy=self._announcer.config.policy,
             known_drifts=self.drifts.get(watched.target.key.account, _NO_DRIFTS),
-            limits=self._allowances.of(watched.target.key, _version(watched.state, observation)),
+            limits=self._allowances.limits_for(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
             silence=watched.silence.lasted,
         )

@@ -64,7 +64,7 @@ class ReachabilityWatcher:
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
 
-    def heard(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+    def record(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
         clock = self._time()
         if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
             self._reach = Reachability(now, clock)
@@ -87,7 +87,7 @@ class ReachabilityWatcher:
         """Whether the account's key was refused when it was last used."""
         return self._reach.unanswered_since is not None and self._reach.reason is Outcome.UNAUTHORIZED
 
-    def look(self) -> None:
+    def wake(self) -> None:
         """Something about the lane changed."""
         self._wake.set()
 
@@ -129,8 +129,8 @@ class ReachabilityWatcher:
     async def _judge(self) -> float:
         """Seconds until it is time to judge again."""
         clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
-        self._reach = idle(self._reach, clock, asks=asks, shut=gate.shut)
-        verdict = assess(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.shut)
+        self._reach = idle(self._reach, clock, asks=asks, shut=gate.closed)
+        verdict = assess(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.closed)
         state = msgspec.structs.replace(
             verdict.state,
             closed_until=gate.closed_until,

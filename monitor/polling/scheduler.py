@@ -138,7 +138,7 @@ class PollQueue:
         now = self._time()
         if self.stopping or not ledger.available or self.schedule.wait(now) != 0.0:
             return None
-        if (permit := self.gate.take()) is None:
+        if (permit := self.gate.try_acquire()) is None:
             return None
         self.begun = True
         return permit, self.schedule.pop(now)
@@ -197,7 +197,7 @@ class Scheduler:
 
     # --- rounds ---
 
-    def enlist(self, account: str, config: AccountConfig, gate: RateLimiter, beat: Callable[[], None]) -> None:
+    def add_account(self, account: str, config: AccountConfig, gate: RateLimiter, beat: Callable[[], None]) -> None:
         """Open an account's round; its targets may be replaced from now on, `run` polls them."""
         self._rounds[account] = PollQueue(account, config, gate, beat)
 
@@ -212,7 +212,7 @@ class Scheduler:
             for number in range(round_.config.max_concurrency):
                 workers.create_task(self._work(round_), name=f"poll {account} #{number}")
 
-    def dismiss(self, account: str) -> None:
+    def remove_account(self, account: str) -> None:
         """Send no more polls for this account; `run` returns when those under way have ended."""
         round_ = self._rounds.pop(account)
         round_.stopping = True
@@ -220,14 +220,14 @@ class Scheduler:
 
     def stop(self) -> None:
         for account in list(self._rounds):
-            self.dismiss(account)
+            self.remove_account(account)
 
-    def asks(self, account: str) -> bool:
+    def has_targets(self, account: str) -> bool:
         """Whether there is anything of this account to poll."""
         round_ = self._rounds.get(account)
         return round_ is not None and len(round_.schedule) > 0
 
-    def dispatched(self) -> bool:
+    def first_polls_sent(self) -> bool:
         """Whether the first polls are out, as far as there is anything to poll and a lane to send it by.
 
         What is ready stays so: a lane that waits for its first permit makes nobody unready again.
@@ -249,7 +249,7 @@ class Scheduler:
     async def _take_turn(self, round_: PollQueue, permit: Permit, turn: DuePoll) -> None:
         watched = self.watched[turn.key]
         try:
-            await self._poller.turn(watched, permit, turn.delay)
+            await self._poller.poll(watched, permit, turn.delay)
         except Exception:
             watched.failures += 1
             raise
@@ -273,26 +273,26 @@ class Scheduler:
             round_.schedule.try_one(asyncio.get_running_loop().time())
             round_.wake()
 
-    def forgive(self, account: str) -> None:
+    def reset_backoff(self, account: str) -> None:
         """An outage is over: targets that backed off because of it get their pace again."""
         round_ = self._rounds.get(account)
         loop = asyncio.get_running_loop()
         if round_ is not None:
-            if round_.schedule.forgive(loop.time(), _CHUNK):
-                loop.call_soon(self.forgive, account)
+            if round_.schedule.reset_backoff(loop.time(), _CHUNK):
+                loop.call_soon(self.reset_backoff, account)
             round_.wake()
 
-    def hasten(self, key: TargetKey) -> bool:
+    def poll_now(self, key: TargetKey) -> bool:
         """Poll a target as soon as its lane lets it through; False where that will not be soon."""
         round_ = self._rounds.get(key.account)
         if round_ is None or not round_.gate.open:
             return False
-        if not round_.schedule.hasten(key, asyncio.get_running_loop().time()):
+        if not round_.schedule.poll_now(key, asyncio.get_running_loop().time()):
             return False
         round_.wake()
         return True
 
-    def under_way(self, key: TargetKey) -> bool:
+    def in_flight(self, key: TargetKey) -> bool:
         """Whether a turn of the target has not ended yet."""
         round_ = self._rounds.get(key.account)
         return round_ is not None and round_.schedule.under_way(key)
@@ -301,7 +301,7 @@ class Scheduler:
 
     async def replace(self, targets: Mapping[TargetKey, Target]) -> Difference:
         """Watch these targets from now on; those that stay keep their schedule and what is believed of them."""
-        return await self.carry_out(await self.plan(targets))
+        return await self.apply(await self.plan(targets))
 
     async def plan(self, targets: Mapping[TargetKey, Target]) -> Plan:
         """All of `replace` that can fail, because the store cannot be read; changes nothing."""
@@ -309,7 +309,7 @@ class Scheduler:
         change = await asyncio.get_running_loop().run_in_executor(self._executor, difference, self._targets, targets)
         return Plan(targets, change, await self._beliefs([target.key for target in change.added]))
 
-    async def carry_out(self, plan: Plan) -> Difference:
+    async def apply(self, plan: Plan) -> Difference:
         """The rest of `replace`. Nothing else may have changed what is watched since the plan was made."""
         change, self._targets = plan.change, plan.targets
         # What comes before what goes: an account whose targets are exchanged is never without any.
@@ -375,7 +375,7 @@ class Scheduler:
     def _expired(self, ended_at: datetime) -> bool:
         return self._now() - ended_at > timedelta(seconds=self.retention)
 
-    async def retire(self) -> None:
+    async def expire_ended(self) -> None:
         """Stop showing what ended longer ago than the retention, however much it is without holding the loop."""
         for count, key in enumerate(list(self._ended), 1):
             watched = self.watched.get(key)

@@ -143,7 +143,7 @@ class StepLimits:
         self._tasks: asyncio.TaskGroup | None = None
         self._time = asyncio.get_running_loop().time
 
-    def recall(self, known: StepLimitData) -> None:
+    def restore(self, known: StepLimitData) -> None:
         """What was known at the last end; comes first of all."""
         self._slack = self._slack_now()
         self._unknown = Limits(slack=self._slack)
@@ -158,7 +158,7 @@ class StepLimits:
         for entry in self._entries.values():
             entry.renew(self._slack)
 
-    def slacken(self) -> None:
+    def apply_slack(self) -> None:
         """Take over another slack."""
         if (slack := self._slack_now()) != self._slack:
             self._slack = slack
@@ -169,7 +169,7 @@ class StepLimits:
 
     # --- what is known ---
 
-    def of(self, key: TargetKey, version: int | None) -> Limits:
+    def limits_for(self, key: TargetKey, version: int | None) -> Limits:
         """The limits of the steps of an instance of this version."""
         entry = (
             self._entries.get(DefinitionVersion(key.account, key.definition, version)) if version is not None else None
@@ -184,7 +184,7 @@ class StepLimits:
         self._names[about] = name
         self._named(*about, name)
 
-    def want(self, target: Target, state: TargetState) -> None:
+    def request(self, target: Target, state: TargetState) -> None:
         """A target that is watched: ask what its definition declares, unless that is known or makes no difference."""
         if state.version is None or state.status.ended or _EVERY_STEP in target.step_timeouts:
             return
@@ -243,7 +243,7 @@ class StepLimits:
                 beat()
                 await _first(self._write_soon.wait(), _TURN)
                 try:
-                    self.slacken()
+                    self.apply_slack()
                     if loop.time() >= write_at or self._write_soon.is_set():
                         write_at = loop.time() + _WRITE_EVERY
                         await beating(self.write(), beat)

@@ -110,7 +110,7 @@ class AlertUpdates:
     """Of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
-        self.made: list[Made] = []
+        self.deliveries: list[Made] = []
         self.closed: dict[str, Ending] = {}
         """Alerts that were closed by a wish, not by an event."""
         self._connection = connection
@@ -127,7 +127,7 @@ class AlertUpdates:
         self._settled: dict[str, tuple[datetime | None, str]] = {}
         self._ended: dict[str, _End] = {}
 
-    def enter(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm] = ()) -> None:
+    def apply(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm] = ()) -> None:
         self._read(told, endings, calms)
         for one in told:
             self._follow(one)
@@ -188,7 +188,7 @@ class AlertUpdates:
         origin, outgoing, seq = told
         event = outgoing.event
         for receiver in dict.fromkeys(outgoing.receivers):
-            self.made.append(Made(origin, rows.event_delivery(outgoing, seq, receiver)))
+            self.deliveries.append(Made(origin, rows.event_delivery(outgoing, seq, receiver)))
         for id_ in event.closes:
             if (case := self._cases.get(id_)) is not None and case.id not in self._ended:
                 self._over(case, id_, told)
@@ -312,7 +312,7 @@ class AlertUpdates:
         )
 
     def _make(self, origin: int, **facts: Any) -> None:
-        self.made.append(Made(origin, Delivery(seq=0, body=b"", **facts)))
+        self.deliveries.append(Made(origin, Delivery(seq=0, body=b"", **facts)))
 
     # --- what is written ---
 

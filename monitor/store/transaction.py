@@ -31,7 +31,7 @@ class PlannedOutcome(msgspec.Struct, frozen=True):
     """What a member becomes if its transaction is committed."""
 
     committed: Committed
-    witness: tuple[Select[Any], str, int] | None = None
+    proof: tuple[Select[Any], str, int] | None = None
     """Of a row that the transaction writes: what reads its number, its id, and the number. Proof, for ever."""
 
 
@@ -111,8 +111,8 @@ def _write(connection: Connection, works: Sequence[CommitRequest]) -> list[Plann
     _swap(connection, accounts, [rows.account_values(a) for work in works if (a := work.change.account)])
     told, docket = _append(connection, works), AlertUpdates(connection)
     if told is not None:
-        docket.enter(*told)
-    made = _number(connection, docket.made)
+        docket.apply(*told)
+    made = _number(connection, docket.deliveries)
     _execute(connection, deliveries.insert(), [rows.delivery_values(one.delivery) for one in made])
     _execute(connection, statements.MARK, [rows.mark_values(work.mark) for work in works if work.mark])
     return _plans(len(works), told[0] if told is not None else [], docket.closed, made)
@@ -219,8 +219,8 @@ def _recognise(engine: Engine, works: Iterable[CommitRequest]) -> None:
 
 
 def _landed(connection: Connection, change: Change, plan: PlannedOutcome) -> bool:
-    if plan.witness is not None:
-        numbered, id_, number = plan.witness
+    if plan.proof is not None:
+        numbered, id_, number = plan.proof
         return bool(connection.execute(numbered, {"id": id_}).scalar() == number)
     beliefs: list[tuple[Table, Values]] = []
     if change.target is not None:

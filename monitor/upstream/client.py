@@ -97,7 +97,9 @@ class Client:
             return PollFailed(Outcome.THROTTLED, "the lane is closed")
         try:
             async with asyncio.timeout(seconds):
-                return await self._ask(key, Endpoint.ERRORS, self._errors_url, await gate.urgent(), self._read_errors)
+                return await self._ask(
+                    key, Endpoint.ERRORS, self._errors_url, await gate.acquire_urgent(), self._read_errors
+                )
         except TimeoutError:
             return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
@@ -109,7 +111,7 @@ class Client:
         """
         gate = self._gates.get(account)
         try:
-            permit = await gate.patient(patience) if gate is not None else None
+            permit = await gate.acquire_background(patience) if gate is not None else None
         except GateDismissedError:
             permit = None
         if permit is None:
@@ -150,7 +152,7 @@ class Client:
                 outcome = Outcome.OK
             return result
         finally:
-            gate.answered(permit, outcome, retry_after)
+            gate.record(permit, outcome, retry_after)
             duration, ended_at = loop.time() - started, self._now()
             ahead = _ahead(date, sent_at, ended_at)
             self._report(RequestRecord(key.account, endpoint, outcome, duration, ended_at, ahead))

@@ -97,7 +97,7 @@ class RateLimiter:
         return self._lane.phase is Phase.OPEN
 
     @property
-    def shut(self) -> bool:
+    def closed(self) -> bool:
         """Whether a 429 forbids to send; False once the probe may go, though the lane is not open yet."""
         return self._lane.closed_for(self._time()) > 0
 
@@ -117,16 +117,16 @@ class RateLimiter:
             return float("inf")
         return self._lane.wait(self._time())
 
-    def take(self) -> Permit | None:
+    def try_acquire(self) -> Permit | None:
         """A permit for a poll; None while `wait()` is above 0."""
         return None if self._queue else self._take()
 
-    async def urgent(self) -> Permit:
+    async def acquire_urgent(self) -> Permit:
         """A permit before any poll gets one, first come, first served; cancelled, it costs nothing.
 
         Raises GateDismissedError.
         """
-        if (permit := self.take()) is not None:
+        if (permit := self.try_acquire()) is not None:
             return permit
         place = asyncio.Event()
         self._queue.append(place)
@@ -143,7 +143,7 @@ class RateLimiter:
             self._queue.remove(place)
             self._serve()
 
-    async def patient(self, seconds: float) -> Permit:
+    async def acquire_background(self, seconds: float) -> Permit:
         """A permit for what can wait, from a lane that is open: with the polls, not before them.
 
         Where the polls use up the lane, it goes before one of them after `seconds`. Cancelled, it costs nothing.
@@ -154,8 +154,8 @@ class RateLimiter:
             self._refuse_dismissed()
             if self.open:
                 if waited >= seconds:
-                    return await self.urgent()
-                if (permit := self.take()) is not None:
+                    return await self.acquire_urgent()
+                if (permit := self.try_acquire()) is not None:
                     return permit
                 pause = min(max(self.wait(), _LOOK_AGAIN), _LOOK_AGAIN_AT_LEAST, seconds - waited)
                 waited += pause
@@ -163,7 +163,7 @@ class RateLimiter:
                 pause = _LOOK_AGAIN_SHUT
             await self._rest(pause)
 
-    def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
+    def record(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
         """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""
         time = self._time()
         jitter = self._jitter() if outcome is Outcome.THROTTLED else 0.0

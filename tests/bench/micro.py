@@ -65,9 +65,9 @@ def _of_the_budget() -> Iterator[Figure]:
 
     def pass_gate() -> None:
         gate.wait()
-        permit = gate.take()
+        permit = gate.try_acquire()
         if permit is not None:
-            gate.answered(permit, Outcome.OK, None)
+            gate.record(permit, Outcome.OK, None)
 
     yield _figure("gate: wait, take, answered", pass_gate)
     schedule, clock = Schedule(), [0.0]

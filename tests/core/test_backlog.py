@@ -38,14 +38,14 @@ def delivery(
 def empty(window: int = 100) -> Backlog:
     """A backlog that knows that the store holds nothing."""
     backlog = Backlog(window)
-    backlog.ask()
+    backlog.next_page()
     backlog.loaded([], 0.0, NOON)
     return backlog
 
 
 def ready(turns: DeliveryQueue, now: float = 0.0) -> Iterator[int]:
     while turns.wait(now) <= 0:
-        yield turns.take().seq
+        yield turns.pop().seq
 
 
 # --- turns ------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def test_a_subject_has_one_under_way_and_others_go_on() -> None:
         turns.add(delivery(seq, subject), 0.0)
 
     assert list(ready(turns)) == [0, 2]
-    turns.ended(delivery(0, "a"))
+    turns.done(delivery(0, "a"))
     assert list(ready(turns)) == [1]
 
 
@@ -65,7 +65,7 @@ def test_one_that_must_wait_holds_up_its_own_subject_only() -> None:
     turns = DeliveryQueue()
     for seq, subject in enumerate("aab"):
         turns.add(delivery(seq, subject), 0.0)
-    turns.again(turns.take(), 60.0)
+    turns.retry_at(turns.pop(), 60.0)
 
     assert list(ready(turns)) == [2]
     assert turns.wait(10.0) == 50.0
@@ -75,7 +75,7 @@ def test_one_that_must_wait_holds_up_its_own_subject_only() -> None:
 def test_who_is_ready_the_longest_comes_first() -> None:
     turns = DeliveryQueue()
     turns.add(delivery(1, "a"), 0.0)
-    turns.again(turns.take(), 5.0)
+    turns.retry_at(turns.pop(), 5.0)
     turns.add(delivery(2, "b"), 3.0)
 
     assert list(ready(turns, 10.0)) == [2, 1]
@@ -93,7 +93,7 @@ def failed(turns: DeliveryQueue, times: int, ready_at: float = 60.0) -> None:
     """The delivery that is ready next fails so often."""
     for attempts in range(1, times + 1):
         turns.wait(math.inf)
-        turns.again(msgspec.structs.replace(turns.take(), attempts=attempts), ready_at)
+        turns.retry_at(msgspec.structs.replace(turns.pop(), attempts=attempts), ready_at)
 
 
 def test_what_was_never_tried_can_be_asked_for_alone() -> None:
@@ -103,7 +103,7 @@ def test_what_was_never_tried_can_be_asked_for_alone() -> None:
     turns.add(delivery(2, "b"), 5.0)
 
     assert [turns.wait(0.0), turns.wait(0.0, fresh=True)] == [1.0, 5.0]
-    assert turns.take(fresh=True).seq == 2
+    assert turns.pop(fresh=True).seq == 2
 
 
 def test_what_is_stuck_counts_with_all_that_waits_behind_it() -> None:
@@ -114,7 +114,7 @@ def test_what_is_stuck_counts_with_all_that_waits_behind_it() -> None:
     assert (turns.stuck, turns.is_stuck("a"), turns.is_stuck("b")) == (3, True, False)
     turns.add(delivery(9, "a"), 0.0)
     assert turns.stuck == 4
-    turns.ended(delivery(0, "a"))
+    turns.done(delivery(0, "a"))
     assert turns.stuck == 0
 
 
@@ -136,14 +136,14 @@ def test_what_is_more_severe_overtakes_what_fails(severities: list[Severity], at
     turns.make_way("a")
 
     assert turns.wait(100.0) == 0.0
-    taken = turns.take()
+    taken = turns.pop()
     assert taken.seq == first
-    turns.ended(taken)
+    turns.done(taken)
     rest = [seq for seq in range(len(severities)) if seq != first]
     for seq in rest:
         assert turns.wait(100.0) == 0.0
-        assert turns.take().seq == seq, "the others keep their order"
-        turns.ended(delivery(seq, "a"))
+        assert turns.pop().seq == seq, "the others keep their order"
+        turns.done(delivery(seq, "a"))
     assert (len(turns), turns.stuck, turns.wait(100.0)) == (0, 0, math.inf)
 
 
@@ -153,7 +153,7 @@ def test_what_is_under_way_is_not_overtaken() -> None:
     turns.add(delivery(2, "a", severity=CRITICAL), 0.0)
     failed(turns, 5, ready_at=0.0)
     turns.wait(0.0)
-    turns.take()
+    turns.pop()
     turns.make_way("a")
     assert turns.wait(100.0) == math.inf
 
@@ -164,8 +164,8 @@ def test_the_oldest_is_the_first_of_all_that_are_pending() -> None:
         turns.add(delivery(seq, subject), 0.0)
     for seq, subject in enumerate("abc"):
         oldest.append(turns.oldest)
-        turns.take()
-        turns.ended(delivery(seq, subject))
+        turns.pop()
+        turns.done(delivery(seq, subject))
     assert [one.seq for one in oldest if one is not None] == [0, 1, 2]
     assert turns.oldest is None
 
@@ -211,7 +211,7 @@ def test_a_subjects_own_order_stays_however_urgent_its_next_one_is() -> None:
     )
 
     assert list(ready(turns)) == [3, 1]
-    turns.ended(delivery(1, "a"))
+    turns.done(delivery(1, "a"))
     assert list(ready(turns)) == [2]
 
 
@@ -220,7 +220,7 @@ def test_one_that_is_about_to_be_ready_can_be_taken() -> None:
     turns = urgent(delivery(1), ready_at=1.0)
 
     assert turns.wait(0.5) == 0.5
-    assert turns.take().seq == 1
+    assert turns.pop().seq == 1
 
 
 URGENT_STEP = st.tuples(
@@ -254,15 +254,15 @@ def test_nobody_is_overtaken_by_who_is_less_urgent(steps: list[tuple[str, int, S
             expected = min(
                 (each for each, at in heads() if at <= now), key=lambda each: (-each.severity.rank, each.seq)
             )
-            assert turns.take() == expected
+            assert turns.pop() == expected
             waiting[:] = [(each, at) for each, at in waiting if each.seq != expected.seq]
             under_way.append(expected)
         elif name == "end" and under_way:
-            turns.ended(under_way.pop(0))
+            turns.done(under_way.pop(0))
         elif name == "again" and under_way:
             again = under_way.pop(0)
             waiting.insert(0, (again, now + seconds))
-            turns.again(*waiting[0])
+            turns.retry_at(*waiting[0])
         assert turns.wait(now) == min((max(0.0, at - now) for _, at in heads()), default=math.inf)
         assert len(turns) == len(waiting) + len(under_way)
 
@@ -283,26 +283,26 @@ def test_an_offer_before_the_store_was_read_waits_for_what_is_older() -> None:
     assert backlog.pending == 1
     assert backlog.turns.wait(0.0) == math.inf
 
-    assert backlog.ask() == (0, 100)
+    assert backlog.next_page() == (0, 100)
     backlog.loaded([delivery(1), delivery(2)], 0.0, NOON)
-    assert [backlog.turns.take().seq, backlog.pending] == [1, 2]
+    assert [backlog.turns.pop().seq, backlog.pending] == [1, 2]
 
 
 def test_an_offer_while_a_page_is_read_is_not_missed() -> None:
     backlog = Backlog(100)
-    backlog.ask()
+    backlog.next_page()
     backlog.offer(delivery(1), 0.0)
     backlog.loaded([], 0.0, NOON)
 
-    assert backlog.behind
-    assert backlog.ask() == (0, 100)
+    assert backlog.needs_page
+    assert backlog.next_page() == (0, 100)
 
 
 def test_an_offer_of_what_was_read_already_changes_nothing() -> None:
     backlog = Backlog(100)
-    backlog.ask()
+    backlog.next_page()
     backlog.loaded([delivery(1), delivery(2)], 0.0, NOON)
-    first = backlog.turns.take()
+    first = backlog.turns.pop()
     backlog.offer(delivery(2), 0.0)
     backlog.ended(first)
     backlog.offer(delivery(1), 0.0)
@@ -314,12 +314,12 @@ def test_a_full_window_leaves_the_rest_in_the_store_and_reads_it_later() -> None
     backlog = empty(window=4)
     for seq in range(1, 7):
         backlog.offer(delivery(seq, f"s{seq}"), 0.0)
-    assert (len(backlog.turns), backlog.pending, backlog.behind) == (4, 6, False)
+    assert (len(backlog.turns), backlog.pending, backlog.needs_page) == (4, 6, False)
 
     for _ in range(2):
-        backlog.ended(backlog.turns.take())
-    assert backlog.behind
-    assert backlog.ask() == (4, 4)
+        backlog.ended(backlog.turns.pop())
+    assert backlog.needs_page
+    assert backlog.next_page() == (4, 4)
 
 
 def test_an_offer_that_comes_after_a_newer_one_is_not_lost() -> None:
@@ -341,7 +341,7 @@ def test_an_offer_that_comes_after_a_newer_one_is_not_lost() -> None:
 )
 def test_the_next_try_survives_a_restart(not_before: datetime | None, wait: float) -> None:
     backlog = Backlog(100)
-    backlog.ask()
+    backlog.next_page()
     backlog.loaded([delivery(1, not_before=not_before)], 500.0, NOON)
 
     assert backlog.turns.wait(500.0) == wait
@@ -360,13 +360,13 @@ def test_an_offer_that_is_to_wait_waits() -> None:
 def given_up(backlog: Backlog, seq: int) -> None:
     backlog.offer(delivery(seq, f"s{seq}"), 0.0)
     backlog.turns.wait(0.0)
-    backlog.ended(backlog.turns.take(), dead=True)
+    backlog.ended(backlog.turns.pop(), dead=True)
 
 
 def test_one_that_was_given_up_is_sent_again_when_it_is_revived() -> None:
     backlog = empty()
     given_up(backlog, 1)
-    backlog.revived(delivery(1, "s1"), 5.0)
+    backlog.requeue(delivery(1, "s1"), 5.0)
 
     assert list(ready(backlog.turns, 5.0)) == [1]
 
@@ -374,7 +374,7 @@ def test_one_that_was_given_up_is_sent_again_when_it_is_revived() -> None:
 def test_one_that_was_given_up_in_another_life_is_sent_again_when_it_is_revived() -> None:
     backlog = empty()
     backlog.offer(delivery(9, "s9"), 0.0)
-    backlog.revived(delivery(1, "s1"), 0.0)
+    backlog.requeue(delivery(1, "s1"), 0.0)
 
     assert sorted(ready(backlog.turns)) == [1, 9]
 
@@ -382,8 +382,8 @@ def test_one_that_was_given_up_in_another_life_is_sent_again_when_it_is_revived(
 def test_one_that_is_revived_while_its_end_is_still_on_its_way_is_sent_again() -> None:
     backlog = empty()
     backlog.offer(delivery(1), 0.0)
-    first = backlog.turns.take()
-    backlog.revived(delivery(1), 0.0)
+    first = backlog.turns.pop()
+    backlog.requeue(delivery(1), 0.0)
     backlog.ended(first, 5.0, dead=True)
 
     assert list(ready(backlog.turns, 5.0)) == [1]
@@ -392,8 +392,8 @@ def test_one_that_is_revived_while_its_end_is_still_on_its_way_is_sent_again() -
 def test_one_that_is_pending_already_and_revived_is_sent_once() -> None:
     backlog = empty()
     backlog.offer(delivery(1), 0.0)
-    backlog.revived(delivery(1), 0.0)
-    backlog.ended(backlog.turns.take())
+    backlog.requeue(delivery(1), 0.0)
+    backlog.ended(backlog.turns.pop())
 
     assert backlog.pending == 0
 
@@ -403,20 +403,20 @@ def test_more_than_the_window_that_are_revived_are_read_from_the_store_once_more
     for seq in range(1, 11):
         given_up(backlog, seq)
     for seq in range(1, 11):
-        backlog.revived(delivery(seq, f"s{seq}"), 0.0)
+        backlog.requeue(delivery(seq, f"s{seq}"), 0.0)
 
     assert (len(backlog.turns), backlog.pending) == (4, 10)
     while len(backlog.turns) > 2:
-        backlog.ended(backlog.turns.take())
-    assert backlog.behind
-    assert backlog.ask() == (4, 4)
+        backlog.ended(backlog.turns.pop())
+    assert backlog.needs_page
+    assert backlog.next_page() == (4, 4)
 
 
 def test_the_oldest_is_known() -> None:
     backlog = empty()
     for seq in (1, 2):
         backlog.offer(delivery(seq, f"s{seq}"), 0.0)
-    backlog.ended(backlog.turns.take())
+    backlog.ended(backlog.turns.pop())
 
     assert backlog.turns.oldest == delivery(2, "s2")
 
@@ -444,8 +444,8 @@ class Interleaving:
             self.backlog.offer(self.unheard.pop(0), 0.0)
 
     def ask(self) -> None:
-        if self.page is None and self.backlog.behind:
-            after, limit = self.backlog.ask()
+        if self.page is None and self.backlog.needs_page:
+            after, limit = self.backlog.next_page()
             self.page = [row for row in self.rows if row.seq > after and row not in self.done + self.dead][:limit]
 
     def answer(self) -> None:
@@ -455,7 +455,7 @@ class Interleaving:
 
     def take(self) -> None:
         if self.backlog.turns.wait(0.0) <= 0:
-            self.under_way.append(self.backlog.turns.take())
+            self.under_way.append(self.backlog.turns.pop())
 
     def end(self) -> None:
         if self.under_way:
@@ -469,11 +469,11 @@ class Interleaving:
 
     def revive(self) -> None:
         if self.dead:
-            self.backlog.revived(self.dead.pop(0), 0.0)
+            self.backlog.requeue(self.dead.pop(0), 0.0)
 
     def again(self) -> None:
         if self.under_way:
-            self.backlog.turns.again(self.under_way.pop(0), 0.0)
+            self.backlog.turns.retry_at(self.under_way.pop(0), 0.0)
 
 
 STEPS = ["commit", "offer", "ask", "answer", "take", "end", "again"]
@@ -537,27 +537,27 @@ def test_what_is_given_up_and_revived_is_delivered_once_too_however_it_falls(
 def test_what_has_failed_leaves_room_for_the_rest_and_its_body_in_the_store() -> None:
     backlog = Backlog(window=10, page=10)
     stored = [delivery(seq, f"w{seq}") for seq in range(1, 101)]
-    while backlog.behind:
-        after, limit = backlog.ask()
+    while backlog.needs_page:
+        after, limit = backlog.next_page()
         backlog.loaded([one for one in stored if one.seq > after][:limit], 0.0, NOON)
         while backlog.turns.wait(0.0) <= 0:
-            one = backlog.turns.take()
+            one = backlog.turns.pop()
             backlog.again(msgspec.structs.replace(one, attempts=1), 60.0)
 
     assert len(backlog.turns) == backlog.turns.stuck == 100
     assert backlog.turns.wait(60.0) == 0.0
-    again = [backlog.turns.take() for _ in range(100)]
+    again = [backlog.turns.pop() for _ in range(100)]
     assert sum(not needs_body(one) for one in again) <= 10
 
 
 def test_what_has_failed_has_a_bound_too() -> None:
     backlog = Backlog(window=10, page=10)
     stored = [delivery(seq, f"w{seq}") for seq in range(1, 1001)]
-    while backlog.behind:
-        after, limit = backlog.ask()
+    while backlog.needs_page:
+        after, limit = backlog.next_page()
         backlog.loaded([one for one in stored if one.seq > after][:limit], 0.0, NOON)
         while backlog.turns.wait(0.0) <= 0:
-            backlog.again(msgspec.structs.replace(backlog.turns.take(), attempts=1), 60.0)
+            backlog.again(msgspec.structs.replace(backlog.turns.pop(), attempts=1), 60.0)
 
     assert 200 <= len(backlog.turns) <= 210
 
@@ -567,7 +567,7 @@ def test_what_was_never_offered_is_found_when_the_store_is_read_again() -> None:
     backlog.offer(delivery(1), 0.0)
     backlog.offer(delivery(3), 0.0)
     backlog.reread()
-    assert backlog.behind
-    after, _ = backlog.ask()
+    assert backlog.needs_page
+    after, _ = backlog.next_page()
     backlog.loaded([one for one in (delivery(1), delivery(2, "v"), delivery(3)) if one.seq > after], 0.0, NOON)
-    assert (len(backlog.turns), backlog.behind) == (3, False)
+    assert (len(backlog.turns), backlog.needs_page) == (3, False)

@@ -8,7 +8,7 @@ from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOU
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.backoff import FIRST, LONGEST, LONGEST_ASKED, backoff
 
-DOWN = Retry("connection refused", whole=True)
+DOWN = Retry("connection refused", receiver_down=True)
 ODD = Retry("HTTP 500")
 AN_ANSWER = [pytest.param(Delivered(), id="delivered"), pytest.param(Refused("no"), id="refused")]
 JITTER = 0.5
@@ -45,7 +45,7 @@ def test_a_wait_is_never_earlier_than_asked_and_never_without_end(
 
 
 def try_once(wellness: CircuitBreaker, now: float, verdict: Verdict) -> None:
-    wellness.ended(now, verdict, JITTER, probe=wellness.began())
+    wellness.on_result(now, verdict, JITTER, probe=wellness.on_send())
 
 
 def test_a_well_receiver_is_sent_to_at_once() -> None:
@@ -76,7 +76,7 @@ def test_an_unwell_receiver_is_left_in_peace_longer_after_each_probe() -> None:
 def test_while_a_probe_is_out_nothing_else_is_sent() -> None:
     wellness = CircuitBreaker()
     try_once(wellness, 0.0, DOWN)
-    wellness.began()
+    wellness.on_send()
 
     assert wellness.wait(10.0) == math.inf
 
@@ -92,9 +92,9 @@ def test_a_probe_that_is_answered_makes_it_well(answer: Verdict) -> None:
 
 def test_many_under_way_that_fail_together_count_as_one_outage() -> None:
     wellness = CircuitBreaker()
-    probes = [wellness.began() for _ in range(16)]
+    probes = [wellness.on_send() for _ in range(16)]
     for probe in probes:
-        wellness.ended(0.0, DOWN, JITTER, probe=probe)
+        wellness.on_result(0.0, DOWN, JITTER, probe=probe)
 
     assert wellness.failed_probes == 1
 
@@ -102,18 +102,18 @@ def test_many_under_way_that_fail_together_count_as_one_outage() -> None:
 @pytest.mark.parametrize("answer", AN_ANSWER)
 def test_an_answer_to_what_was_sent_before_does_not_end_a_pause(answer: Verdict) -> None:
     wellness = CircuitBreaker()
-    first, second = wellness.began(), wellness.began()
-    wellness.ended(0.0, Retry("HTTP 429", 30.0, whole=True), JITTER, probe=first)
-    wellness.ended(1.0, answer, JITTER, probe=second)
+    first, second = wellness.on_send(), wellness.on_send()
+    wellness.on_result(0.0, Retry("HTTP 429", 30.0, receiver_down=True), JITTER, probe=first)
+    wellness.on_result(1.0, answer, JITTER, probe=second)
 
     assert wellness.wait(1.0) == 29.0
 
 
 def test_the_longest_wait_that_was_asked_for_holds() -> None:
     wellness = CircuitBreaker()
-    first, second = wellness.began(), wellness.began()
-    wellness.ended(0.0, Retry("HTTP 429", 10.0, whole=True), JITTER, probe=first)
-    wellness.ended(0.0, Retry("HTTP 429", 30.0, whole=True), JITTER, probe=second)
+    first, second = wellness.on_send(), wellness.on_send()
+    wellness.on_result(0.0, Retry("HTTP 429", 10.0, receiver_down=True), JITTER, probe=first)
+    wellness.on_result(0.0, Retry("HTTP 429", 30.0, receiver_down=True), JITTER, probe=second)
 
     assert wellness.wait(0.0) == 30.0
 
@@ -157,7 +157,7 @@ def test_a_receiver_in_doubt_gets_what_was_never_tried_and_one_retry_at_a_time()
     wellness = in_doubt()
     assert wellness.wait(0.0) > 0.0
     assert wellness.wait(0.0, fresh=True) == 0.0
-    assert wellness.began(fresh=False)
+    assert wellness.on_send(fresh=False)
     assert wellness.wait(60.0) == math.inf
     assert wellness.wait(60.0, fresh=True) == 0.0
 
@@ -172,20 +172,20 @@ def test_retries_for_a_receiver_in_doubt_are_never_far_apart() -> None:
 
 def test_one_that_is_taken_ends_the_doubt() -> None:
     wellness = in_doubt()
-    wellness.ended(1.0, Delivered(), JITTER, probe=wellness.began(fresh=True))
+    wellness.on_result(1.0, Delivered(), JITTER, probe=wellness.on_send(fresh=True))
     assert (wellness.wait(1.0), wellness.doubted) == (0.0, False)
 
 
 def test_a_receiver_in_doubt_that_goes_away_is_down() -> None:
     wellness = in_doubt()
-    wellness.ended(1.0, DOWN, JITTER, probe=wellness.began(fresh=True))
+    wellness.on_result(1.0, DOWN, JITTER, probe=wellness.on_send(fresh=True))
     assert wellness.wait(1.0, fresh=True) > 0.0
 
 
 def test_one_that_is_taken_while_a_probe_is_out_lets_all_go_on() -> None:
     wellness = in_doubt()
-    slow = wellness.began(fresh=False)
-    wellness.ended(12.0, Delivered(), JITTER, probe=wellness.began(fresh=True))
+    slow = wellness.on_send(fresh=False)
+    wellness.on_result(12.0, Delivered(), JITTER, probe=wellness.on_send(fresh=True))
     assert (wellness.wait(12.0), wellness.wait(12.0, fresh=True)) == (0.0, 0.0)
-    wellness.ended(20.0, Delivered(), JITTER, probe=slow)
+    wellness.on_result(20.0, Delivered(), JITTER, probe=slow)
     assert wellness.wait(20.0) == 0.0

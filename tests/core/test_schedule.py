@@ -194,7 +194,7 @@ def test_a_shorter_interval_counts_at_once(number: int, *, hasten: bool) -> None
         schedule.done(turn.key, now, 0, 300.0, 0.0)
     now = max(last.values()) + 1
     if hasten:
-        schedule.hasten(key(number), now)
+        schedule.poll_now(key(number), now)
     schedule.change(key(number), 10.0, now)
     due = schedule.next_due(key(number))
     assert due is not None
@@ -277,7 +277,7 @@ def test_after_an_outage_the_backed_off_get_their_pace_again_a_few_at_a_time() -
         now = polled(schedule, now, failures=9, jitter=0.9)[1]
     assert next_turn(schedule, now)[1] > now + 30
     calls = 1
-    while schedule.forgive(now, 100):
+    while schedule.reset_backoff(now, 100):
         calls += 1
     assert calls == 10
     times = [polled(schedule, now)[1] - now for _ in range(999)]
@@ -286,7 +286,7 @@ def test_after_an_outage_the_backed_off_get_their_pace_again_a_few_at_a_time() -
 
 
 def test_nothing_to_forgive_is_nothing_to_do() -> None:
-    assert scheduled(3).forgive(START, 100) is False
+    assert scheduled(3).reset_backoff(START, 100) is False
 
 
 def test_one_of_those_that_back_off_can_be_tried_at_once() -> None:
@@ -312,7 +312,7 @@ def test_forgiveness_never_puts_a_poll_off() -> None:
     schedule = scheduled(1)
     now = polled(schedule, START, failures=2, jitter=0.1)[1]
     assert schedule.wait(now) == pytest.approx(39)
-    schedule.forgive(now + 38, 10)
+    schedule.reset_backoff(now + 38, 10)
     assert schedule.wait(now) == pytest.approx(39)
 
 
@@ -356,7 +356,7 @@ def test_whatever_happens_each_target_is_polled_at_most_once_at_a_time_and_never
             out.discard(target)
         elif what == "forgive":
             schedule.try_one(now)
-            schedule.forgive(now, number)
+            schedule.reset_backoff(now, number)
         else:
             now += amount
         assert len(schedule) == len(watched)
@@ -380,7 +380,7 @@ def test_who_is_hastened_is_due_now_and_its_slots_stay_where_they_are() -> None:
     slot = schedule.next_due(key(0))
     assert slot is not None
     now = slot - 500.0
-    assert schedule.hasten(key(0), now)
+    assert schedule.poll_now(key(0), now)
     assert schedule.wait(now) == 0.0
     turn = schedule.pop(now)
     assert (turn.key, turn.delay) == (key(0), 0.0)
@@ -393,17 +393,17 @@ def test_who_is_hastened_goes_behind_those_who_are_due_already() -> None:
     first = min(schedule.next_due(key(number)) or 0.0 for number in range(50))
     due = next(number for number in range(50) if schedule.next_due(key(number)) == first)
     other = (due + 1) % 50
-    assert schedule.hasten(key(other), first + 0.5)
+    assert schedule.poll_now(key(other), first + 0.5)
     assert [schedule.pop(first + 0.5).key for _ in range(2)] == [key(due), key(other)]
 
 
 def test_nobody_is_hastened_who_is_unknown_under_way_or_backing_off() -> None:
     schedule = scheduled(1)
-    assert not schedule.hasten(key(1), START)
+    assert not schedule.poll_now(key(1), START)
     turn, now = next_turn(schedule, START)
-    assert not schedule.hasten(turn.key, now)
+    assert not schedule.poll_now(turn.key, now)
     schedule.done(turn.key, now, 1, 300.0, 0.5)
-    assert not schedule.hasten(turn.key, now)
+    assert not schedule.poll_now(turn.key, now)
     assert (schedule.wait(now) or 0.0) > 0
 
 
@@ -412,7 +412,7 @@ def test_a_target_that_is_hastened_again_and_again_leaves_no_garbage_behind() ->
     now = START
     for _ in range(5000):
         now += 0.01
-        turn = schedule.pop(now) if schedule.hasten(key(7), now) else None
+        turn = schedule.pop(now) if schedule.poll_now(key(7), now) else None
         assert turn is not None
         schedule.done(turn.key, now, 0, 300.0, 0.0)
     assert len(schedule._agenda._heap) + len(schedule._agenda._set_aside) < 400

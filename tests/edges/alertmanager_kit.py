@@ -121,7 +121,7 @@ class Instance:
         await self._free.wait()
         await asyncio.sleep(self.takes)
         if self.down:
-            return HttpResult(Retry("cannot connect", whole=True))
+            return HttpResult(Retry("cannot connect", receiver_down=True))
         alerts = json.loads(body)
         self.posts.append(alerts)
         refused = [(status, alert) for alert in alerts if (status := self._bad(alert)) is not None]

@@ -237,23 +237,29 @@ ANSWERS = [
     ),
     pytest.param(_endless(400) + b"because", "hang", Refused("HTTP 400: because"), id="says why and hangs"),
     pytest.param(http(408), "keep", Retry("HTTP 408"), id="408"),
-    pytest.param(http(429), "keep", Retry("HTTP 429", whole=True), id="429"),
-    pytest.param(http(429, Retry_After="7"), "keep", Retry("HTTP 429", 7.0, whole=True), id="429 in seconds"),
-    pytest.param(http(429, Retry_After="0.25"), "keep", Retry("HTTP 429", 0.25, whole=True), id="429 in a fraction"),
-    pytest.param(http(429, **_LATER), "keep", Retry("HTTP 429", 120.0, whole=True), id="429 by its own clock"),
+    pytest.param(http(429), "keep", Retry("HTTP 429", receiver_down=True), id="429"),
+    pytest.param(http(429, Retry_After="7"), "keep", Retry("HTTP 429", 7.0, receiver_down=True), id="429 in seconds"),
+    pytest.param(
+        http(429, Retry_After="0.25"), "keep", Retry("HTTP 429", 0.25, receiver_down=True), id="429 in a fraction"
+    ),
+    pytest.param(http(429, **_LATER), "keep", Retry("HTTP 429", 120.0, receiver_down=True), id="429 by its own clock"),
     pytest.param(
         http(429, Retry_After="Mon, 05 Jan 2026 10:01:00 GMT"),
         "keep",
-        Retry("HTTP 429", 30.0, whole=True),
+        Retry("HTTP 429", 30.0, receiver_down=True),
         id="429 by date",
     ),
-    pytest.param(http(429, Retry_After="soon"), "keep", Retry("HTTP 429", whole=True), id="429 with nonsense"),
-    pytest.param(http(429, Retry_After="-1"), "keep", Retry("HTTP 429", whole=True), id="429 with less than nothing"),
+    pytest.param(http(429, Retry_After="soon"), "keep", Retry("HTTP 429", receiver_down=True), id="429 with nonsense"),
+    pytest.param(
+        http(429, Retry_After="-1"), "keep", Retry("HTTP 429", receiver_down=True), id="429 with less than nothing"
+    ),
     *(pytest.param(http(n), "keep", Retry(f"HTTP {n}"), id=f"{n}") for n in (500, 501, 502, 503, 504, 599)),
     pytest.param(http(500, Retry_After="5"), "keep", Retry("HTTP 500", 5.0), id="500 with Retry-After"),
-    pytest.param(http(503, Retry_After="5"), "keep", Retry("HTTP 503", 5.0, whole=True), id="503 with Retry-After"),
-    pytest.param(b"", "hang", Retry("no answer within 1s", whole=True), id="no answer"),
-    pytest.param(b"HTTP/1.1 200 OK\r\n", "hang", Retry("no answer within 1s", whole=True), id="half an answer"),
+    pytest.param(
+        http(503, Retry_After="5"), "keep", Retry("HTTP 503", 5.0, receiver_down=True), id="503 with Retry-After"
+    ),
+    pytest.param(b"", "hang", Retry("no answer within 1s", receiver_down=True), id="no answer"),
+    pytest.param(b"HTTP/1.1 200 OK\r\n", "hang", Retry("no answer within 1s", receiver_down=True), id="half an answer"),
     pytest.param(b"", "close", Retry("the connection was closed without an answer"), id="closed"),
     pytest.param(b"", "reset", None, id="reset"),
     pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Retry("the answer is not HTTP"), id="not HTTP"),

@@ -61,7 +61,9 @@ async def test_a_receiver_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(making, gone.url, OPENED)
 
-    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(
+        f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", receiver_down=True
+    )
 
 
 async def test_what_is_cancelled_ends_at_once() -> None:
@@ -161,7 +163,7 @@ async def test_without_usable_credentials_nothing_is_sent_and_nothing_is_lost(
         file.write_text(token)
     async with receiver(http(200)) as answering:
         notifier = alertmanager([answering.url], CASES, access=Auth(bearer=file.read_text))
-        assert await notifier.send(OPENED) == Retry("the credentials cannot be read", whole=True)
+        assert await notifier.send(OPENED) == Retry("the credentials cannot be read", receiver_down=True)
         await notifier.close()
 
     assert answering.requests == []
@@ -313,7 +315,7 @@ async def test_who_waits_behind_a_post_that_fails_waits_for_no_other() -> None:
     verdicts = await asyncio.gather(*sending)
     await notifier.close()
 
-    assert verdicts == [Retry("cannot connect", whole=True)] * 4
+    assert verdicts == [Retry("cannot connect", receiver_down=True)] * 4
     assert instance.tries == 1
 
 

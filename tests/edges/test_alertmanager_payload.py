@@ -212,28 +212,28 @@ OTHER = workflow_alert("w2", id="other")
 def test_old_news(heard: list[Alert], told: Alert, is_news: bool) -> None:
     known = Dedup(900)
     for alert in heard:
-        known.hear(news(alert), NOW)
+        known.record(news(alert), NOW)
 
-    assert known.is_news(news(told)) is is_news
+    assert known.is_current(news(told)) is is_news
 
 
 def test_what_expired_untold_is_news_though_its_end_was_heard_and_nothing_ends_it() -> None:
     known, expired = Dedup(900), ended(FIRST, LATER)
-    known.hear(news(expired), NOW)
-    known.hear(untold(news(expired)), NOW)
-    known.hear(news(expired), NOW)
+    known.record(news(expired), NOW)
+    known.record(untold(news(expired)), NOW)
+    known.record(news(expired), NOW)
 
-    assert known.is_news(untold(news(expired)))
-    assert not known.is_news(news(expired))
-    assert not known.is_news(news(FIRST))
+    assert known.is_current(untold(news(expired)))
+    assert not known.is_current(news(expired))
+    assert not known.is_current(news(FIRST))
 
 
 def test_nothing_is_held_for_ever() -> None:
     known = Dedup(900)
-    known.hear(untold(news(ended(SECOND, NOW))), NOW)
-    known.hear(news(FIRST), NOW)
-    known.hear(news(ended(OTHER, NOW)), NOW)
-    known.hear(news(workflow_alert("w3")), NOW + timedelta(seconds=600))
+    known.record(untold(news(ended(SECOND, NOW))), NOW)
+    known.record(news(FIRST), NOW)
+    known.record(news(ended(OTHER, NOW)), NOW)
+    known.record(news(workflow_alert("w3")), NOW + timedelta(seconds=600))
 
     known.forget(NOW + timedelta(seconds=900))
     assert len(known) == 4
@@ -258,13 +258,13 @@ def test_what_alertmanager_shows_is_open_just_while_an_alert_with_its_labels_is(
     """Whatever was heard in whatever order: of all that could be posted, what is news agrees with what holds."""
     known = Dedup(900)
     for alert in heard:
-        known.hear(news(alert), NOW)
+        known.record(news(alert), NOW)
     over = {alert.id for alert in heard if alert.ended_at is not None}
     holds = {news(alert).key for alert in heard if alert.id not in over}
 
     for alert in heard:
         expected = alert.id not in over if alert.ended_at is None else news(alert).key not in holds
-        assert known.is_news(news(alert)) is expected
+        assert known.is_current(news(alert)) is expected
 
 
 @given(st.dictionaries(st.sampled_from(["team", "severity", "workflow", "z"]), st.text(max_size=20)))

@@ -250,7 +250,7 @@ async def test_while_all_are_sick_all_are_tried() -> None:
         first, second = story.instances
         first.down = second.down = True
         await until(1.0)
-        assert await story.tell(workflow_alert("w1", at=now())) == Retry("cannot connect", whole=True)
+        assert await story.tell(workflow_alert("w1", at=now())) == Retry("cannot connect", receiver_down=True)
         assert not story.notifier.well
         second.down = False
         assert await story.tell(workflow_alert("w1", at=now())) == Delivered("HTTP 200")

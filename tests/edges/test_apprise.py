@@ -70,12 +70,14 @@ _ENDLESS = http(200).replace(b"Content-Length: 0", b"Content-Length: 99999999")
             for n in (301, 302, 303, 307, 308)
         ),
         pytest.param(http(408), "keep", Retry("JSON: HTTP 408"), id="408"),
-        pytest.param(http(429), "keep", Retry("JSON: HTTP 429", whole=True), id="429"),
+        pytest.param(http(429), "keep", Retry("JSON: HTTP 429", receiver_down=True), id="429"),
         *(pytest.param(http(n), "keep", Retry(f"JSON: HTTP {n}"), id=f"{n}") for n in (500, 502, 503, 504)),
-        pytest.param(b"", "close", Retry("JSON: not sent", whole=True), id="closed"),
-        pytest.param(b"", "reset", Retry("JSON: not sent", whole=True), id="reset"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Retry("JSON: not sent", whole=True), id="not HTTP"),
-        pytest.param(http(200, X=200_000 * "x"), "close", Retry("JSON: not sent", whole=True), id="huge headers"),
+        pytest.param(b"", "close", Retry("JSON: not sent", receiver_down=True), id="closed"),
+        pytest.param(b"", "reset", Retry("JSON: not sent", receiver_down=True), id="reset"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", "close", Retry("JSON: not sent", receiver_down=True), id="not HTTP"),
+        pytest.param(
+            http(200, X=200_000 * "x"), "close", Retry("JSON: not sent", receiver_down=True), id="huge headers"
+        ),
     ],
 )
 async def test_every_answer_has_a_verdict(answer: bytes, after: str, expected: Verdict) -> None:
@@ -87,14 +89,14 @@ async def test_what_hangs_is_given_up_in_time(answer: bytes) -> None:
     verdict = await verdict_on(answer, "hang")
 
     assert isinstance(verdict, Retry)
-    assert verdict.whole
+    assert verdict.receiver_down
 
 
 async def test_a_service_that_is_not_there_is_unwell() -> None:
     async with receiver(b"") as gone:
         pass
     async with chatting(gone.url) as chat:
-        assert await chat.trigger(PAGE) == Retry("JSON: not sent", whole=True)
+        assert await chat.trigger(PAGE) == Retry("JSON: not sent", receiver_down=True)
 
 
 # --- what is said -----------------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ async def test_what_was_done_and_seen_as_a_timeout_is_not_done_again() -> None:
     threads = ThreadPoolExecutor(1)
     chat = chats(url, timeout=5.0, threads=threads)
     chat._timeout = 0.05
-    assert await chat.trigger(PAGE) == Retry("no answer within 50ms", whole=True)
+    assert await chat.trigger(PAGE) == Retry("no answer within 50ms", receiver_down=True)
     answered.set()
     chat._timeout = 5.0
     assert await chat.trigger(PAGE) == Delivered("sent to 1")
@@ -247,7 +249,7 @@ async def test_what_never_ends_is_left_and_tried_by_another_thread() -> None:
         urls = [server.url.replace("http:", "json:")]
         chat = Apprise(lambda: urls, now=lambda: NOW, timeout=TIMEOUT, threads=ThreadPoolExecutor(2), lost_after=0.0)
         chat._timeout = 0.05
-        assert await chat.trigger(PAGE) == Retry("no answer within 50ms", whole=True)
+        assert await chat.trigger(PAGE) == Retry("no answer within 50ms", receiver_down=True)
         chat._timeout = TIMEOUT
         assert await chat.trigger(PAGE) == Delivered("sent to 1")
         await chat.close()
@@ -260,7 +262,7 @@ async def test_an_executor_that_runs_each_call_at_once_does_as_well() -> None:
         pass
     chat = chats(gone.url, threads=InlineExecutor())
 
-    assert await chat.trigger(PAGE) == Retry("JSON: not sent", whole=True)
+    assert await chat.trigger(PAGE) == Retry("JSON: not sent", receiver_down=True)
 
 
 # --- its URLs ---------------------------------------------------------------------------------------------

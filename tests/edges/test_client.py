@@ -39,9 +39,9 @@ class NotedGate(RateLimiter):
         super().__init__(account, limits, now=lambda: NOW, jitter=lambda: 0.0, report=lambda _record: None)
         self.ended: list[tuple[Permit, Outcome, float | None]] = []
 
-    def answered(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
+    def record(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
         self.ended.append((permit, outcome, retry_after))
-        super().answered(permit, outcome, retry_after)
+        super().record(permit, outcome, retry_after)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class House:
     records: list[RequestRecord] = field(default_factory=list)
 
     async def status(self, key: TargetKey = KEY) -> Seen | PollFailed:
-        return await self.client.status(key, await self.gate.urgent())
+        return await self.client.status(key, await self.gate.acquire_urgent())
 
     @property
     def outcomes(self) -> list[Outcome]:

@@ -69,7 +69,7 @@ async def test_each_receiver_is_drilled_whatever_becomes_of_the_others(tmp_path:
         "away": False,
     }
     assert result["bad"].opened.verdict == Refused("HTTP 403: no")
-    assert result["silent"].resolved.verdict == Retry("no answer within 200ms", whole=True)
+    assert result["silent"].resolved.verdict == Retry("no answer within 200ms", receiver_down=True)
     assert isinstance(result["away"].opened.verdict, Retry)
 
 

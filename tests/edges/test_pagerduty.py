@@ -75,7 +75,9 @@ async def test_a_pagerduty_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(notifier, gone.url, PAGED)
 
-    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(
+        f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", receiver_down=True
+    )
 
 
 @pytest.mark.parametrize("url", ["", "oncall", "ftp://127.0.0.1/"])
@@ -172,7 +174,7 @@ async def test_more_than_the_limit_of_a_minute_are_to_be_tried_again_and_the_rec
 
     assert {type(verdict) for verdict in verdicts[:120]} == {Delivered}
     assert isinstance(verdicts[120], Retry)
-    assert verdicts[120].whole
+    assert verdicts[120].receiver_down
     assert later == Delivered("HTTP 202")
 
 
@@ -183,7 +185,7 @@ async def test_what_was_done_and_seen_as_a_timeout_makes_no_twin(action: str) ->
         if action == "resolve":
             await second.trigger(PAGE)
         service.unheard = 1
-        assert await getattr(first, action)(PAGE) == Retry("no answer within 200ms", whole=True)
+        assert await getattr(first, action)(PAGE) == Retry("no answer within 200ms", receiver_down=True)
         assert await getattr(second, action)(PAGE) == Delivered("HTTP 202")
         for each in (first, second):
             await each.close()
@@ -317,7 +319,7 @@ async def test_a_key_that_changes_is_used_at_once_and_one_that_vanishes_goes_on(
 async def test_without_a_readable_key_nothing_is_sent_and_nothing_is_lost(tmp_path: Path) -> None:
     async with receiver(http(202)) as answering:
         oncall = PagerDuty((tmp_path / "key").read_text, now=lambda: NOW, base_url=answering.url)
-        assert await oncall.trigger(PAGE) == Retry("the routing key cannot be read", whole=True)
+        assert await oncall.trigger(PAGE) == Retry("the routing key cannot be read", receiver_down=True)
         await oncall.close()
 
     assert answering.requests == []

@@ -58,7 +58,7 @@ def gate(
 
 
 def taken(gate: RateLimiter) -> Permit:
-    permit = gate.take()
+    permit = gate.try_acquire()
     assert permit is not None, f"no permit; wait() says {gate.wait()}"
     return permit
 
@@ -70,7 +70,7 @@ async def rested(rate: float = 10, burst: int = 10, *, told: list[LaneRecord] | 
 
 
 async def throttled(gate: RateLimiter, retry_after: float | None = 30.0) -> None:
-    gate.answered(await gate.urgent(), Outcome.THROTTLED, retry_after)
+    gate.record(await gate.acquire_urgent(), Outcome.THROTTLED, retry_after)
 
 
 # --- polls ---
@@ -80,7 +80,7 @@ async def test_a_poll_waits_as_long_as_the_gate_says() -> None:
     gate_ = await rested()
     permits = [taken(gate_) for _ in range(10)]
     assert {permit.account for permit in permits} == {"acme"}
-    assert gate_.take() is None
+    assert gate_.try_acquire() is None
     assert gate_.wait() == pytest.approx(0.1, abs=1e-5)
     await asyncio.sleep(gate_.wait())
     assert gate_.wait() == 0.0
@@ -93,7 +93,7 @@ async def test_gates_in_a_row_give_nothing_that_their_lives_did_not_earn() -> No
     for _ in range(20):
         gate_ = gate(rate=0.5, burst=10, permits=0)
         for _ in range(5):
-            while gate_.take() is not None:
+            while gate_.try_acquire() is not None:
                 permits += 1
             await asyncio.sleep(1)
     assert permits == 20 * 2
@@ -108,7 +108,7 @@ async def test_urgent_requests_go_before_polls_and_in_their_order() -> None:
     order: list[tuple[int, float]] = []
 
     async def explain(number: int) -> None:
-        await gate_.urgent()
+        await gate_.acquire_urgent()
         order.append((number, round(clock(), 3)))
 
     async with asyncio.TaskGroup() as tasks:
@@ -116,7 +116,7 @@ async def test_urgent_requests_go_before_polls_and_in_their_order() -> None:
             tasks.create_task(explain(number))
         await asyncio.sleep(1.5)
         assert gate_.wait() == float("inf")
-        assert gate_.take() is None
+        assert gate_.try_acquire() is None
     assert order == [(0, 1.0), (1, 2.0), (2, 3.0)]
     assert gate_.wait() == pytest.approx(1.0, abs=1e-3)
 
@@ -124,13 +124,13 @@ async def test_urgent_requests_go_before_polls_and_in_their_order() -> None:
 async def test_an_urgent_request_with_budget_left_goes_at_once() -> None:
     gate_ = await rested()
     before = clock()
-    assert (await gate_.urgent()).taken_at == before
+    assert (await gate_.acquire_urgent()).taken_at == before
 
 
 async def test_polls_are_woken_when_the_urgent_have_gone() -> None:
     gate_ = gate(rate=1)
     taken(gate_)
-    explaining = asyncio.create_task(gate_.urgent())
+    explaining = asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(0.5)
     gate_.changed.clear()
     await gate_.changed.wait()
@@ -143,7 +143,7 @@ async def test_polls_are_woken_when_the_urgent_have_gone() -> None:
 async def test_a_cancelled_urgent_request_costs_nothing_and_holds_up_nobody(when: float) -> None:
     gate_ = gate(rate=1, burst=1)
     taken(gate_)
-    first, second = asyncio.create_task(gate_.urgent()), asyncio.create_task(gate_.urgent())
+    first, second = asyncio.create_task(gate_.acquire_urgent()), asyncio.create_task(gate_.acquire_urgent())
     asyncio.get_running_loop().call_at(when, first.cancel)
     permit = await second
     assert first.cancelled()
@@ -153,10 +153,10 @@ async def test_a_cancelled_urgent_request_costs_nothing_and_holds_up_nobody(when
 async def test_a_request_cancelled_in_the_very_moment_it_is_told_to_go_leaves_its_turn_to_the_next() -> None:
     gate_ = await rested()
     await throttled(gate_, 1.0)
-    probe = await gate_.urgent()
-    first, second = asyncio.create_task(gate_.urgent()), asyncio.create_task(gate_.urgent())
+    probe = await gate_.acquire_urgent()
+    first, second = asyncio.create_task(gate_.acquire_urgent()), asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(10)
-    gate_.answered(probe, Outcome.OK, None)
+    gate_.record(probe, Outcome.OK, None)
     first.cancel()
     assert (await second).taken_at == clock()
     assert first.cancelled()
@@ -167,12 +167,12 @@ async def test_a_request_that_was_told_to_go_waits_again_when_a_429_comes_betwee
     gate_ = await rested()
     late = taken(gate_)
     await throttled(gate_, 1.0)
-    probe = await gate_.urgent()
-    explaining = asyncio.create_task(gate_.urgent())
+    probe = await gate_.acquire_urgent()
+    explaining = asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(10)
-    gate_.answered(probe, Outcome.OK, None)
-    assert gate_.take() is None, "there is a permit, but not for polls"
-    gate_.answered(late, Outcome.THROTTLED, 5.0)
+    gate_.record(probe, Outcome.OK, None)
+    assert gate_.try_acquire() is None, "there is a permit, but not for polls"
+    gate_.record(late, Outcome.THROTTLED, 5.0)
     closed_at = clock()
     permit = await explaining
     assert permit.probe
@@ -182,7 +182,7 @@ async def test_a_request_that_was_told_to_go_waits_again_when_a_429_comes_betwee
 async def test_the_last_urgent_request_to_be_cancelled_lets_the_polls_go() -> None:
     gate_ = gate(rate=1, burst=1)
     taken(gate_)
-    explaining = asyncio.create_task(gate_.urgent())
+    explaining = asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(0.5)
     gate_.changed.clear()
     explaining.cancel()
@@ -198,7 +198,7 @@ async def test_a_crowd_of_impatient_requests_neither_leaks_nor_loses_budget() ->
     async def explain(patience: float) -> None:
         try:
             async with asyncio.timeout(patience):
-                permits.append((await gate_.urgent()).taken_at)
+                permits.append((await gate_.acquire_urgent()).taken_at)
         except TimeoutError:
             pass
 
@@ -212,7 +212,7 @@ async def test_a_crowd_of_impatient_requests_neither_leaks_nor_loses_budget() ->
             assert j - i + 1 <= 3 + 10 * (permits[j] - first) + 1e-6
     assert len(permits) >= 0.95 * 10 * permits[-1], "while there were takers, no budget was lost"
     await asyncio.sleep(1)
-    assert [gate_.take() is not None for _ in range(4)] == [True, True, True, False]
+    assert [gate_.try_acquire() is not None for _ in range(4)] == [True, True, True, False]
 
 
 # --- 429 ---
@@ -226,7 +226,7 @@ async def test_a_429_closes_the_gate_for_retry_after() -> None:
     assert gate_.closed_until is not None
     assert timedelta(0) <= gate_.closed_until - (now() + timedelta(seconds=30)) <= timedelta(microseconds=2)
     await asyncio.sleep(29.999)
-    assert gate_.take() is None
+    assert gate_.try_acquire() is None
 
 
 async def test_one_probe_opens_the_gate_again() -> None:
@@ -235,9 +235,9 @@ async def test_one_probe_opens_the_gate_again() -> None:
     await asyncio.sleep(gate_.wait())
     probe = taken(gate_)
     assert probe.probe
-    assert gate_.take() is None
+    assert gate_.try_acquire() is None
     gate_.changed.clear()
-    gate_.answered(probe, Outcome.OK, None)
+    gate_.record(probe, Outcome.OK, None)
     assert (gate_.open, gate_.closed_until) == (True, None)
     assert gate_.requests_per_second == 5.0
     assert gate_.changed.is_set()
@@ -249,13 +249,13 @@ async def test_an_urgent_request_can_be_the_probe() -> None:
     gate_ = await rested()
     await throttled(gate_, 30.0)
     closed_at = clock()
-    first, second = asyncio.create_task(gate_.urgent()), asyncio.create_task(gate_.urgent())
+    first, second = asyncio.create_task(gate_.acquire_urgent()), asyncio.create_task(gate_.acquire_urgent())
     probe = await first
     assert probe.probe
     assert probe.taken_at == pytest.approx(closed_at + 30, abs=1e-3)
     await asyncio.sleep(5)
     assert not second.done()
-    gate_.answered(probe, Outcome.OK, None)
+    gate_.record(probe, Outcome.OK, None)
     assert not (await second).probe
     assert clock() == pytest.approx(closed_at + 35, abs=0.01)
 
@@ -265,7 +265,7 @@ async def test_requests_under_way_bring_their_429s_and_it_is_told_once() -> None
     gate_ = await rested(told=told)
     permits = [taken(gate_) for _ in range(10)]
     for permit in permits:
-        gate_.answered(permit, Outcome.THROTTLED, 30.0)
+        gate_.record(permit, Outcome.THROTTLED, 30.0)
         await asyncio.sleep(0.05)
     assert told == [LaneRecord("acme", False, 5.0, "429, Retry-After 30s")]
     assert gate_.wait() == pytest.approx(30 - 0.05, abs=1e-3), "the last one counts"
@@ -276,7 +276,7 @@ async def test_a_closing_that_is_extended_by_much_is_told_again() -> None:
     gate_ = await rested(told=told)
     permits = [taken(gate_) for _ in range(2)]
     for permit, seconds in zip(permits, (30.0, 90.0), strict=True):
-        gate_.answered(permit, Outcome.THROTTLED, seconds)
+        gate_.record(permit, Outcome.THROTTLED, seconds)
     assert told.reasons == ["429, Retry-After 30s", "429, Retry-After 1m 30s"]
     assert gate_.closed_until is not None
     assert gate_.closed_until >= now() + timedelta(seconds=90)
@@ -289,7 +289,7 @@ async def test_what_opens_and_the_climb_are_told_in_few_words() -> None:
     async with asyncio.timeout(120):
         while gate_.requests_per_second < 10:
             await asyncio.sleep(gate_.wait())
-            gate_.answered(taken(gate_), Outcome.OK, None)
+            gate_.record(taken(gate_), Outcome.OK, None)
     assert told.reasons[:2] == ["429, Retry-After 1s", "probe answered"]
     assert told.reasons[-1] == "rate is back at its ceiling"
     assert 4 <= len(told) <= 10
@@ -308,7 +308,7 @@ async def test_a_closing_holds_across_a_restart_and_ends_with_a_probe() -> None:
     assert gate_.wait() == pytest.approx(45, abs=1e-3)
     await asyncio.sleep(gate_.wait())
     assert taken(gate_).probe
-    assert gate_.take() is None
+    assert gate_.try_acquire() is None
 
 
 @pytest.mark.parametrize(
@@ -330,13 +330,13 @@ async def test_a_closing_lasts_after_a_restart_no_longer_than_was_asked(
 
 async def test_a_gate_says_for_how_long_it_was_closed() -> None:
     gate_ = gate()
-    assert (gate_.closed_for, gate_.shut) == (None, False)
+    assert (gate_.closed_for, gate_.closed) == (None, False)
     await throttled(gate_, 30.0)
     assert gate_.closed_for == pytest.approx(30.0, abs=1e-3)
-    assert gate_.shut
+    assert gate_.closed
     await asyncio.sleep(gate_.wait())
-    assert (gate_.open, gate_.shut) == (False, False), "its probe may go, and nobody sends one"
-    gate_.answered(taken(gate_), Outcome.OK, None)
+    assert (gate_.open, gate_.closed) == (False, False), "its probe may go, and nobody sends one"
+    gate_.record(taken(gate_), Outcome.OK, None)
     assert (gate_.closed_for, gate_.closed_until) == (None, None)
 
 
@@ -361,7 +361,7 @@ async def test_a_rate_that_was_learned_under_other_limits_is_cut_to_these(learne
 
 async def test_a_closing_that_ends_soon_after_a_restart_holds_until_then() -> None:
     gate_ = gate(closed_until=now() + timedelta(seconds=0.4))
-    assert (gate_.open, gate_.shut, gate_.take()) == (False, True, None)
+    assert (gate_.open, gate_.closed, gate_.try_acquire()) == (False, True, None)
     await asyncio.sleep(0.401)
     assert taken(gate_).probe
 
@@ -383,7 +383,7 @@ async def test_other_limits_hold_at_once_and_give_nothing_on_top() -> None:
     gate_.changed.clear()
     gate_.reconfigure(LaneLimits(10, 100))
     assert gate_.changed.is_set()
-    assert gate_.take() is None
+    assert gate_.try_acquire() is None
     assert gate_.wait() == pytest.approx(0.1, abs=1e-3)
     assert gate_.requests_per_second == 10
     assert told.reasons == ["limits changed"]
@@ -392,7 +392,7 @@ async def test_other_limits_hold_at_once_and_give_nothing_on_top() -> None:
 async def test_an_urgent_request_in_the_queue_profits_from_other_limits() -> None:
     gate_ = gate(rate=0.01, burst=1)
     taken(gate_)
-    explaining = asyncio.create_task(gate_.urgent())
+    explaining = asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(1)
     gate_.reconfigure(LaneLimits(10, 1))
     assert (await explaining).taken_at == pytest.approx(1.1, abs=0.01)
@@ -411,13 +411,13 @@ async def test_the_same_limits_are_no_news() -> None:
 async def poll_all_the_time(gate_: RateLimiter) -> None:
     """Polls that take whatever the lane gives."""
     while True:
-        while (permit := gate_.take()) is not None:
-            gate_.answered(permit, Outcome.OK, None)
+        while (permit := gate_.try_acquire()) is not None:
+            gate_.record(permit, Outcome.OK, None)
         await asyncio.sleep(min(max(gate_.wait(), 1e-3), 1.0))
 
 
 async def test_what_can_wait_goes_at_once_where_nobody_polls() -> None:
-    assert (await gate().patient(30.0)).taken_at == pytest.approx(clock())
+    assert (await gate().acquire_background(30.0)).taken_at == pytest.approx(clock())
 
 
 async def test_what_can_wait_starves_not_where_the_polls_use_up_the_lane() -> None:
@@ -425,7 +425,7 @@ async def test_what_can_wait_starves_not_where_the_polls_use_up_the_lane() -> No
     polls = asyncio.create_task(poll_all_the_time(gate_))
     await asyncio.sleep(10)
     began = clock()
-    permit = await gate_.patient(30.0)
+    permit = await gate_.acquire_background(30.0)
     assert permit.taken_at - began <= 30.0 + 1.0 + 0.01
     polls.cancel()
 
@@ -433,28 +433,28 @@ async def test_what_can_wait_starves_not_where_the_polls_use_up_the_lane() -> No
 async def test_what_can_wait_is_no_probe_and_waits_for_an_open_lane() -> None:
     gate_ = gate()
     await throttled(gate_, 300.0)
-    waiting = asyncio.create_task(gate_.patient(30.0))
+    waiting = asyncio.create_task(gate_.acquire_background(30.0))
     await asyncio.sleep(400)
     assert not waiting.done()
     probe = taken(gate_)
     assert probe.probe
-    gate_.answered(probe, Outcome.OK, None)
+    gate_.record(probe, Outcome.OK, None)
     assert not (await waiting).probe
 
 
 async def test_what_can_wait_lets_who_explains_an_alert_go_first() -> None:
     gate_ = gate(rate=1, burst=1)
     taken(gate_)
-    urgent = asyncio.create_task(gate_.urgent())
+    urgent = asyncio.create_task(gate_.acquire_urgent())
     await asyncio.sleep(0)
-    permit = await gate_.patient(30.0)
+    permit = await gate_.acquire_background(30.0)
     assert (await urgent).taken_at < permit.taken_at
 
 
 async def test_who_gives_up_waiting_costs_nothing() -> None:
     gate_ = gate(rate=1, burst=1)
     taken(gate_)
-    waiting = asyncio.create_task(gate_.patient(30.0))
+    waiting = asyncio.create_task(gate_.acquire_background(30.0))
     await asyncio.sleep(0.5)
     waiting.cancel()
     await asyncio.sleep(0.6)
@@ -464,7 +464,7 @@ async def test_who_gives_up_waiting_costs_nothing() -> None:
 async def test_nobody_waits_at_the_gate_of_an_account_that_left() -> None:
     gate_ = gate()
     await throttled(gate_, 3600.0)
-    waiting = [asyncio.create_task(gate_.patient(30.0)), asyncio.create_task(gate_.urgent())]
+    waiting = [asyncio.create_task(gate_.acquire_background(30.0)), asyncio.create_task(gate_.acquire_urgent())]
     await asyncio.sleep(1)
     gate_.dismiss()
     await asyncio.sleep(0.1)

@@ -104,7 +104,7 @@ async def test_whom_to_trust(
     if trusted:
         assert verdict == Delivered("HTTP 200")
     else:
-        assert verdict == Retry(f"no trusted TLS with {url.removeprefix('https://')}", whole=True)
+        assert verdict == Retry(f"no trusted TLS with {url.removeprefix('https://')}", receiver_down=True)
 
 
 @pytest.mark.parametrize("shown", [True, False])

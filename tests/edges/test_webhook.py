@@ -45,14 +45,16 @@ async def test_a_receiver_that_is_not_there_is_unwell() -> None:
 
     verdict = await verdict_of(webhook, gone.url)
 
-    assert verdict == Retry(f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", whole=True)
+    assert verdict == Retry(
+        f"cannot connect to {gone.url.removeprefix('http://')}: Connection refused", receiver_down=True
+    )
 
 
 async def test_a_name_that_does_not_resolve_is_unwell() -> None:
     verdict = await verdict_of(webhook, "http://nowhere.invalid/hook")
 
     assert isinstance(verdict, Retry)
-    assert verdict.whole
+    assert verdict.receiver_down
 
 
 async def test_a_receiver_that_speaks_no_tls_is_unwell() -> None:
@@ -60,7 +62,7 @@ async def test_a_receiver_that_speaks_no_tls_is_unwell() -> None:
         verdict = await verdict_of(webhook, answering.url.replace("http:", "https:"))
 
     assert isinstance(verdict, Retry)
-    assert verdict.whole
+    assert verdict.receiver_down
 
 
 async def test_connections_are_kept() -> None:
@@ -181,7 +183,7 @@ async def test_without_a_usable_secret_nothing_is_sent_and_nothing_is_lost(tmp_p
         file.write_text(secret)
     async with receiver(http(200)) as answering:
         notifier = Webhook(answering.url, now=lambda: NOW, secret=file.read_text)
-        assert await notifier.send(DELIVERY) == Retry("the signature's secret cannot be read", whole=True)
+        assert await notifier.send(DELIVERY) == Retry("the signature's secret cannot be read", receiver_down=True)
 
     assert answering.requests == []
 

@@ -89,7 +89,7 @@ async def test_an_alert_stays_until_alertmanager_was_told_of_it_and_could_tell_p
 ) -> None:
     async with night(tmp_path, one_fault(), alerts={"hold": "1h"}) as house:
         am = house.phones["am"]
-        am.answer = lambda _: Retry("cannot connect", whole=True)
+        am.answer = lambda _: Retry("cannot connect", receiver_down=True)
         await house.until(160.0)
         if crash:
             await house.crash()
@@ -108,7 +108,7 @@ async def test_an_alert_stays_until_alertmanager_was_told_of_it_and_could_tell_p
 async def test_a_hold_counts_from_when_the_first_receiver_was_told(tmp_path: Path) -> None:
     async with House(tmp_path, one_fault(), receivers=["pager"], kinds=KINDS, alerts={"hold": "1h"}) as house:
         pager = house.phones["pager"]
-        pager.answer = lambda _: Retry("cannot connect", whole=True)
+        pager.answer = lambda _: Retry("cannot connect", receiver_down=True)
         await house.until(5 * HOUR)
         pager.answer = lambda _: Delivered()
         await house.until(5.9 * HOUR)
@@ -274,7 +274,7 @@ async def test_an_edit_of_the_configuration_neither_repeats_nor_orphans_an_open_
 async def test_a_pager_that_took_it_and_seemed_not_to_hears_twice_under_one_key(tmp_path: Path) -> None:
     async with night(tmp_path, one_fault()) as house:
         pager = house.phones["pager"]
-        verdicts: list[Verdict] = [Retry("no answer within 10s", whole=True)]
+        verdicts: list[Verdict] = [Retry("no answer within 10s", receiver_down=True)]
         pager.answer = lambda _: verdicts.pop() if verdicts else Delivered()
         await house.until(300.0)
         assert [delivery.event_id for _, delivery in pager.calls] == [pager.calls[0][1].event_id] * 2
@@ -347,7 +347,7 @@ async def test_the_most_severe_incident_goes_first(tmp_path: Path) -> None:
         pager = house.phones["pager"]
 
         def away(_: Delivery) -> Verdict:
-            return Retry("down", whole=True) if house.t < 300.0 else Delivered()
+            return Retry("down", receiver_down=True) if house.t < 300.0 else Delivered()
 
         pager.answer = away
         await house.until(900.0)

@@ -19,7 +19,7 @@ from tests.inline import InlineExecutor
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OK = Delivered("HTTP 200")
-DOWN = Retry("connection refused", whole=True)
+DOWN = Retry("connection refused", receiver_down=True)
 JITTER = 0.5
 
 Answer = Verdict | Exception
@@ -102,7 +102,7 @@ class House:
         change = Change(outgoing=tuple(OutboxEntry(event(each, severity), b"{}", tuple(to)) for each in ids))
         committed = await self.writer.commit(change)
         if offer and self.deliverer is not None:
-            self.deliverer.offer(committed.deliveries)
+            self.deliverer.enqueue(committed.deliveries)
 
     async def pending(self, receiver: str = "oncall") -> list[Delivery]:
         """What a restart would find."""
@@ -406,7 +406,7 @@ async def test_one_delivery_that_never_succeeds_does_not_silence_the_others(hous
 
 
 async def test_retry_after_closes_the_receiver_until_it_has_passed(house: House) -> None:
-    oncall = Scripted(lambda which, attempts: Retry("HTTP 429", 30.0, whole=True) if time() < 1 else OK)
+    oncall = Scripted(lambda which, attempts: Retry("HTTP 429", 30.0, receiver_down=True) if time() < 1 else OK)
     async with house.delivering(oncall=oncall):
         await house.tell("a1")
         await asyncio.sleep(1)

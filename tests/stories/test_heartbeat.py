@@ -141,7 +141,7 @@ async def test_it_is_withheld_while_every_receiver_fails_and_not_while_one_does(
         assert here.pings == [30, 120]
 
 
-@pytest.mark.parametrize("answer", [Retry("no answer within 10s", whole=True), Refused("HTTP 404")], ids=type)
+@pytest.mark.parametrize("answer", [Retry("no answer within 10s", receiver_down=True), Refused("HTTP 404")], ids=type)
 async def test_a_ping_that_fails_is_said_once_and_tried_at_every_interval(answer: Verdict) -> None:
     async with ward() as here:
         here.answer = answer

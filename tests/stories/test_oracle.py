@@ -24,7 +24,7 @@ pytestmark = pytest.mark.looptime
 BUSY, QUIET = 500.0, 1600.0
 """Until when things happen, and when all must have been told: the longest back-offs are five minutes."""
 CONDITIONS = {"workflow.suspended", "workflow.not_found", "monitor.blind"}
-DOWN = Retry("connection refused", whole=True)
+DOWN = Retry("connection refused", receiver_down=True)
 
 times = st.floats(5.0, BUSY)
 pauses = st.floats(1.0, 200.0)

@@ -28,12 +28,12 @@ class Poller:
         self.cursed = False
         self.judged: list[str] = []
 
-    def deadline(self, watched: Watched) -> datetime | None:
+    def next_deadline(self, watched: Watched) -> datetime | None:
         if self.cursed and watched.target.key == CURSED:
             raise ZeroDivisionError
         return None if watched.target.key.workflow in self.judged else NOON + timedelta(seconds=60)
 
-    async def judge(self, watched: Watched) -> tuple[Event, ...]:
+    async def check_overdue(self, watched: Watched) -> tuple[Event, ...]:
         key = watched.target.key
         self.judged.append(key.workflow)
         return (
@@ -54,10 +54,10 @@ class Scheduler:
     def __init__(self) -> None:
         self.watched: dict[TargetKey, Watched] = {}
 
-    def hasten(self, _key: TargetKey) -> bool:
+    def poll_now(self, _key: TargetKey) -> bool:
         return False
 
-    def under_way(self, _key: TargetKey) -> bool:
+    def in_flight(self, _key: TargetKey) -> bool:
         return False
 
 

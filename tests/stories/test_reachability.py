@@ -75,7 +75,7 @@ class Tower:
     def beckon(self) -> None:
         """The lane changed; it may be while it is made."""
         if hasattr(self, "lookout"):
-            self.lookout.look()
+            self.lookout.wake()
 
     def now(self) -> datetime:
         return NOON + timedelta(seconds=time() + self.set_by)
@@ -91,11 +91,11 @@ class Tower:
 
     async def ask(self, outcome: Outcome, took: float = 1.0, retry_after: float | None = None) -> None:
         """One poll."""
-        permit = await self.gate.urgent()
+        permit = await self.gate.acquire_urgent()
         sent_at = self.now()
         await asyncio.sleep(took)
-        self.gate.answered(permit, outcome, retry_after)
-        self.lookout.heard(outcome, sent_at, self.now())
+        self.gate.record(permit, outcome, retry_after)
+        self.lookout.record(outcome, sent_at, self.now())
 
     async def rest(self) -> None:
         """Its loop is ended."""

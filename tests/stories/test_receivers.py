@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 
 HOUR = 3600.0
 LONG = script_builders.complete("order-reminder", 1e9)
-DOWN = Retry("connection refused", whole=True)
+DOWN = Retry("connection refused", receiver_down=True)
 FAULT = script_builders.fault("onboarding-reply", "step1", "Invalid subaccount id.", 101.0)
 TOLD = ["workflow.step_failed", "workflow.terminated"]
 

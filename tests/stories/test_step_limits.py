@@ -52,11 +52,11 @@ async def test_a_limit_holds_once_it_is_written_though_an_error_of_ours_came_fir
     allowances.learn(KEY, TargetState(key=KEY, version=1), TargetState(key=KEY, version=1, steps=done))
     await asyncio.sleep(1.0)
     assert faults == ["definitions: ZeroDivisionError"]
-    assert (allowances.of(KEY, 1).learned, changed) == ({}, [])
+    assert (allowances.limits_for(KEY, 1).learned, changed) == ({}, [])
     shelf.broken = False
     await asyncio.sleep(100.0)
     assert not running.done()
     assert [one.step for one in shelf.written] == ["step1"]
-    assert list(allowances.of(KEY, 1).learned) == ["step1"]
+    assert list(allowances.limits_for(KEY, 1).learned) == ["step1"]
     assert len(changed) == 1
     running.cancel()

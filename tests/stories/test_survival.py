@@ -60,7 +60,7 @@ async def test_a_second_daemon_on_one_database_is_refused_and_delivers_what_the_
     await one.start()
     await other.start()
     assert other.refused.is_set()
-    one.phones["oncall"].answer = lambda _: Retry("down", whole=True)
+    one.phones["oncall"].answer = lambda _: Retry("down", receiver_down=True)
     await one.until(600.0)
     assert other.sent == [], "it polls nothing"
     await one.crash()

@@ -130,7 +130,7 @@ async def test_what_the_pager_is_sent_at_its_pace_pagerduty_never_refuses(house:
             await super().send(delivery)
             page = msgspec.structs.replace(PAGE, key=delivery.event_id)
             status, _ = service.take(fitted({"routing_key": ROUTING_KEY, **trigger(page, "")}))
-            return Delivered() if status == 202 else Retry(f"HTTP {status}", whole=True)
+            return Delivered() if status == 202 else Retry(f"HTTP {status}", receiver_down=True)
 
     ids = workflows("c", 400)
     async with house.delivering(oncall=Wire(duration=0.2), urgent_first=True, pace=PACE):
@@ -151,7 +151,7 @@ async def test_an_offer_that_is_not_due_yet_waits_until_it_is(house: House) -> N
     (row,) = await house.pending()
     async with house.delivering(oncall=oncall) as deliverer:
         await asyncio.sleep(1)
-        deliverer.offer(
+        deliverer.enqueue(
             [msgspec.structs.replace(row, seq=9, event_id="b1", subject="b", not_before=now() + timedelta(seconds=2))]
         )
         await asyncio.sleep(60)

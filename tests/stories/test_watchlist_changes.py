@@ -169,7 +169,7 @@ async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: 
         await scheduler.replace(targets if not planned else {})
         plan = await scheduler.plan(targets)
         scheduler.believe(written)
-        await scheduler.carry_out(plan)
+        await scheduler.apply(plan)
         assert scheduler.watched[before.key].state == written
 
 

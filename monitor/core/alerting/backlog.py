@@ -68,7 +68,7 @@ class Backlog:
         else:
             self._leave_out()
 
-    def revived(self, delivery: Delivery, now: float) -> None:
+    def requeue(self, delivery: Delivery, now: float) -> None:
         """It was given up, and is pending again, also in the store; it can be sent at once, behind its subject."""
         if delivery.seq in self.turns:
             self._ending[delivery.seq] = delivery
@@ -81,11 +81,11 @@ class Backlog:
             self._leave_out()
 
     @property
-    def behind(self) -> bool:
+    def needs_page(self) -> bool:
         """Whether a page of the store should be read."""
         return not self._complete and self._eligible <= self._window // 2 and len(self.turns) < self._most
 
-    def ask(self) -> tuple[int, int]:
+    def next_page(self) -> tuple[int, int]:
         """The next page to read from the store, as (after_seq, limit)."""
         self._left_out = False
         if self._oldest_revived <= self._newest:
@@ -105,7 +105,7 @@ class Backlog:
 
     def again(self, delivery: Delivery, ready_at: float) -> None:
         """It failed, and has its turn again at `ready_at`."""
-        self.turns.again(bodiless(delivery) if self._crowded else delivery, ready_at)
+        self.turns.retry_at(bodiless(delivery) if self._crowded else delivery, ready_at)
 
     def reread(self) -> None:
         """The store holds what is not here: read it again from its beginning; what is known is passed over."""
@@ -114,13 +114,13 @@ class Backlog:
 
     def ended(self, delivery: Delivery, now: float = 0.0, *, dead: bool = False) -> None:
         """Delivered, or given up: `dead`."""
-        self.turns.ended(delivery)
+        self.turns.done(delivery)
         self._ended[delivery.seq] = None
         if len(self._ended) > self._window:
             self._ended.popitem(last=False)
         again = self._ending.pop(delivery.seq, None)
         if again is not None and dead:
-            self.revived(again, now)
+            self.requeue(again, now)
 
     @property
     def _has_room(self) -> bool:

@@ -40,14 +40,14 @@ class CircuitBreaker:
             return math.inf
         return max(0.0, self._closed_until - now) if self.failed_probes else 0.0
 
-    def began(self, *, fresh: bool = False) -> bool:
+    def on_send(self, *, fresh: bool = False) -> bool:
         """Something is being sent. True: it is the probe."""
         if fresh and self.doubted:
             return False
         self._probing = self.failed_probes > 0
         return self._probing
 
-    def ended(self, now: float, verdict: Verdict, jitter: float, *, probe: bool) -> None:
+    def on_result(self, now: float, verdict: Verdict, jitter: float, *, probe: bool) -> None:
         """`probe`: what `began` said. Whatever was sent before it fell ill says nothing about its recovery."""
         if probe:
             self._probing = False
@@ -56,7 +56,7 @@ class CircuitBreaker:
         elif probe or self.doubted or not self.failed_probes:
             self._recovered()
 
-    def passed(self, *, probe: bool) -> None:
+    def on_skip(self, *, probe: bool) -> None:
         """What had begun was not sent after all: the next one is the probe in its place."""
         if probe:
             self._probing = False
@@ -66,9 +66,9 @@ class CircuitBreaker:
         self.doubted = self._probing = False
 
     def _failed(self, now: float, verdict: Retry, jitter: float, *, probe: bool) -> None:
-        self._in_a_row = 0 if verdict.whole else self._in_a_row + 1
-        if verdict.whole or self._in_a_row >= FAILURES_IN_A_ROW:
-            if probe or not self.failed_probes or (self.doubted and verdict.whole):
+        self._in_a_row = 0 if verdict.receiver_down else self._in_a_row + 1
+        if verdict.receiver_down or self._in_a_row >= FAILURES_IN_A_ROW:
+            if probe or not self.failed_probes or (self.doubted and verdict.receiver_down):
                 self._close(now, verdict, jitter)
             elif verdict.after is not None:
                 self._closed_until = max(self._closed_until, now + backoff(1, 0.0, at_least=verdict.after))
@@ -77,7 +77,7 @@ class CircuitBreaker:
 
     def _close(self, now: float, verdict: Retry, jitter: float) -> None:
         self.failed_probes += 1
-        self.doubted = not verdict.whole
+        self.doubted = not verdict.receiver_down
         pause = backoff(self.failed_probes, jitter, at_least=verdict.after)
         self._closed_until = now + (min(pause, max(LONGEST_DOUBT, verdict.after or 0.0)) if self.doubted else pause)
 

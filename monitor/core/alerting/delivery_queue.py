@@ -117,7 +117,7 @@ class DeliveryQueue:
         """Seconds until one is ready; infinite if none waits. `fresh`: of those that were never tried."""
         return self._fresh.wait(now) if fresh else min(self._fresh.wait(now), self._failed.wait(now))
 
-    def take(self, *, fresh: bool = False) -> Delivery:
+    def pop(self, *, fresh: bool = False) -> Delivery:
         """The most urgent of those that were ready at the last `wait`, or the one that is ready the longest.
 
         It is under way until `ended` or `again`. `fresh`: of those that were never tried.
@@ -127,7 +127,7 @@ class DeliveryQueue:
         self._under_way.add(subject)
         return self._queues[subject][0].delivery
 
-    def ended(self, delivery: Delivery) -> None:
+    def done(self, delivery: Delivery) -> None:
         """Delivered or dead; the next of its subject has its turn."""
         del self._pending[delivery.seq]
         if self.oldest is not None and self.oldest.seq == delivery.seq:
@@ -142,7 +142,7 @@ class DeliveryQueue:
         else:
             del self._queues[delivery.subject]
 
-    def again(self, delivery: Delivery, ready_at: float) -> None:
+    def retry_at(self, delivery: Delivery, ready_at: float) -> None:
         """Not delivered: the same one (by now with more attempts) has its turn again at `ready_at`."""
         self._pending[delivery.seq] = delivery
         self._under_way.discard(delivery.subject)

@@ -27,7 +27,7 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
     detail: str
     after: float | None = None
     """Seconds that the receiver asked to wait."""
-    whole: bool = False
+    receiver_down: bool = False
     """The receiver as a whole is unwell (connection refused, timeout, throttled), not only this delivery."""
 
 

@@ -52,7 +52,7 @@ class DueQueue:
         self._set_aside: list[_Item] = []
         """The heap that is being swept; empty most of the time."""
 
-    def enter(self, entry: Entry) -> None:
+    def add(self, entry: Entry) -> None:
         """Make it known; it waits from the first `put` on."""
         self.entries[entry.key] = entry
         if self._free:
@@ -62,7 +62,7 @@ class DueQueue:
             entry.number = len(self._places)
             self._places.append(entry)
 
-    def put(self, entry: Entry, due: float) -> None:
+    def reschedule(self, entry: Entry, due: float) -> None:
         """Let it wait until `due`."""
         entry.due = due
         entry.under_way = False
@@ -81,12 +81,12 @@ class DueQueue:
         other = self._top(self._set_aside)
         return other if head is None or (other is not None and other.due < head.due) else head
 
-    def begin(self, head: Entry) -> None:
+    def start(self, head: Entry) -> None:
         """The head is under way from now on."""
         # Its item lies on top of a heap, dead as of now, and is dropped there when the next head is looked for.
         head.under_way = True
 
-    def sweep(self) -> None:
+    def compact(self) -> None:
         """A crumb of tidying; due after each step that may have left something dead."""
         old = self._set_aside
         if not old:

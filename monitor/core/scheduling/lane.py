@@ -181,7 +181,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         """The burst shrinks and grows with the rate: who throttles a rate likes its bursts no better."""
         limits = self.limits
         burst = max(int(limits.burst * rate / limits.requests_per_second), 1)
-        return self.bucket.turned(now, rate, min(burst, limits.burst), at_most)
+        return self.bucket.resized(now, rate, min(burst, limits.burst), at_most)
 
 
 def _pause(streak: int, jitter: float) -> float:

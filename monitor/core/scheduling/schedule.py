@@ -76,7 +76,7 @@ class Schedule:
             return
         clock = self._clock(now)
         entry = Entry(key, interval, _fraction(key))
-        self._agenda.enter(entry)
+        self._agenda.add(entry)
         if first_within is not None and first_within < interval:
             self._put(entry, clock + entry.fraction * first_within)
         else:
@@ -92,7 +92,7 @@ class Schedule:
             return
         self._agenda.forget(key)
         self._backing_off.pop(key, None)
-        self._agenda.sweep()
+        self._agenda.compact()
 
     def change(self, key: TargetKey, interval: float, now: float) -> None:
         """Another interval: due at its first new slot that is half an interval after the last turn.
@@ -106,7 +106,7 @@ class Schedule:
         before, entry.interval = entry.interval, interval
         if not entry.under_way and (due := self._changed(entry, before, self._clock(now))) != entry.due:
             self._put(entry, due)
-            self._agenda.sweep()
+            self._agenda.compact()
 
     def _changed(self, entry: Entry, before: float, clock: float) -> float:
         """When it is due, since its interval is not `before` any more."""
@@ -115,7 +115,7 @@ class Schedule:
         slot = _slot(entry, max(clock, entry.last + entry.interval / 2))
         return slot if entry.last > -math.inf else min(slot, entry.due)
 
-    def hasten(self, key: TargetKey, now: float) -> bool:
+    def poll_now(self, key: TargetKey, now: float) -> bool:
         """Due now, before its next slot; False where it is not waiting for one: unknown, under way or backing off.
 
         It goes behind those who are due already, and its slots stay where they are.
@@ -126,7 +126,7 @@ class Schedule:
         clock = self._clock(now)
         if entry.due > clock:
             self._put(entry, clock)
-            self._agenda.sweep()
+            self._agenda.compact()
         return True
 
     # --- whose turn it is ---
@@ -144,7 +144,7 @@ class Schedule:
         entry = self._agenda.head()
         if entry is None or entry.due + self._offset - now > _CLOSE_ENOUGH:
             raise LookupError("nothing is due: pop only when wait() is 0")
-        self._agenda.begin(entry)
+        self._agenda.start(entry)
         clock = self._clock_before(entry, now)
         self._backing_off.pop(entry.key, None)
         promised = entry.due + entry.promised
@@ -173,9 +173,9 @@ class Schedule:
         if self._backing_off:
             entry = self._agenda.entries[self._backing_off.popitem()[0]]
             self._put(entry, min(entry.due, self._clock(now)))
-            self._agenda.sweep()
+            self._agenda.compact()
 
-    def forgive(self, now: float, limit: int) -> bool:
+    def reset_backoff(self, now: float, limit: int) -> bool:
         """After an outage: due again at their next slot, for at most `limit` targets that back off.
 
         True where more remain: call it again, once the loop has had its breath.
@@ -186,7 +186,7 @@ class Schedule:
             slot = _slot(entry, clock)
             if slot < entry.due:
                 self._put(entry, slot)
-                self._agenda.sweep()
+                self._agenda.compact()
         return bool(self._backing_off)
 
     # --- the virtual clock ---
@@ -203,7 +203,7 @@ class Schedule:
 
     def _put(self, entry: Entry, due: float) -> None:
         entry.promised = self._offset
-        self._agenda.put(entry, due)
+        self._agenda.reschedule(entry, due)
 
 
 def _slot(entry: Entry, after: float) -> float:

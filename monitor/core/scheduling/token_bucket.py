@@ -66,7 +66,7 @@ class TokenBucket(msgspec.Struct, frozen=True, gc=False):
             return None
         return type(self)(self.period, self.burst, max(self.spent_until, ticks_after(now)) + self.period)
 
-    def turned(self, now: float, rate: float, burst: int, at_most: int | None = None) -> Self:
+    def resized(self, now: float, rate: float, burst: int, at_most: int | None = None) -> Self:
         """The same bucket under other limits: what it held stays, cut to what it may hold (or to `at_most`).
 
         So a window that reaches over the change holds no more than its first burst and what each rate let in.

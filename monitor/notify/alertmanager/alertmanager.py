@@ -99,7 +99,7 @@ class Alertmanager:
         posting = await self._what_holds(delivery)
         if posting is None:
             return OLD_NEWS
-        self._known.hear(posting, self._now())
+        self._known.record(posting, self._now())
         well = [peer for peer in self._peers if not peer.sick]
         sick = [peer for peer in self._peers if peer.sick]
         verdict = await self._tell(well, posting) if well else None
@@ -184,7 +184,7 @@ class Alertmanager:
         async with contextlib.aclosing(self._pages()) as pages:
             async for page in pages:
                 for posting in page:
-                    self._known.hear(posting, self._now())
+                    self._known.record(posting, self._now())
                 await peer.post(page)
                 turn()
                 if peer.sick:
@@ -225,4 +225,4 @@ async def _post_one(peer: Instance, posting: PostableAlert) -> Verdict:
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Of those without success: who may take it later counts more than who never will."""
-    return max(verdicts, key=lambda one: (isinstance(one, Retry), isinstance(one, Retry) and one.whole))
+    return max(verdicts, key=lambda one: (isinstance(one, Retry), isinstance(one, Retry) and one.receiver_down))

@@ -23,7 +23,7 @@ class Dedup:
     def __len__(self) -> int:
         return len(self._ended) + len(self._lapsing) + sum(map(len, self._open.values()))
 
-    def hear(self, posting: PostableAlert, now: datetime) -> None:
+    def record(self, posting: PostableAlert, now: datetime) -> None:
         """Of what was read from the casebook, in any order."""
         if posting.lapses:
             self._lapsing[posting.id] = now
@@ -38,7 +38,7 @@ class Dedup:
         if not ids:
             del self._open[posting.key]
 
-    def is_news(self, posting: PostableAlert) -> bool:
+    def is_current(self, posting: PostableAlert) -> bool:
         """Whether it still holds, for Alertmanager."""
         if posting.lapses or posting.id in self._lapsing:
             return posting.lapses

@@ -145,7 +145,7 @@ class Instance:
         for one in sorted(self._queue, key=lambda one: not one.posting.is_end):
             if one.verdict.done():
                 continue
-            if self._known.is_news(one.posting):
+            if self._known.is_current(one.posting):
                 groups.setdefault(one.posting.key, []).append(one)
             else:
                 one.verdict.set_result(OLD_NEWS)
@@ -170,7 +170,7 @@ class Instance:
         try:
             headers, secrets = self._credentials.read()
         except (OSError, ValueError):
-            answer = HttpResult(Retry("the credentials cannot be read", whole=True))
+            answer = HttpResult(Retry("the credentials cannot be read", receiver_down=True))
         else:
             answer = await self._channel.ask(body, {"Content-Type": "application/json", **headers}, secrets)
         delivered = isinstance(answer.verdict, Delivered)
