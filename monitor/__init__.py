@@ -3,8 +3,8 @@
 Read in this order:
 
 1. `core/`: the rules, pure. `model.py` (the words), then `scheduling/`, `detection/`, `alerting/`, `text/`.
-2. `polling/`: one poll (`poller.py`), whose turn it is (`scheduler.py`), and who watches what no poll shows.
-3. `alerting/`: what is committed goes out (`publisher.py`), is delivered (`deliverer.py`), and ends (`closer.py`).
+2. `polling/`: from the API to a last known state: one poll, whose turn it is, and what no single poll shows.
+3. `alerting/`: from a committed event to a person, and to its end.
 4. `upstream/`, `store/`, `notify/`, `telemetry/`, `web/`: the edges.
 5. `app/`: how it is put together. `settings/`, `commands/`, `cli.py`: how people reach it.
 6. `sim/`: the API as it behaves, for the tests and for `demo.py`.

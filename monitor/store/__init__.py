@@ -4,9 +4,9 @@ The law of this folder: SQL and nothing else. Decisions are made elsewhere and c
 Nothing assumes that there is one writer: beliefs change by compare-and-set, events take their place in the order of
 commits from a row that is locked until the commit. One implementation for SQLite and PostgreSQL.
 
-Read `schema.py`, then `transaction.py` (what one commit does) with `docket.py` (what its events do to alerts),
-`writer.py` (who commits when), `reading.py` and `cases.py`, `outbox.py`, `pruning.py`; `store.py` is the face of all.
-`glance.py` is for who is not the daemon.
+Read `schema.py`, then `transaction.py` (what one commit does) with `alert_updates.py` (what its events do to alerts),
+`writer.py` (who commits when), `queries.py` and `alert_queries.py`, `outbox.py`, `pruning.py`; `store.py` is the face
+of all. `readonly.py` is for who is not the daemon.
 """
 
 from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable

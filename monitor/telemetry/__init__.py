@@ -4,9 +4,9 @@ The law of this folder: a record comes in, nothing goes out but numbers and line
 a clock; the registry, the log's stream and `now` are injected. An unchanged poll costs a counter and two histograms,
 and no line unless the level is debug. A scrape never counts targets: the gauges follow the beliefs as they change.
 
-Read `telemetry.py` (the face), `families.py` (every metric), `metrics.py` (records to numbers), `series.py` (gauges
-kept as beliefs change), `journal.py` and `troubles.py` (records to lines), `logs.py` and `outlet.py` (lines to a
-stream).
+Read `telemetry.py` (the face), `families.py` (every metric), `metrics.py` (records to numbers), `collectors.py` (gauges
+kept as beliefs change), `log_lines.py` and `failure_log.py` (records to lines), `logs.py` and `log_stream.py` (lines to
+a stream).
 """
 
 from monitor.telemetry.exposition import render

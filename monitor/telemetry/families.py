@@ -1,4 +1,4 @@
-"""Every metric with its name, labels, buckets and help: the table of the contract, except what `series.py` collects."""
+"""Every metric with its name, labels, buckets and help; `collectors.py` has those that are made at each scrape."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 

@@ -27,7 +27,7 @@ _TOLD_EXTENSION = timedelta(seconds=1)
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
-    """One request to the account's API; consumed by exactly one, and handed back to `Gate.answered`."""
+    """One request to the account's API; consumed by exactly one, and handed back to `RateLimiter.record`."""
 
     account: str
     taken_at: float

@@ -48,8 +48,8 @@ def build(
 ) -> web.Application:
     """The application, to be served by whoever binds the address.
 
-    `admin_token` is asked whenever something is to be changed; see `admission.py`. A scrape is rendered in `executor`
-    (None: the loop's), so that a large one does not hold the loop.
+    `admin_token` is asked whenever something is to be changed; see `api/admin_token.py`. A scrape is rendered in
+    `executor` (None: the loop's), so that a large one does not hold the loop.
     """
     site = external_url.rstrip("/")
     application = web.Application(middlewares=[_in_our_words, _once_loaded(view)], client_max_size=_MOST_OF_A_BODY)

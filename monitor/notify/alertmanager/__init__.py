@@ -4,7 +4,7 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Alertm
 that is not told again ends at its `endsAt`. So what is open is told again and again, and an instance that lost its data
 is right again after one round.
 
-`payload.py`: what is posted, pure. `known.py`: which of it is old news, pure. `peer.py`: one instance.
+`payload.py`: what is posted, pure. `dedup.py`: which of it is old news, pure. `instance.py`: one instance.
 `alertmanager.py`: the receiver.
 """
 

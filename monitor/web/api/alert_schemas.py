@@ -1,4 +1,4 @@
-"""What the JSON of alerts and deliveries looks like; see `shapes.py`."""
+"""What the JSON of alerts and deliveries looks like; see `target_schemas.py`."""
 
 from collections.abc import Mapping
 
