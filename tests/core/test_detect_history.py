@@ -244,11 +244,15 @@ def test_two_monitors_give_a_fact_the_same_id_and_time(life: list[Moment], one: 
 @given(life=LIVES, polls=POLLS)
 def test_a_condition_is_closed_once_by_an_event_that_names_its_opening(life: list[Moment], polls: list[Poll]) -> None:
     open_ids: set[str] = set()
+    failed_steps: set[str] = set()
     for event in watch(sample(life, polls), [each.restarted for each in polls]):
-        assert set(event.closes) <= open_ids
+        ends = failed_steps if event.type is EventType.COMPLETED else set()
+        assert set(event.closes) <= open_ids | ends
         open_ids -= set(event.closes)
         if event.type in (EventType.SUSPENDED, EventType.NOT_FOUND):
             open_ids.add(event.id)
+        if event.type is EventType.STEP_FAILED:
+            failed_steps.add(event.id)
         if event.type in ENDED.values():
             assert not open_ids
 

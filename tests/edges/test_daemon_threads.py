@@ -11,9 +11,9 @@ from monitor.notify.daemon_threads import DaemonThreadExecutor
 
 _HANGS = """
 import threading
-from monitor.notify.threads import Threads
+from monitor.notify.daemon_threads import DaemonThreadExecutor
 begun = threading.Event()
-Threads().submit(lambda: (begun.set(), threading.Event().wait()))
+DaemonThreadExecutor().submit(lambda: (begun.set(), threading.Event().wait()))
 begun.wait(10)
 print("ended")
 """
