@@ -9,6 +9,7 @@ from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
 from monitor.app.daemon_clock import Clock
 from monitor.app.environment import Environment
+from monitor.core.detection.blindness import Site
 from monitor.core.liveness import Liveness
 from monitor.core.model import AccountState, Outcome
 from monitor.core.records import LaneRecord, RequestRecord
@@ -46,7 +47,10 @@ class AccountRuntime:
 class Accounts:
     """All of them. `gates` and `credentials` are what the client looks up for each request."""
 
-    def __init__(self, around: Environment, telemetry: Telemetry, pulses: Liveness, clock: Clock) -> None:
+    def __init__(
+        self, around: Environment, telemetry: Telemetry, pulses: Liveness, clock: Clock, *, address: str
+    ) -> None:
+        """`address`: host and port of the API, for people."""
         self.gates: dict[str, RateLimiter] = {}
         self.credentials: dict[str, Credential] = {}
         self.states: dict[str, AccountState] = {}
@@ -58,6 +62,7 @@ class Accounts:
         """Of these, what is open about them may not be closed yet."""
         self._skews: dict[str, float] = {}
         self._around = around
+        self._address = address
         self._telemetry = telemetry
         self._pulses = pulses
         self._clock = clock
@@ -108,7 +113,8 @@ class Accounts:
             now=around.now,
             report=self._telemetry.account,
             forgive=self._scheduler.reset_backoff,
-            asks=lambda: self._scheduler.has_targets(name),
+            watched=lambda: self._scheduler.watches(name),
+            site=Site(self._address, account.secret.place),
             fault=self._telemetry.fault,
         )
         self._members[name] = AccountRuntime(gate, lookout)
@@ -130,6 +136,7 @@ class Accounts:
         refused = member.lookout.refused
         if rekeyed or refused:
             self.credentials[name] = credential
+            member.lookout.site = Site(self._address, account.secret.place)
         member.gate.reconfigure(from_settings.limits(account))
         member.lookout.blind_after = settings.polling.blind_after
         self._scheduler.configure(name, from_settings.round_of(account, settings))
@@ -193,8 +200,8 @@ class Accounts:
 
     # --- what they hear ---
 
-    def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
-        self._members[account].lookout.record(outcome, sent_at, now)
+    def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime, detail: str) -> None:
+        self._members[account].lookout.record(outcome, sent_at, now, detail)
 
     def answered_at(self, account: str) -> float | None:
         """When its API last answered about any target, by the loop's clock."""

@@ -22,6 +22,7 @@ from monitor.app.loop_errors import LoopErrors
 from monitor.app.reloader import Reloader
 from monitor.app.start_log import log_start
 from monitor.app.view import DaemonView
+from monitor.core.formats.urls import host_and_port
 from monitor.core.liveness import Liveness, LoopHealth
 from monitor.core.model import TargetKey
 from monitor.core.records import ReloadRecord, StoreRecord
@@ -80,7 +81,9 @@ class Daemon:
             idle=self._idle,
             receivers=[receiver.name for receiver in settings.receivers],
         )
-        self.members = Accounts(around, self.telemetry, self.pulses, clock)
+        self.members = Accounts(
+            around, self.telemetry, self.pulses, clock, address=host_and_port(settings.api.base_url)
+        )
         self.store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
         self._lock = StoreLock(settings.store.url)
         self.writer = Writer(self.store, report=self.telemetry.store, jitter=around.jitter)

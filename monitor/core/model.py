@@ -386,6 +386,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str | None = None
     """Of `monitor.blind` and `workflow.unanswered`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what
     is overdue: who says so, a `LimitSource`."""
+    detail: str | None = None
+    """Of `monitor.blind`: what the last poll was answered, or what broke, for people; cut, and free of secrets."""
+    since: datetime | None = None
+    """Of `monitor.blind`: since when its requests get no answer. Time in which nothing was asked does not count."""
+    workflows: int | None = None
+    """Of `monitor.blind`: how many workflows nobody watches now."""
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""

@@ -84,13 +84,16 @@ class Poller:
         shelf: Shelf,
         *,
         now: Callable[[], datetime],
-        heard: Callable[[str, Outcome, datetime, datetime], None],
+        heard: Callable[[str, Outcome, datetime, datetime, str], None],
         report: Callable[[PollRecord], None],
         skew: Callable[[str], float],
         answered_at: Callable[[str], float | None],
         allowances: Allowances | None = None,
     ) -> None:
-        """`answered_at`: when an account last answered about any target, by the loop's clock."""
+        """`heard`: takes an account, how a poll ended, when it was sent and ended, and the detail of a failed one.
+
+        `answered_at`: when an account last answered about any target, by the loop's clock.
+        """
         self._announcer = announcer
         self._allowances: Allowances = allowances or Unlimited()
         self._source = source
@@ -116,7 +119,7 @@ class Poller:
         observed_at = self._now()
         failed = observation if isinstance(observation, PollFailed) else None
         outcome = failed.outcome if failed else Outcome.OK
-        self._hear(watched, outcome, sent_at, observed_at)
+        self._hear(watched, outcome, sent_at, observed_at, failed.detail if failed else "")
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
             observation = await self._explained(key, observation)
         while watched.judging is not None:
@@ -153,10 +156,10 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
-    def _hear(self, watched: Watched, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+    def _hear(self, watched: Watched, outcome: Outcome, sent_at: datetime, now: datetime, detail: str = "") -> None:
         target = watched.target
         account = target.key.account
-        self._heard(account, outcome, sent_at, now)
+        self._heard(account, outcome, sent_at, now, detail)
         watched.silence = heard(watched.silence, outcome, target.interval, self._time(), self._answered_at(account))
 
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]:

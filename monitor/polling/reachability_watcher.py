@@ -13,6 +13,7 @@ import msgspec
 from monitor.alerting.publisher import Publisher
 from monitor.core.backoff import backoff
 from monitor.core.commits import Change
+from monitor.core.detection.blindness import Site
 from monitor.core.detection.reachability import Reachability, assess, idle, initial, more_silent, record, recovered
 from monitor.core.model import AccountState, Event, Outcome
 from monitor.core.records import AccountRecord
@@ -40,15 +41,17 @@ class ReachabilityWatcher:
         now: Callable[[], datetime],
         report: Callable[[AccountRecord], None],
         forgive: Callable[[str], None],
-        asks: Callable[[], bool] = lambda: True,
+        site: Site,
+        watched: Callable[[], int] = lambda: 1,
         fault: Callable[[str, Exception], None] = lambda _loop, _error: None,
     ) -> None:
-        """`asks`: whether anything is watched in the account, what is being polled just now too.
+        """`watched`: how many workflows of the account are watched, what is being polled just now too.
 
-        `fault`: takes the errors of ours that the lookout survives, with the name of its loop.
+        `site`: for the words. `fault`: takes the errors of ours that the lookout survives, with the name of its loop.
         """
         self.state = state
         self.blind_after = blind_after
+        self.site = site
         self._reach = initial(state)
         self._gate = gate
         self._announcer = announcer
@@ -56,7 +59,7 @@ class ReachabilityWatcher:
         self._now = now
         self._report = report
         self._forgive = forgive
-        self._asks = asks
+        self._watched = watched
         self._fault = fault
         self._failures = 0
         self._dismissed = False
@@ -64,14 +67,15 @@ class ReachabilityWatcher:
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
 
-    def record(self, outcome: Outcome, sent_at: datetime, now: datetime) -> None:
+    def record(self, outcome: Outcome, sent_at: datetime, now: datetime, detail: str = "") -> None:
+        """`detail`: of the `Failed` poll."""
         clock = self._time()
         if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
             self._reach = Reachability(now, clock)
             return
         took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
         before = self._reach
-        self._reach = record(before, outcome, clock - took, clock, now)
+        self._reach = record(before, outcome, clock - took, clock, now, detail=detail)
         if more_silent(before, self._reach):
             self._wake.set()
             if recovered(before, self._reach, clock):
@@ -128,9 +132,18 @@ class ReachabilityWatcher:
 
     async def _judge(self) -> float:
         """Seconds until it is time to judge again."""
-        clock, asks, gate = asyncio.get_running_loop().time(), self._asks(), self._gate
-        self._reach = idle(self._reach, clock, asks=asks, shut=gate.closed)
-        verdict = assess(self.state, self._reach, clock, self._now(), self.blind_after, asks=asks, shut=gate.closed)
+        clock, watched, gate = asyncio.get_running_loop().time(), self._watched(), self._gate
+        self._reach = idle(self._reach, clock, asks=watched > 0, shut=gate.closed)
+        verdict = assess(
+            self.state,
+            self._reach,
+            clock,
+            self._now(),
+            self.blind_after,
+            watched=watched,
+            shut=gate.closed,
+            site=self.site,
+        )
         state = msgspec.structs.replace(
             verdict.state,
             closed_until=gate.closed_until,
@@ -174,7 +187,7 @@ async def leave(
     """
     state = await load(state.account) or state
     while state.blind.open:
-        verdict = assess(state, initial(state), 0.0, now(), 0.0, asks=False)
+        verdict = assess(state, initial(state), 0.0, now(), 0.0, watched=0)
         after = await _committed(verdict.state, verdict.events, announcer, report)
         state = after or await load(state.account) or AccountState(account=state.account)
     return state

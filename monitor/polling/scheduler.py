@@ -222,10 +222,10 @@ class Scheduler:
         for account in list(self._rounds):
             self.remove_account(account)
 
-    def has_targets(self, account: str) -> bool:
-        """Whether there is anything of this account to poll."""
+    def watches(self, account: str) -> int:
+        """How many workflows of this account there are to poll, those included that are being polled."""
         round_ = self._rounds.get(account)
-        return round_ is not None and len(round_.schedule) > 0
+        return len(round_.schedule) if round_ is not None else 0
 
     def first_polls_sent(self) -> bool:
         """Whether the first polls are out, as far as there is anything to poll and a lane to send it by.

@@ -60,6 +60,17 @@ def _event() -> dict[str, Any]:
             "description": "Of monitor.blind and workflow.unanswered, why; of monitor.schema_drift, the kind of drift; "
             "of what is overdue, who says so: configured, declared or learned.",
         },
+        "detail": {
+            **_TEXT,
+            "description": "Of monitor.blind, what the last poll was answered, or what broke, with the API's address "
+            "and where the key is.",
+        },
+        "since": {
+            **_MOMENT,
+            "description": "Of monitor.blind, since when its requests get no answer; time in which nothing was asked "
+            "does not count.",
+        },
+        "workflows": {"type": "integer", "description": "Of monitor.blind, how many workflows nobody watches now."},
         "step": {
             "type": "object",
             "required": ["id", "name", "status"],

@@ -84,7 +84,13 @@ EVENTS: Mapping[str, Event] = {
     "unanswered": told(EventType.UNANSWERED, reason="server_error"),
     "answered": told(EventType.ANSWERED),
     "unwatched": told(EventType.UNWATCHED),
-    "blind": told(EventType.BLIND, reason="unauthorized"),
+    "blind": told(
+        EventType.BLIND,
+        reason="unauthorized",
+        detail="401 Unauthorized: the key in /run/secrets/acme is refused by automation.8x8.com:443 (1200 Expired)",
+        since=at(-99),
+        workflows=12,
+    ),
     "sighted": told(EventType.SIGHTED),
     "drift": told(EventType.SCHEMA_DRIFT, reason="status:Paused", last_seen_at=None),
 }
@@ -332,8 +338,12 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "blind": """\
+Cause: 401 Unauthorized: the key in /run/secrets/acme is refused by automation.8x8.com:443 (1200 Expired)
+
 Severity: critical.
 
+Workflows that nobody watches now: 12
+Not watched since: 2026-01-05 09:58:21 UTC, 2m before
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 

@@ -59,6 +59,9 @@ BLIND = Event(
     account="a/b",
     observed_at=START,
     reason="timeout",
+    detail="No whole answer within 10s (automation.8x8.com:443)",
+    since=START - timedelta(seconds=120),
+    workflows=12,
 )
 
 
@@ -88,6 +91,9 @@ def test_fields_that_do_not_apply_are_absent() -> None:
             "summary": "!",
             "account": "a/b",
             "reason": "timeout",
+            "detail": "No whole answer within 10s (automation.8x8.com:443)",
+            "since": "2026-01-05T09:58:00.000000Z",
+            "workflows": 12,
             "observed_at": "2026-01-05T10:00:00.000000Z",
             "link": "http://localhost:8808/",
         },

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.detection.blindness import Site
 from monitor.core.detection.reachability import (
     UNWATCHED,
     Reachability,
@@ -25,18 +26,23 @@ ANSWERS = [Outcome.OK, Outcome.NOT_FOUND]
 SILENCE = [outcome for outcome in Outcome if outcome not in ANSWERS]
 
 
+SITE = Site("automation.8x8.com:443", "/run/secrets/acme")
+
+
 def look(
-    state: AccountState, reach: Reachability, now: float, *, asks: bool = True, shut: bool = False
+    state: AccountState, reach: Reachability, now: float, *, watched: int = 12, shut: bool = False
 ) -> ReachabilityChange:
-    reach = idle(reach, now, asks=asks, shut=shut)
-    return assess(state, reach, now, at(now), BLIND_AFTER, asks=asks, shut=shut)
+    reach = idle(reach, now, asks=watched > 0, shut=shut)
+    return assess(state, reach, now, at(now), BLIND_AFTER, watched=watched, shut=shut, site=SITE)
 
 
-def listen(*requests: tuple[float, float, Outcome], reach: Reachability | None = None) -> Reachability:
+def listen(
+    *requests: tuple[float, float, Outcome], reach: Reachability | None = None, detail: str = ""
+) -> Reachability:
     """Requests as (sent, ended, outcome)."""
     reach = reach or Reachability()
     for sent, ended, outcome in requests:
-        reach = record(reach, outcome, sent, ended, at(ended))
+        reach = record(reach, outcome, sent, ended, at(ended), detail=detail)
     return reach
 
 
@@ -187,13 +193,72 @@ def test_a_clock_that_is_set_neither_hurries_nor_delays_it() -> None:
         assert assess(ACME, SILENT, 130, at(130 + set_by), BLIND_AFTER).events
 
 
+# --- what is told of it -----------------------------------------------------------------------------------
+
+
+def test_it_is_told_with_the_newest_answer_and_who_is_not_watched() -> None:
+    reach = listen((0, 1, Outcome.OK), (10, 20, Outcome.TIMEOUT))
+    reach = listen((40, 50, Outcome.UNAUTHORIZED), reach=reach, detail="401 1200 Invalid token")
+    (event,) = look(ACME, reach, 130, watched=12).events
+    refused = "401 Unauthorized: the key in /run/secrets/acme is refused by automation.8x8.com:443"
+    assert event.detail == f"{refused} (1200 Invalid token)"
+    assert event.workflows == 12
+    assert event.summary.startswith("401 Unauthorized: the key in /run/secrets/acme is refused")
+    assert "12 workflows of account acme" in event.summary
+
+
+def test_an_answer_and_its_closing_say_no_more_why() -> None:
+    reach = listen((10, 20, Outcome.TIMEOUT), (40, 50, Outcome.TIMEOUT), detail="no whole answer within 10s")
+    state = look(ACME, reach, 130).state
+    reach = listen((150, 151, Outcome.OK), reach=reach)
+    assert reach == Reachability(at(151), 151)
+    (event,) = look(state, reach, 151).events
+    assert (event.detail, event.since, event.workflows) == (None, None, None)
+
+
+REFUSED, BUSY = Outcome.CONNECTION, Outcome.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("requests", "since"),
+    [
+        pytest.param([(0, 1, Outcome.OK), (3600, 3601, REFUSED), (3610, 3611, REFUSED)], 3600, id="nothing to ask"),
+        pytest.param([(3600, 3601, REFUSED), (3610, 3611, REFUSED)], 3600, id="never an answer"),
+        pytest.param([(12, 13, REFUSED), (10, 20, Outcome.TIMEOUT)], 10, id="the first was the slowest"),
+        pytest.param([(10, 11, BUSY), (71, 72, REFUSED), (72, 73, REFUSED)], 71, id="another trouble after a pause"),
+        pytest.param([(10, 11, BUSY), (71, 72, BUSY), (133, 134, BUSY)], 10, id="the same trouble after a pause"),
+        pytest.param([(10, 11, BUSY), (12, 13, REFUSED), (14, 15, BUSY)], 10, id="hardly a pause"),
+        pytest.param(
+            [(10, 11, BUSY), (71, 72, REFUSED), (60, 80, REFUSED), (81, 82, BUSY)], 71, id="what it began anew with"
+        ),
+    ],
+)
+def test_time_in_which_nothing_was_asked_does_not_count(
+    requests: list[tuple[float, float, Outcome]], since: float
+) -> None:
+    (event,) = look(ACME, listen(*requests), 4000).events
+    assert event.since == at(since)
+
+
+def test_a_lane_that_is_shut_from_the_start_is_silent_since_then() -> None:
+    state = msgspec.structs.replace(ACME, last_answer_at=at(0))
+    reach = idle(initial(state), 5000, asks=True, shut=True)
+    (event,) = look(state, reach, 5120, shut=True).events
+    assert (event.since, event.detail) == (at(5000), None)
+
+
+def test_since_when_is_by_the_clock_that_runs_not_by_the_one_that_is_set() -> None:
+    (event,) = assess(ACME, SILENT, 130, at(130 + 3600), BLIND_AFTER).events
+    assert event.since == at(10 + 3600)
+
+
 # --- nothing is asked -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shut", [False, True], ids=["open", "shut"])
 def test_who_asks_nothing_is_not_blind(shut: bool) -> None:
     for reach in (SILENT, listen((0, 1, Outcome.OK)), Reachability()):
-        verdict = look(ACME, reach, 1_000_000, asks=False, shut=shut)
+        verdict = look(ACME, reach, 1_000_000, watched=0, shut=shut)
         assert (verdict.events, verdict.check_at) == ((), None)
 
 
@@ -206,13 +271,13 @@ def test_who_asks_again_is_not_blind_for_what_was_not_answered_before() -> None:
 
 def test_when_nothing_is_asked_any_more_an_open_blindness_is_closed_and_says_why() -> None:
     state, told = blind()
-    verdict = look(state, SILENT, 200, asks=False)
+    verdict = look(state, SILENT, 200, watched=0)
     (event,) = verdict.events
     assert (event.type, event.closes, event.reason) == (EventType.SIGHTED, (told.id,), UNWATCHED)
     assert event.last_seen_at == at(1)
     assert "answers again" not in event.summary
     assert (verdict.state.blind.open, verdict.state.last_answer_at) == (False, at(1))
-    assert look(verdict.state, SILENT, 300, asks=False) == ReachabilityChange(verdict.state)
+    assert look(verdict.state, SILENT, 300, watched=0) == ReachabilityChange(verdict.state)
 
 
 # --- restarts ---------------------------------------------------------------------------------------------

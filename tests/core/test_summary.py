@@ -1,4 +1,5 @@
 import unicodedata
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -67,6 +68,9 @@ def event(
     seen: bool = True,
     lasted: float | None = None,
     limit: float | None = None,
+    detail: str | None = None,
+    since: datetime | None = None,
+    workflows: int | None = None,
 ) -> Event:
     return Event(
         id="1",
@@ -88,6 +92,9 @@ def event(
         reason=reason,
         started_at=at(-lasted) if lasted is not None else None,
         limit=limit,
+        detail=detail,
+        since=since,
+        workflows=workflows,
     )
 
 
@@ -210,15 +217,39 @@ TERMINATED = EventType.TERMINATED
             id="only an alias",
         ),
         pytest.param(
-            event(EventType.BLIND, reason="timeout"),
-            "The API does not answer in time about account acme (timeout) since 2026-01-05 10:00:00 UTC: "
-            "its workflows are not being watched",
+            event(
+                EventType.BLIND,
+                reason="unauthorized",
+                detail="401 Unauthorized: the key in /run/secrets/acme is refused by automation.8x8.com:443",
+                since=at(60),
+                workflows=12,
+            ),
+            "401 Unauthorized: the key in /run/secrets/acme is refused by automation.8x8.com:443; "
+            "12 workflows of account acme have not been watched since 2026-01-05 10:01:00 UTC",
             id="blind",
         ),
         pytest.param(
-            event(EventType.BLIND, reason="unauthorized", seen=False),
-            "The API refuses the key of account acme (unauthorized): its workflows are not being watched",
-            id="blind from the start",
+            event(
+                EventType.BLIND,
+                reason="connection",
+                detail="Connection refused by automation.8x8.com:443",
+                since=at(60),
+                workflows=1,
+            ),
+            "Connection refused by automation.8x8.com:443; "
+            "1 workflow of account acme has not been watched since 2026-01-05 10:01:00 UTC",
+            id="blind, one workflow",
+        ),
+        pytest.param(
+            event(EventType.BLIND, reason="throttled", since=at(60), workflows=2),
+            "The API answers 429, too many requests, to all about account acme; "
+            "2 workflows of account acme have not been watched since 2026-01-05 10:01:00 UTC",
+            id="blind, nothing was asked",
+        ),
+        pytest.param(
+            event(EventType.BLIND, reason="bad_request", detail="400 Bad Request from h:443 (" + "w" * 300 + ")"),
+            "400 Bad Request from h:443 (" + "w" * 91 + "…; the workflows of account acme have not been watched",
+            id="blind, with a long word",
         ),
         pytest.param(event(EventType.SIGHTED), "Account acme answers again", id="sighted"),
         pytest.param(

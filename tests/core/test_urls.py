@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.formats.urls import parse_base_url, parse_url, require_https
+from monitor.core.formats.urls import host_and_port, parse_base_url, parse_url, require_https
 
 FINE = [
     "https://automation.8x8.com",
@@ -72,6 +72,20 @@ def test_what_is_no_address_is_refused_without_being_repeated(url: str, said: st
     with pytest.raises(ValueError, match=said) as caught:
         judge(url)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://automation.8x8.com", "automation.8x8.com:443"),
+        ("http://localhost/8x8", "localhost:80"),
+        ("https://gateway.example:8443/8x8", "gateway.example:8443"),
+        ("http://[::1]:8080", "[::1]:8080"),
+        ("https://[2001:db8::1]", "[2001:db8::1]:443"),
+    ],
+)
+def test_an_address_for_people_is_a_host_and_a_port(url: str, expected: str) -> None:
+    assert host_and_port(url) == expected
 
 
 def test_paths_are_appended_to_a_site() -> None:

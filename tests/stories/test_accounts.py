@@ -95,6 +95,8 @@ async def test_a_blind_account_speaks_once_and_what_happened_meanwhile_is_told(
         blind = house.told()[1:]
         assert [event["type"] for event in blind] == ["monitor.blind"]
         assert blind[0]["data"]["reason"] == reason
+        assert blind[0]["data"]["detail"]
+        assert blind[0]["data"]["workflows"] == len(cast)
         assert blind[0]["subject"] == ACME.id
         assert await house.alerts() == ["monitor.blind", "workflow.suspended"]
         runnable = house.metric(

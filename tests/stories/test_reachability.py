@@ -12,6 +12,7 @@ import pytest
 
 from monitor.alerting.publisher import Publisher, PublisherConfig
 from monitor.core.commits import Change
+from monitor.core.detection.blindness import Site
 from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.core.records import AccountRecord
 from monitor.core.scheduling.lane import LaneLimits
@@ -62,7 +63,8 @@ class Tower:
             now=self.now,
             report=self.report,
             forgive=lambda _: None,
-            asks=lambda: self.watches,
+            watched=lambda: 12 if self.watches else 0,
+            site=Site("automation.8x8.com:443", "/run/secrets/acme"),
             fault=self.failed,
         )
 
@@ -89,13 +91,15 @@ class Tower:
     def beat(self) -> None:
         self.beats.append(time())
 
-    async def ask(self, outcome: Outcome, took: float = 1.0, retry_after: float | None = None) -> None:
+    async def ask(
+        self, outcome: Outcome, took: float = 1.0, retry_after: float | None = None, detail: str = ""
+    ) -> None:
         """One poll."""
         permit = await self.gate.acquire_urgent()
         sent_at = self.now()
         await asyncio.sleep(took)
         self.gate.record(permit, outcome, retry_after)
-        self.lookout.record(outcome, sent_at, self.now())
+        self.lookout.record(outcome, sent_at, self.now(), detail)
 
     async def rest(self) -> None:
         """Its loop is ended."""
@@ -188,6 +192,62 @@ async def test_a_clock_that_is_set_neither_hurries_nor_delays_it(tmp_path: Path,
         await until(1000.0)
     # A jump forward looks like a long request; no request is longer than a minute.
     assert [at for at, _ in tower.told] == [pytest.approx(130.0, abs=30.0 if during else 0.01)]
+
+
+# --- what is told ---
+
+
+async def test_a_refused_key_is_told_with_its_place_and_with_who_is_not_watched(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.ask(Outcome.UNAUTHORIZED, detail="401")
+        await tower.ask(Outcome.UNAUTHORIZED, detail="401 1200 Expired")
+        await until(200.0)
+    ((_, event),) = tower.told
+    assert event.detail is not None
+    assert event.detail.endswith("the key in /run/secrets/acme is refused by automation.8x8.com:443 (1200 Expired)")
+    assert event.workflows == 12
+
+
+async def test_time_without_anything_to_ask_does_not_count(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.ask(Outcome.OK)
+        await tower.ask(Outcome.TIMEOUT)
+        tower.watches = False
+        await until(1000.0)
+        tower.watches = True
+        await tower.ask(Outcome.TIMEOUT)
+        await tower.ask(Outcome.TIMEOUT)
+        await until(1200.0)
+    ((_, event),) = tower.told
+    assert event.since is not None
+    assert (event.since - NOON).total_seconds() == pytest.approx(1000.0, abs=0.01)
+
+
+async def test_time_in_which_the_process_was_away_does_not_count(tmp_path: Path) -> None:
+    before = AccountState(account="acme", last_answer_at=NOON - timedelta(hours=9))
+    async with watching(tmp_path, before) as tower:
+        await until(10.0)
+        await tower.ask(Outcome.TIMEOUT)
+        await tower.ask(Outcome.TIMEOUT)
+        await until(200.0)
+    ((_, event),) = tower.told
+    assert event.last_seen_at == before.last_answer_at
+    assert event.since is not None
+    assert (event.since - NOON).total_seconds() == pytest.approx(10.0, abs=0.01)
+
+
+async def test_time_in_which_a_429_kept_the_lane_shut_does_not_count(tmp_path: Path) -> None:
+    async with watching(tmp_path) as tower:
+        await tower.ask(Outcome.THROTTLED, retry_after=60.0)
+        await until(62.0)
+        await tower.ask(Outcome.CONNECTION, detail="no connection: Connection refused")
+        await tower.ask(Outcome.CONNECTION, detail="no connection: Connection refused")
+        await until(200.0)
+    ((at, event),) = tower.told
+    assert at == pytest.approx(120.0, abs=0.01)
+    assert event.summary.startswith("Connection refused by automation.8x8.com:443; ")
+    assert event.since is not None
+    assert (event.since - NOON).total_seconds() == pytest.approx(62.0, abs=0.5)
 
 
 # --- nothing is asked ---

@@ -6,6 +6,9 @@ the target that was asked for, a 404 too (`Outcome.answered`); a 400, a refused 
 While a 429 keeps the lane shut nothing is asked, and nothing is answered: that counts as one long request. Who asks
 nothing is not blind: where every target has ended or was removed, nothing is told, and what was told is closed.
 
+What is told is since when requests get no answer, not when the last answer came: time in which nothing was asked (no
+target, the process away, a lane that a 429 kept shut) says nothing of the API.
+
 A silence is measured by the loop's clock (`clock`, in seconds), since people set the other one; `now` and
 `last_answer_at` are for telling. After a restart the measuring starts anew. Blindness itself survives in the state.
 """
@@ -15,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.core.detection.blindness import Site, why
 from monitor.core.detection.conditions import closed, named, opened
 from monitor.core.event_ids import event_id
 from monitor.core.formats.timestamps import format_timestamp
@@ -28,6 +32,9 @@ _FRESH = timedelta(seconds=45)
 that is less than a minute: so honest are times across a restart."""
 _ALONE = 1
 """So many unanswered requests are no silence yet."""
+_PAUSE = 30.0
+"""Seconds; what a 429 keeps the lane shut for longer is time in which nothing was asked."""
+_NOWHERE = Site()
 _STREAK = 3
 _STREAK_LASTED = 10.0
 
@@ -44,6 +51,12 @@ class Reachability(msgspec.Struct, frozen=True, gc=False):
     """Unanswered requests in a row."""
     reason: Outcome | None = None
     """Why the newest of them got no answer."""
+    detail: str = ""
+    """The same, as its `Failed` says it."""
+    failed_at: float | None = None
+    """When it ended, by the loop's clock."""
+    told_since: float | None = None
+    """As `unanswered_since`, but not before a pause in which a 429 kept the lane shut."""
 
 
 class ReachabilityChange(msgspec.Struct, frozen=True, gc=False):
@@ -59,11 +72,33 @@ def initial(state: AccountState) -> Reachability:
     return Reachability(last_answer_at=state.last_answer_at)
 
 
-def record(reach: Reachability, outcome: Outcome, sent: float, clock: float, now: datetime) -> Reachability:
-    """A request that was sent at `sent` has ended; `now` and `clock` are the same moment."""
+def record(
+    reach: Reachability, outcome: Outcome, sent: float, clock: float, now: datetime, *, detail: str = ""
+) -> Reachability:
+    """A request that was sent at `sent` has ended; `now` and `clock` are the same moment; `detail`: of its `Failed`."""
     if outcome.answered:
         return Reachability(now, clock)
-    return msgspec.structs.replace(reach, unanswered_since=_since(reach, sent), streak=reach.streak + 1, reason=outcome)
+    since = _since(reach, sent)
+    return Reachability(
+        last_answer_at=reach.last_answer_at,
+        answered=reach.answered,
+        unanswered_since=since,
+        streak=reach.streak + 1,
+        reason=outcome,
+        detail=detail,
+        failed_at=clock,
+        told_since=_told_since(reach, outcome, sent, since),
+    )
+
+
+def _told_since(reach: Reachability, outcome: Outcome, sent: float, since: float) -> float:
+    """A 429 that goes on after the pause is the same trouble: only another one began after it."""
+    if reach.reason is Outcome.THROTTLED and outcome is not Outcome.THROTTLED:
+        paused_at = reach.failed_at if reach.failed_at is not None else reach.unanswered_since
+        if paused_at is not None and sent - paused_at > _PAUSE:
+            return sent
+    told = reach.told_since
+    return since if told is None or told == reach.unanswered_since else told
 
 
 def _since(reach: Reachability, sent: float) -> float:
@@ -79,7 +114,7 @@ def idle(reach: Reachability, clock: float, *, asks: bool, shut: bool) -> Reacha
     if not asks:
         return Reachability(reach.last_answer_at, reach.answered) if reach.unanswered_since is not None else reach
     if shut and reach.unanswered_since is None:
-        return msgspec.structs.replace(reach, unanswered_since=clock, reason=Outcome.THROTTLED)
+        return msgspec.structs.replace(reach, unanswered_since=clock, told_since=clock, reason=Outcome.THROTTLED)
     return reach
 
 
@@ -102,13 +137,16 @@ def assess(
     now: datetime,
     blind_after: float,
     *,
-    asks: bool = True,
+    watched: int = 1,
     shut: bool = False,
+    site: Site = _NOWHERE,
 ) -> ReachabilityChange:
     """What to believe of the account's API, and what to tell. `blind_after` in seconds.
 
-    `asks`: something is watched in the account. `shut`: its lane is shut by a 429 now.
+    `watched`: how many workflows of the account are asked about. `shut`: its lane is shut by a 429 now. `site`: for the
+    words.
     """
+    asks = watched > 0
     if state.blind.open:
         # The moment of the last answer was stored when it went blind: another one is a later one.
         answered = reach.last_answer_at is not None and reach.last_answer_at != state.last_answer_at
@@ -118,9 +156,9 @@ def assess(
     if not asks or reach.unanswered_since is None or not (shut or reach.streak > _ALONE):
         return ReachabilityChange(_refreshed(state, reach))
     due = reach.unanswered_since + blind_after
-    return (
-        _blind(state, reach, clock, now) if clock >= due else ReachabilityChange(_refreshed(state, reach), check_at=due)
-    )
+    if clock < due:
+        return ReachabilityChange(_refreshed(state, reach), check_at=due)
+    return _blind(state, reach, clock, now, watched=watched, site=site)
 
 
 def _refreshed(state: AccountState, reach: Reachability) -> AccountState:
@@ -130,7 +168,9 @@ def _refreshed(state: AccountState, reach: Reachability) -> AccountState:
     return msgspec.structs.replace(state, last_answer_at=last)
 
 
-def _blind(state: AccountState, reach: Reachability, clock: float, now: datetime) -> ReachabilityChange:
+def _blind(
+    state: AccountState, reach: Reachability, clock: float, now: datetime, *, watched: int, site: Site
+) -> ReachabilityChange:
     condition = opened(state.blind, _anchor(reach, clock, now))
     event = _event(
         EventType.BLIND,
@@ -139,6 +179,9 @@ def _blind(state: AccountState, reach: Reachability, clock: float, now: datetime
         now,
         last_seen_at=reach.last_answer_at,
         reason=reach.reason.value if reach.reason is not None else None,
+        detail=why(reach.reason, reach.detail, site) if reach.reason is not None else "",
+        since=_moment(reach.told_since, clock, now),
+        workflows=watched,
     )
     return ReachabilityChange(
         msgspec.structs.replace(state, last_answer_at=reach.last_answer_at, blind=condition), (event,)
@@ -150,8 +193,13 @@ def _anchor(reach: Reachability, clock: float, now: datetime) -> str:
 
     So an outage has a name of its own also with a database that knows nothing of those before.
     """
-    silent = timedelta(seconds=clock - reach.unanswered_since) if reach.unanswered_since is not None else timedelta()
-    return format_timestamp((reach.last_answer_at or now - silent).replace(microsecond=0))
+    return format_timestamp(
+        (reach.last_answer_at or _moment(reach.unanswered_since, clock, now)).replace(microsecond=0)
+    )
+
+
+def _moment(since: float | None, clock: float, now: datetime) -> datetime:
+    return now - timedelta(seconds=clock - since) if since is not None else now
 
 
 def _sighted(state: AccountState, reach: Reachability, now: datetime, reason: str | None) -> ReachabilityChange:
@@ -177,6 +225,9 @@ def _event(
     *,
     last_seen_at: datetime | None,
     reason: str | None = None,
+    detail: str = "",
+    since: datetime | None = None,
+    workflows: int | None = None,
     closes: tuple[str, ...] = (),
 ) -> Event:
     event = Event(
@@ -188,6 +239,9 @@ def _event(
         observed_at=now,
         last_seen_at=last_seen_at,
         reason=reason,
+        detail=detail or None,
+        since=since,
+        workflows=workflows,
         closes=closes,
     )
     return msgspec.structs.replace(event, summary=summary(event))

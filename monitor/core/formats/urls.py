@@ -41,6 +41,14 @@ def require_https(url: str, allow_http: bool) -> str:
     return url
 
 
+def host_and_port(url: str) -> str:
+    """Where a URL with a host leads, e.g. `automation.8x8.com:443`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _split(text: str) -> SplitResult:
     if not text.isascii() or not text.isprintable() or " " in text or "\\" in text or len(text) > _LONGEST:
         raise ValueError("expected a URL of printable ASCII characters, without spaces and backslashes")

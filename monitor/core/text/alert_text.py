@@ -110,6 +110,9 @@ def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str
         "step": event.step.step if event.step is not None else error.step if error is not None else "",
         "error": error.message if error is not None else "",
         "reason": event.reason or "",
+        "detail": event.detail or "",
+        "since": format_timestamp(event.since) if event.since is not None else "",
+        "workflows": str(event.workflows) if event.workflows is not None else "",
         "version": str(event.version) if event.version is not None else "",
         "runbook": paragraphs.runbook(event, runbook_url),
         **{f"label_{clean(name, 80)}": value for name, value in _labels(event.labels)},
@@ -123,7 +126,7 @@ def _of_one(event: Event, runbook_url: str) -> list[str]:
     runbook = paragraphs.runbook(event, runbook_url)
     next_step = "" if event.labels.get("runbook") else advice(event)
     return [
-        _lines(paragraphs.limit(event), *paragraphs.times(event)),
+        _lines(paragraphs.limit(event), *paragraphs.blindness(event), *paragraphs.times(event)),
         _lines(*paragraphs.trail(event)),
         paragraphs.labels(event),
         _lines(f"Next: {next_step}" if next_step else "", f"Runbook: {runbook}" if runbook else ""),

@@ -55,6 +55,9 @@ class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     to_status: Status | None = None
     cause: Cause | None = None
     reason: str | None = None
+    detail: str | None = None
+    since: str | None = None
+    workflows: int | None = None
     step: _Step | None = None
     errors: list[_Error] = []
     occurred_at: str | None = None
@@ -93,6 +96,9 @@ def _facts(event: Event, link: str) -> _Facts:
         to_status=event.to_status,
         cause=event.cause,
         reason=event.reason,
+        detail=event.detail,
+        since=format_timestamp(event.since) if event.since is not None else None,
+        workflows=event.workflows,
         step=_Step(step.id, step.step, step.status) if step is not None else None,
         errors=[
             _Error(error.step, error.message, format_timestamp(error.time) if error.time is not None else None)

@@ -74,6 +74,16 @@ def limit(event: Event) -> str:
             return f"Allowed: {allowed}."
 
 
+def blindness(event: Event) -> list[str]:
+    """How many workflows nobody watches, and since when."""
+    lines = []
+    if event.workflows is not None:
+        lines.append(f"Workflows that nobody watches now: {event.workflows}")
+    if event.since is not None:
+        lines.append(f"Not watched since: {moment(event.since)}{_gap(event.since, event.observed_at, ' before')}")
+    return lines
+
+
 def severity(severity: Severity) -> str:
     """One sentence: `Severity: critical.`."""
     return f"Severity: {severity.value}."
@@ -96,10 +106,10 @@ def such_as(error: WorkflowError) -> str:
 
 
 def causes(event: Event) -> list[str]:
-    """The error that explains best, then the others, oldest first."""
+    """The error that explains best, then the others, oldest first; of an account, why it is blind."""
     first = step_log.best_error(event.step, event.errors)
     if first is None:
-        return []
+        return [f"Cause: {clean(event.detail, _MESSAGE)}"] if event.detail else []
     others = [error for error in event.errors if error is not first][: _ERRORS - 1]
     return [f"Cause: {_error(first)}", *(f"Also: {_error(error)}" for error in others)]
 

@@ -12,6 +12,7 @@ SUMMARY_LIMIT: Final = 300
 
 _SHOWN_OF_AN_ID = 8
 _LONGEST_ID = 40
+_LONGEST_WHY = 120
 
 
 def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int = 0, where: str = "") -> str:
@@ -163,10 +164,13 @@ _WHY_BLIND: Mapping[str, str] = {
 
 
 def _blind(event: Event, _where: str) -> str:
-    since = event.last_seen_at
-    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since is not None else ""
-    why = _WHY_BLIND.get(event.reason or "", "No answer about account {account}").format(account=event.account)
-    return f"{why} ({event.reason}){when}: its workflows are not being watched"
+    kind = _WHY_BLIND.get(event.reason or "", "Nothing is heard about account {account}")
+    why = clean(event.detail, _LONGEST_WHY) if event.detail else kind.format(account=event.account)
+    number = "the" if event.workflows is None else str(event.workflows)
+    workflows = f"{number} {'workflow' if event.workflows == 1 else 'workflows'} of account {event.account}"
+    has = "has" if event.workflows == 1 else "have"
+    when = f" since {event.since:%Y-%m-%d %H:%M:%S} UTC" if event.since is not None else ""
+    return f"{why}; {workflows} {has} not been watched{when}"
 
 
 def _sighted(event: Event, _where: str) -> str:
