@@ -18,8 +18,8 @@ import yaml
 from aiohttp import web
 
 from monitor.app import Daemon, Environment
+from monitor.core.event_types import EventType
 from monitor.core.formats.units import format_duration
-from monitor.core.model import EventType
 from monitor.core.text import alert_text
 from monitor.core.text.links import link_of
 from monitor.settings import Settings, load_settings

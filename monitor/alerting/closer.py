@@ -10,7 +10,7 @@ from monitor.alerting.publisher import Publisher
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Closing
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 from monitor.store import StoreUnavailable
 
 _TURN = 5.0

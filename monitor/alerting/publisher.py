@@ -13,11 +13,8 @@ from monitor.core.alerting.routing import Feed, Route, receivers_for
 from monitor.core.alerts import Closing
 from monitor.core.commits import AlertRouting, Change, Committed, Delivery, OutboxEntry
 from monitor.core.detection.detect import Policy
-from monitor.core.model import (
-    Event,
-    EventType,
-    TargetKey,
-)
+from monitor.core.event_types import EventType
+from monitor.core.model import Event, TargetKey
 from monitor.core.text import cloudevent
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.model import Event, EventType, Severity, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event, TargetKey
 
 
 class AlertEnd(enum.StrEnum):

@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.alerts import Closing
-from monitor.core.model import AccountState, Event, EventType, Severity, TargetState
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import AccountState, Event, TargetState
 
 
 class AlertRouting(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,7 +7,7 @@ nor the configuration, nor the process may enter here. A change of this file mak
 import json
 import uuid
 
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 
 _NAMESPACE = uuid.UUID("8d0a6c1e-5f43-5a0b-9c58-2f5f1c0f7e11")
 

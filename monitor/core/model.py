@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from monitor.core.event_types import AlertKind, EventType, Severity
+
 
 class Status(enum.StrEnum):
     """What a target is believed to be: the API's four words, and two of ours."""
@@ -72,104 +74,12 @@ class Endpoint(enum.StrEnum):
     DEFINITIONS = "definitions"
 
 
-class Severity(enum.StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return ("info", "warning", "critical").index(self.value)
-
-
 class Cause(enum.StrEnum):
     """Why a workflow is Terminated."""
 
     FAULT = "fault"
     MANUAL = "manual"
     UNKNOWN = "unknown"
-
-
-class AlertKind(enum.Enum):
-    """How an event relates to an alert."""
-
-    EVENT = "event"
-    """Opens an alert that stays until its hold ends or somebody closes it."""
-    CONDITION = "condition"
-    """Opens an alert that closes when the condition ends."""
-    NOTICE = "notice"
-    """A fact; opens nothing. It may close a condition."""
-
-
-class EventType(enum.StrEnum):
-    """Every type of event, as receivers see it."""
-
-    TERMINATED = "workflow.terminated"
-    COMPLETED = "workflow.completed"
-    SUSPENDED = "workflow.suspended"
-    RESUMED = "workflow.resumed"
-    STEP_FAILED = "workflow.step_failed"
-    STEP_CANCELLED = "workflow.step_cancelled"
-    OVERDUE = "workflow.overdue"
-    OVERDUE_CLEARED = "workflow.overdue_cleared"
-    STEP_OVERDUE = "workflow.step_overdue"
-    STEP_OVERDUE_CLEARED = "workflow.step_overdue_cleared"
-    NOT_FOUND = "workflow.not_found"
-    FOUND = "workflow.found"
-    UNANSWERED = "workflow.unanswered"
-    ANSWERED = "workflow.answered"
-    UNWATCHED = "workflow.unwatched"
-    BLIND = "monitor.blind"
-    SIGHTED = "monitor.sighted"
-    SCHEMA_DRIFT = "monitor.schema_drift"
-
-    @property
-    def kind(self) -> AlertKind:
-        return _KINDS.get(self, AlertKind.NOTICE)
-
-    @property
-    def of_account(self) -> bool:
-        """Whether it is about a whole account: no single target decides how severe it is."""
-        return self.value.startswith("monitor.")
-
-    @property
-    def severity(self) -> Severity:
-        """The default; a deliberate termination is a `warning`, whatever this says."""
-        return _SEVERITIES[self]
-
-
-_KINDS: Mapping[EventType, AlertKind] = {
-    EventType.TERMINATED: AlertKind.EVENT,
-    EventType.STEP_FAILED: AlertKind.EVENT,
-    EventType.SCHEMA_DRIFT: AlertKind.EVENT,
-    EventType.SUSPENDED: AlertKind.CONDITION,
-    EventType.OVERDUE: AlertKind.CONDITION,
-    EventType.STEP_OVERDUE: AlertKind.CONDITION,
-    EventType.NOT_FOUND: AlertKind.CONDITION,
-    EventType.UNANSWERED: AlertKind.CONDITION,
-    EventType.BLIND: AlertKind.CONDITION,
-}
-
-_SEVERITIES: Mapping[EventType, Severity] = {
-    EventType.TERMINATED: Severity.CRITICAL,
-    EventType.COMPLETED: Severity.INFO,
-    EventType.SUSPENDED: Severity.WARNING,
-    EventType.RESUMED: Severity.INFO,
-    EventType.STEP_FAILED: Severity.WARNING,
-    EventType.STEP_CANCELLED: Severity.INFO,
-    EventType.OVERDUE: Severity.WARNING,
-    EventType.OVERDUE_CLEARED: Severity.INFO,
-    EventType.STEP_OVERDUE: Severity.WARNING,
-    EventType.STEP_OVERDUE_CLEARED: Severity.INFO,
-    EventType.NOT_FOUND: Severity.WARNING,
-    EventType.FOUND: Severity.INFO,
-    EventType.UNANSWERED: Severity.WARNING,
-    EventType.ANSWERED: Severity.INFO,
-    EventType.UNWATCHED: Severity.INFO,
-    EventType.BLIND: Severity.CRITICAL,
-    EventType.SIGHTED: Severity.INFO,
-    EventType.SCHEMA_DRIFT: Severity.WARNING,
-}
 
 
 class TargetKey(NamedTuple):

@@ -5,16 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.model import (
-    Endpoint,
-    Event,
-    EventType,
-    Outcome,
-    Status,
-    Target,
-    TargetKey,
-    TargetState,
-)
+from monitor.core.event_types import EventType
+from monitor.core.model import Endpoint, Event, Outcome, Status, Target, TargetKey, TargetState
 
 
 class RequestRecord(msgspec.Struct, frozen=True, gc=False):

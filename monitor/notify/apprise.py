@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
+from monitor.core.event_types import Severity
 from monitor.core.formats.clean import clean
 from monitor.core.formats.units import format_duration
-from monitor.core.model import Severity
 from monitor.core.text import alert_text
 from monitor.notify import http_verdict
 from monitor.notify.notifier import Page

@@ -9,7 +9,7 @@ import msgspec
 from monitor.core.alerting.verdict import Verdict
 from monitor.core.alerts import Alert, Incident, VersionImpact
 from monitor.core.commits import Delivery
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 
 
 class Notifier(Protocol):

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from monitor.core.alerting.verdict import Retry, Verdict
+from monitor.core.event_types import Severity
 from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import format_timestamp
-from monitor.core.model import Severity
 from monitor.core.scheduling.token_bucket import RateQuota
 from monitor.notify.http_sender import HttpSender
 from monitor.notify.last_good_secret import LastReadable

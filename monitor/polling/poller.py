@@ -17,9 +17,9 @@ from monitor.core.commits import Change
 from monitor.core.detection.detect import Detection, detect, overdue
 from monitor.core.detection.overdue import NO_LIMITS, Limits, next_deadline
 from monitor.core.detection.unanswered import heard
+from monitor.core.event_types import EventType
 from monitor.core.model import (
     Event,
-    EventType,
     Observation,
     Outcome,
     PollFailed,

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeGuard
 
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 from monitor.settings.errors import describe
 
 _MOST = 1000

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.alerting.routing import Feed
+from monitor.core.event_types import Severity
 from monitor.core.formats.urls import require_https
-from monitor.core.model import Severity
 from monitor.settings import urls
 from monitor.settings.errors import tag_of
 from monitor.settings.fields import FromEnvironment, FromText, choice, default, duration, line, optional

@@ -3,7 +3,8 @@
 import json
 from typing import Any, Literal
 
-from monitor.core.model import Cause, EventType, Severity, Status, StepStatus
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Cause, Status, StepStatus
 from monitor.settings.model import Document
 from monitor.settings.watchlist_file import WatchlistDocument
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
-from monitor.core.model import EventType, Severity, Target, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Watchlist, build
 from monitor.settings import unsupported
 from monitor.settings.errors import Path as Place
@@ -25,7 +26,7 @@ from monitor.settings.yamlfile import Tree, YamlError, item_lines, parse, read_t
 
 _T = TypeVar("_T", bound=Hashable)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_JUDGED = [kind.value for kind in EventType if not kind.of_account and kind is not EventType.UNWATCHED]
+_JUDGED = [kind.value for kind in EventType if not kind.facts.severity_fixed]
 """Types of events whose severity a target may decide."""
 
 
@@ -38,12 +39,11 @@ def _label_name(value: object) -> str:
 
 
 def _event_type(value: object) -> EventType:
-    if value in _JUDGED:
-        return EventType(str(value))
-    if value == EventType.UNWATCHED:
-        raise ValueError("its target has left the watchlist by then, and says nothing any more")
     if value in list(EventType):
-        raise ValueError("an event of a whole account, whose severity no single target decides")
+        type_ = EventType(str(value))
+        if why_not := type_.facts.severity_fixed:
+            raise ValueError(why_not)
+        return type_
     near = difflib.get_close_matches(str(value)[:100], _JUDGED, n=1)
     raise ValueError("no type of event" + (f"; did you mean {near[0]!r}?" if near else ""))
 

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, and_, exis
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import Severity, TargetKey
+from monitor.core.event_types import Severity
+from monitor.core.model import TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
 from monitor.store.fetch import fetch_all, in_batches

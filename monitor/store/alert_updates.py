@@ -27,7 +27,8 @@ from monitor.core.alerting.incidents import (
 )
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import AlertRouting, Delivery, DeliveryKind, OutboxEntry
-from monitor.core.model import AlertKind, Event, EventType, Severity
+from monitor.core.event_types import AlertKind, EventType, Severity
+from monitor.core.model import Event
 from monitor.store import rows, statements
 from monitor.store.errors import StoreUnavailable
 from monitor.store.schema import alerts, incidents

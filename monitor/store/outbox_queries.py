@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Row, and_, func, select
 
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery, DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.store import rows
 from monitor.store.fetch import fetch_all, in_batches
 from monitor.store.schema import alerts, deliveries, events, incidents

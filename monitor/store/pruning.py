@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Engine, Select, Table, and_, delete, exists, or_, select, tuple_
 
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import EventType, Status, TargetKey
+from monitor.core.event_types import EventType
+from monitor.core.model import Status, TargetKey
 from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, incidents, sightings, targets
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, and_, select, tuple_
 
-from monitor.core.model import AccountState, EventType, TargetKey, TargetState
+from monitor.core.event_types import EventType
+from monitor.core.model import AccountState, TargetKey, TargetState
 from monitor.store import rows
 from monitor.store.fetch import fetch_all
 from monitor.store.schema import accounts, events, sightings, targets

@@ -12,7 +12,8 @@ from sqlalchemy import Row
 from monitor.core.alerting.incidents import condition_of
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import AlertRouting, Delivery, DeliveryKind, OutboxEntry
-from monitor.core.model import AccountState, AlertKind, Condition, Event, EventType, Severity, TargetKey, TargetState
+from monitor.core.event_types import AlertKind, EventType, Severity
+from monitor.core.model import AccountState, Condition, Event, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
 from monitor.store.values import DeliveryMark, Told

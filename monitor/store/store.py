@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, Closing, Incident
 from monitor.core.commits import Delivery
-from monitor.core.model import AccountState, Severity, TargetKey
+from monitor.core.event_types import Severity
+from monitor.core.model import AccountState, TargetKey
 from monitor.store import alert_queries, outbox, outbox_queries, pruning, queries
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated

@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.core.alerts import Alert
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
+from monitor.core.event_types import Severity
 from monitor.core.formats.units import format_duration
-from monitor.core.model import Event, Severity, TargetKey
+from monitor.core.model import Event, TargetKey
 from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,

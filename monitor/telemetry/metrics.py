@@ -7,17 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 
 from monitor import __version__
 from monitor.core.detection.clock_skew import detection_delay
-from monitor.core.model import (
-    Endpoint,
-    Event,
-    EventType,
-    Outcome,
-    Severity,
-    Status,
-    Target,
-    TargetKey,
-    TargetState,
-)
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Endpoint, Event, Outcome, Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,
@@ -124,9 +115,8 @@ class Metrics:
         for before, after in _TRANSITIONS:
             families.transitions.labels(account, definition, before.value, after.value)
         for type_ in _OF_WORKFLOWS:
-            families.events.labels(account, definition, type_.value, type_.severity.value)
-        # A deliberate termination is a warning; see `EventType.severity`.
-        families.events.labels(account, definition, EventType.TERMINATED.value, Severity.WARNING.value)
+            for severity in type_.facts.severities:
+                families.events.labels(account, definition, type_.value, severity.value)
         for status in (Status.COMPLETE, Status.TERMINATED):
             families.run_duration.labels(account, definition, status.value)
 

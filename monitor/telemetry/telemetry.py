@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
-from monitor.core.model import Severity, Status, Target, TargetState
+from monitor.core.event_types import Severity
+from monitor.core.model import Status, Target, TargetState
 from monitor.core.records import (
     AccountRecord,
     DeliveryRecord,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.detection.detect import Detection, Policy, detect
 from monitor.core.detection.overdue import NO_LIMITS, Limits
+from monitor.core.event_types import EventType
 from monitor.core.model import (
     Event,
-    EventType,
     Observation,
     Outcome,
     PollFailed,

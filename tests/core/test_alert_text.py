@@ -10,17 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alerts import AlertEnd, Incident, Sample, VersionImpact
-from monitor.core.model import (
-    Cause,
-    Event,
-    EventType,
-    Severity,
-    Status,
-    StepExecution,
-    StepStatus,
-    TargetKey,
-    WorkflowError,
-)
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, TargetKey, WorkflowError
 from monitor.core.text.alert_text import (
     BODY_LIMIT,
     TITLE_LIMIT,

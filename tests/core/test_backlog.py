@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.core.alerting.backlog import Backlog, needs_body
 from monitor.core.alerting.delivery_queue import DeliveryQueue
 from monitor.core.commits import Delivery
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL

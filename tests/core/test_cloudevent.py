@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.timestamps import parse_timestamp
-from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.cloudevent import encode
 from tests.core.beliefs import START
 

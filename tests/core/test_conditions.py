@@ -4,7 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import EventType, Observation, Outcome, PollFailed, Status, StepExecution, StepStatus
+from monitor.core.event_types import EventType
+from monitor.core.model import Observation, Outcome, PollFailed, Status, StepExecution, StepStatus
 from tests.core.beliefs import MISS, NEW, TARGET, poll, seen, step, types
 
 OPENERS = {EventType.SUSPENDED, EventType.NOT_FOUND, EventType.OVERDUE, EventType.STEP_OVERDUE}

@@ -11,10 +11,10 @@ import msgspec
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from monitor.core.event_types import EventType
 from monitor.core.model import (
     Cause,
     Event,
-    EventType,
     Observation,
     Outcome,
     PollFailed,

@@ -6,17 +6,8 @@ import pytest
 from monitor.core.detection.detect import Detection, overdue
 from monitor.core.detection.overdue import NO_LIMITS, Limits
 from monitor.core.event_ids import event_id
-from monitor.core.model import (
-    EventType,
-    Observation,
-    Outcome,
-    PollFailed,
-    Severity,
-    Status,
-    StepStatus,
-    Target,
-    TargetState,
-)
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Observation, Outcome, PollFailed, Status, StepStatus, Target, TargetState
 from tests.core.beliefs import KEY, MISS, NEW, START, TARGET, at, poll, seen, step, types
 
 OVERDUE, OVERDUE_CLEARED = EventType.OVERDUE, EventType.OVERDUE_CLEARED

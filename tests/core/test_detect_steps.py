@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from monitor.core.model import Cause, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Cause, Status, StepExecution, StepStatus, WorkflowError
 from tests.core.beliefs import KEY, MISS, NEW, TARGET, at, believe, error, poll, seen, step, types
 
 STEP_FAILED, STEP_CANCELLED = EventType.STEP_FAILED, EventType.STEP_CANCELLED

@@ -6,15 +6,14 @@ import msgspec
 import pytest
 
 from monitor.core.detection.detect import TABLE
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     Condition,
     Episode,
-    EventType,
     Observation,
     Outcome,
     PollFailed,
     Seen,
-    Severity,
     Status,
     StepStatus,
     TargetState,

@@ -11,7 +11,7 @@ from monitor.core.alerting.labels import alert_labels
 from monitor.core.alerting.routing import Feed
 from monitor.core.alerts import AlertEnd
 from monitor.core.commits import Delivery, DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.text import alert_text
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)

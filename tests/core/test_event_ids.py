@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.event_ids import event_id
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 
 FACT = st.tuples(st.sampled_from(EventType), *[st.text('ab"\\/,#\ud800', max_size=3)] * 4)
 

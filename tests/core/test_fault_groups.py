@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alerting.fault_groups import fault_group, normalize
-from monitor.core.model import Cause, Event, EventType, StepStatus
+from monitor.core.event_types import EventType
+from monitor.core.model import Cause, Event, StepStatus
 from tests.core.beliefs import START, error, step
 
 EVENT = Event(

@@ -20,7 +20,8 @@ from monitor.core.alerting.incidents import (
     without_alert,
 )
 from monitor.core.alerts import AlertEnd, Incident
-from monitor.core.model import Cause, Event, EventType, Severity, StepExecution, StepStatus
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Cause, Event, StepExecution, StepStatus
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 STEP = StepExecution("e1", "step1", StepStatus.FAILED)

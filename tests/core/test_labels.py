@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alerting.labels import alert_labels, alertname, fingerprint
-from monitor.core.model import Event, EventType, Severity, StepStatus, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event, StepStatus, TargetKey
 from monitor.core.text.links import link_of, link_to
 from tests.core.beliefs import START, at, error, step
 

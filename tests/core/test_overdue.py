@@ -17,17 +17,8 @@ from monitor.core.detection.overdue import (
     next_deadline,
     step_limit,
 )
-from monitor.core.model import (
-    Condition,
-    Episode,
-    EventType,
-    Status,
-    StepExecution,
-    StepOverdue,
-    StepStatus,
-    Target,
-    TargetState,
-)
+from monitor.core.event_types import EventType
+from monitor.core.model import Condition, Episode, Status, StepExecution, StepOverdue, StepStatus, Target, TargetState
 from tests.core.beliefs import KEY, START, TARGET, at, step
 
 OVERDUE, OVERDUE_CLEARED = EventType.OVERDUE, EventType.OVERDUE_CLEARED

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from monitor.core.detection.detect import Detection, overdue
 from monitor.core.detection.overdue import Limits, assess_overdue, next_deadline
 from monitor.core.detection.unwatched import unwatched
-from monitor.core.model import Event, EventType, Status, Target, TargetState
+from monitor.core.event_types import EventType
+from monitor.core.model import Event, Status, Target, TargetState
 from tests.core.beliefs import KEY, NEW, TARGET, at, poll
 from tests.core.test_detect_history import LIVES, POLLS, Moment, Poll, sample
 

@@ -17,7 +17,8 @@ from monitor.core.detection.reachability import (
     record,
     recovered,
 )
-from monitor.core.model import AccountState, Condition, Episode, Event, EventType, Outcome, Severity
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import AccountState, Condition, Episode, Event, Outcome
 from tests.core.beliefs import at
 
 BLIND_AFTER = 120.0

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alerting.routing import Feed, Route, receivers_for
-from monitor.core.model import Event, EventType, Severity
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event
 
 
 def event(type: EventType, severity: Severity | None = None) -> Event:

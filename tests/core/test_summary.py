@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
-from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.summary import SUMMARY_LIMIT, about, summary
 from tests.core.beliefs import START, at, error, step
 

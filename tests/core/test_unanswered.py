@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from monitor.core.detection.unanswered import NO_SILENCE, Silence, heard, patience
 from monitor.core.detection.unwatched import unwatched
-from monitor.core.model import Event, EventType, Observation, Outcome, PollFailed, Severity, Status
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event, Observation, Outcome, PollFailed, Status
 from tests.core.beliefs import MISS, NEW, TARGET, poll, seen, types
 
 UNANSWERED, ANSWERED = EventType.UNANSWERED, EventType.ANSWERED

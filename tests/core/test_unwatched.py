@@ -5,7 +5,8 @@ import pytest
 
 from monitor.core.detection.unwatched import unwatched, unwatched_event
 from monitor.core.event_ids import event_id
-from monitor.core.model import EventType, Observation, Severity, Status, StepStatus, TargetState
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Observation, Status, StepStatus, TargetState
 from tests.core.beliefs import KEY, MISS, START, TARGET, believe, poll, seen, step, types
 
 A = step("a", StepStatus.RUNNING, 100)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import EventType, Severity, Target, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Difference, build, difference, lost_half
 
 

@@ -13,7 +13,7 @@ import yaml
 from aiohttp import web
 
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.store import DeliveryStatus, Notification, StoredDelivery
 from monitor.web import build
 from tests.crash.running import Ended, command

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.alerting.labels import alertname
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 from tests.deploy.programs import said
 from tests.deploy.shipped import ALERTS, PROMETHEUS, RECORDED, RULES, UNIT_TESTS, checks, families, tree
 

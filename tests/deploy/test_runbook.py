@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.core.alerting.labels import alertname
-from monitor.core.model import AlertKind, EventType
+from monitor.core.event_types import AlertKind, EventType
 from monitor.core.text.links import RUNBOOK as SHIPPED
 from monitor.core.text.links import runbook_of
 from tests.core.test_alert_text import told

@@ -5,7 +5,7 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitor.core.model import EventType
+from monitor.core.event_types import AlertKind, EventType
 from monitor.web import build
 from tests.deploy.shipped import ALERTS, families
 from tests.docs.documents import REFERENCE, section
@@ -28,13 +28,22 @@ def test_the_reference_names_no_metric_that_is_not_there() -> None:
     assert len(named) > 20
 
 
-@pytest.mark.parametrize("event", list(EventType))
-def test_every_event_is_documented_with_its_severity(event: EventType) -> None:
+_ALERTS = {AlertKind.EVENT: "held", AlertKind.CONDITION: "condition"}
+
+
+@pytest.mark.parametrize("event", EventType)
+def test_every_event_is_documented_with_its_severities_and_its_alert(event: EventType) -> None:
     row = re.search(
-        rf"^\| [^|]*`{re.escape(event.value)}`[^|]*\|[^|]*\|([^|]*)\|", section(REFERENCE, "Events"), re.MULTILINE
+        rf"^\| ([^|]*`{re.escape(event.value)}`[^|]*)\|[^|]*\|([^|]*)\|([^|]*)\|",
+        section(REFERENCE, "Events"),
+        re.MULTILINE,
     )
     assert row is not None
-    assert event.severity in row[1]
+    types, severities, alert = row[1], row[2], row[3].strip()
+    assert [severity for severity in event.facts.severities if severity not in severities] == []
+    opens = [type_ for type_ in EventType if f"`{type_.value}`" in types and type_.kind is not AlertKind.NOTICE]
+    assert alert == "".join(_ALERTS[type_.kind] for type_ in opens)
+    assert event in opens or event.facts.ends[:1] == tuple(opens) or not opens
 
 
 def test_the_reference_names_no_event_that_is_not_there() -> None:

@@ -19,7 +19,8 @@ from monitor.core.alerting.labels import alert_labels
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery, DeliveryKind
-from monitor.core.model import Cause, Event, EventType, Severity, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
 from monitor.notify import Notifier
 
 NOW = datetime(2026, 1, 5, 10, 0, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 from monitor.notify.alertmanager import Alertmanager, Auth
 from tests.edges.alertmanager_kit import (
     Instance,

@@ -14,7 +14,7 @@ from monitor.core.alerting.incidents import with_alert
 from monitor.core.alerting.verdict import Delivered, Refused, Verdict
 from monitor.core.alerts import Alert, AlertEnd
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.notify.alertmanager import Alertmanager
 from tests.edges.alertmanager_kit import alertmanager, delivery_of, ended, with_labels, workflow_alert
 from tests.edges.notifier_kit import ALERT, INCIDENT, OPENED, Cases

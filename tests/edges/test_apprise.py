@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 from monitor.notify.apprise import Apprise, fitted, harmless
 from monitor.notify.incident_notifier import page
 from tests.edges.notifier_kit import INCIDENT, NOW, TIMEOUT, Answering, http, receiver

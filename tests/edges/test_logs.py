@@ -11,13 +11,12 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     Cause,
     Endpoint,
     Event,
-    EventType,
     Outcome,
-    Severity,
     Status,
     StepExecution,
     StepStatus,

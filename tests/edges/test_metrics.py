@@ -15,12 +15,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitor import __version__
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     Endpoint,
     Event,
-    EventType,
     Outcome,
-    Severity,
     Status,
     StepExecution,
     StepStatus,
@@ -236,8 +235,7 @@ def test_counters_of_a_watched_definition_are_there_before_the_first_failure(sce
     scene.telemetry.target_added(target, RUNNING)
     place = {"account": "acme", "definition": "5870442f"}
     for type_, severity in [
-        *((type_, type_.severity) for type_ in EventType if type_.value.startswith("workflow.")),
-        (EventType.TERMINATED, Severity.WARNING),
+        *((own, each) for own in EventType if not own.of_account for each in own.facts.severities),
         (EventType.SUSPENDED, Severity.INFO),
     ]:
         labels = {"event": type_.value, "severity": severity.value}

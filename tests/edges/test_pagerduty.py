@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.core.alerting.incidents import is_resolved
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 from monitor.notify.incident_notifier import IncidentNotifier, page
 from monitor.notify.notifier import Page
 from monitor.notify.pagerduty import PagerDuty, fitted, resolve, trigger

@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from monitor.core.alerting.routing import Feed
-from monitor.core.model import EventType, Severity, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import TargetKey
 from monitor.settings import (
     AlertmanagerReceiver,
     AppriseReceiver,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.settings import schema
 
 _CONFIG = Path(__file__).parents[2] / "config"
@@ -96,6 +96,13 @@ def test_a_documented_watchlist_conforms_and_a_stranger_does_not() -> None:
     assert list(validator.iter_errors({"defaults": {"labels": {"team": "a"}}, "targets": [entry]})) == []
     for wrong in ({"interval": 10}, {"extra": 1}, {"severities": {"monitor.blind": "info"}}, {"labels": {"a-b": "c"}}):
         assert list(validator.iter_errors({"targets": [entry | wrong]}))
+
+
+@pytest.mark.parametrize("type", EventType)
+def test_the_schema_of_a_watchlist_knows_whose_severity_a_target_may_set(type: EventType) -> None:
+    entry = {"definition": "d", "workflow": "w", "severities": {type.value: "info"}}
+    wrong = list(Draft202012Validator(schema("watchlist")).iter_errors({"targets": [entry]}))
+    assert bool(wrong) == bool(type.facts.severity_fixed)
 
 
 _EVENT: dict[str, Any] = {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model import EventType, Severity, Target, TargetKey
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Target, TargetKey
 from monitor.settings.watchlist_file import load_watchlist
 
 _LATER = "not supported yet by this version (0.1.0)"
@@ -220,6 +221,17 @@ def test_a_wrong_watchlist_is_told(text: str, line: str) -> None:
 )
 def test_a_wrong_target_is_told(entry: str, line: str) -> None:
     assert _load(f"targets: [{entry}]")[1] == [f"a.yaml: targets[0]{line} (line 1)"]
+
+
+@pytest.mark.parametrize("type", EventType)
+def test_the_severity_of_each_type_is_obeyed_or_refused_with_the_reason(type: EventType) -> None:
+    targets, problems = _load(
+        f"targets: [{{account: acme, definition: d, workflow: w, severities: {{{type}: critical}}}}]"
+    )
+    if why := type.facts.severity_fixed:
+        assert problems == [f"a.yaml: targets[0].severities.{type}: {why} (line 1)"]
+    else:
+        assert [target.severities for target in targets] == [{type: Severity.CRITICAL}]
 
 
 def test_what_wrong_defaults_would_have_said_is_not_missed() -> None:

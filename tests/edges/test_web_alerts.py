@@ -9,7 +9,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.commits import DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web.api.alerts import Alerts
 from tests.edges.web_kit import NOW, PAGE, SITE, TOKEN, Client, Daemon, alert, asked, told

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from monitor.core.model import EventType
+from monitor.core.event_types import EventType
 from tests.edges.web_kit import Client, Daemon, asked, event
 
 

@@ -12,20 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from monitor.core.alerts import Alert
 from monitor.core.commits import DeliveryKind
+from monitor.core.event_types import EventType, Severity
 from monitor.core.liveness import LoopHealth
-from monitor.core.model import (
-    Cause,
-    Event,
-    EventType,
-    Outcome,
-    Severity,
-    Status,
-    StepExecution,
-    StepStatus,
-    Target,
-    TargetKey,
-    TargetState,
-)
+from monitor.core.model import Cause, Event, Outcome, Status, StepExecution, StepStatus, Target, TargetKey, TargetState
 from monitor.core.records import NextPoll, PollTrace
 from monitor.core.text import cloudevent
 from monitor.polling.watched import Watched

@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.core.commits import AlertRouting, Change, Committed, OutboxEntry
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     AccountState,
     Condition,
     Episode,
     Event,
-    EventType,
-    Severity,
     Status,
     StepExecution,
     StepStatus,

@@ -8,7 +8,7 @@ import pytest
 from monitor.core.alerting.routing import Feed, Route
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change, Committed, DeliveryKind
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, DeliveryStatus, Store, Writer
 from tests.store.examples import NOON, alerting, at, event, key, outgoing

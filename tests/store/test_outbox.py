@@ -6,7 +6,7 @@ import pytest
 
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change, Delivery, OutboxEntry
-from monitor.core.model import EventType, Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.core.text import cloudevent
 from monitor.store import DeliveryMark, Store, StoredEvent, Writer

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change
-from monitor.core.model import EventType, Status
+from monitor.core.event_types import EventType
+from monitor.core.model import Status
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Pruned, Store, Writer, pruning
 from monitor.store.schema import sightings

@@ -11,7 +11,8 @@ import pytest
 from monitor.alerting.deliverer import Deliverer, Ledger, Outbox, Receiver
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Change, Delivery, OutboxEntry
-from monitor.core.model import Event, EventType, Severity
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.scheduling.token_bucket import RateQuota
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.core.model import DefinitionVersion, Event, EventType, Severity, Status, TargetKey, TargetState
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import DefinitionVersion, Event, Status, TargetKey, TargetState
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.watched import Watched
 from tests.core.beliefs import KEY, TARGET

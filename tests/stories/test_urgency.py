@@ -11,7 +11,7 @@ import pytest
 
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Delivery
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.core.scheduling.token_bucket import RateQuota
 from monitor.notify.incident_notifier import page as page_of

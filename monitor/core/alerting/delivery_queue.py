@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from monitor.core.commits import Delivery
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 
 PATIENCE: Final = 3
 """Failed tries of a subject's first delivery after which something more severe may overtake it."""

@@ -12,7 +12,8 @@ from monitor.core.alerting.routing import Feed
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.event_ids import event_id
-from monitor.core.model import Event, EventType, Severity, Status
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event, Status
 from monitor.core.text import cloudevent
 
 NAME: Final = "drill"

@@ -6,7 +6,8 @@ import uuid
 from typing import Final
 
 from monitor.core import step_log
-from monitor.core.model import Event, EventType
+from monitor.core.event_types import EventType
+from monitor.core.model import Event
 
 _NAMESPACE = uuid.UUID("5b1c7d1a-0b0c-5a53-9a51-0f6b8a1c2d3e")
 _READ: Final = 2000

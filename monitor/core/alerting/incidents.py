@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 
 from monitor.core.alerts import AlertEnd, Incident, Sample
-from monitor.core.model import Event, EventType, TargetKey
+from monitor.core.event_types import EventType
+from monitor.core.model import Event, TargetKey
 from monitor.core.text.summary import label
 
 SAMPLES: Final = 5

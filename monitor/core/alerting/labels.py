@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.core.model import Event, EventType
+from monitor.core.event_types import EventType
+from monitor.core.model import Event
 
 _NAMESPACE = uuid.UUID("c4b0f0d2-6f0b-5d0e-8a55-7c1d1f6a9b21")
 _EXPORTED: Final = "exported_"

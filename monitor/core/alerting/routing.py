@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from monitor.core.model import Event, Severity
+from monitor.core.event_types import Severity
+from monitor.core.model import Event
 
 
 class Feed(enum.Enum):

@@ -28,7 +28,7 @@ The law:
 10. What is overdue is judged whenever the belief changes, and whenever somebody asks (`overdue`): a deadline needs no
     poll to pass. A poll that sees what is believed judges nothing.
 11. The alert of a failed execution is over once its step has completed after all, or its workflow has; which alerts are
-    over with which event says `ENDS` in `core/detection/events.py`.
+    over with which event says `FACTS` in `core/event_types.py`.
 12. Conditions of a target that left the watchlist are closed by others, and their beliefs with them. If it comes back
     and the condition is still believed, it opens again, as the next episode; what was not found is missed afresh.
 """
@@ -54,18 +54,8 @@ from monitor.core.detection.events import (
 )
 from monitor.core.detection.overdue import NO_LIMITS, Limits, assess_overdue
 from monitor.core.detection.unanswered import patience
-from monitor.core.model import (
-    Event,
-    EventType,
-    Observation,
-    Outcome,
-    PollFailed,
-    Seen,
-    Snapshot,
-    Status,
-    Target,
-    TargetState,
-)
+from monitor.core.event_types import EventType
+from monitor.core.model import Event, Observation, Outcome, PollFailed, Seen, Snapshot, Status, Target, TargetState
 from monitor.core.step_log import cause
 
 _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED

@@ -1,6 +1,6 @@
 """From a difference of beliefs to events: which fields each type carries, which id it has, what it closes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,12 +10,11 @@ from monitor.core import step_log
 from monitor.core.detection.conditions import named
 from monitor.core.detection.overdue import NO_LIMITS, Limits, OverdueChange
 from monitor.core.event_ids import event_id
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     Cause,
     Event,
-    EventType,
     Outcome,
-    Severity,
     Status,
     StepExecution,
     StepStatus,
@@ -30,28 +29,6 @@ SHOWN_ERRORS: Final = 5
 """An event carries at most so many: the oldest, and the one that explains best."""
 TRAIL: Final = 5
 """An event shows at most so many executions of the step log, the last ones."""
-_TRANSITIONS = frozenset(
-    {
-        EventType.TERMINATED,
-        EventType.COMPLETED,
-        EventType.SUSPENDED,
-        EventType.RESUMED,
-        EventType.NOT_FOUND,
-        EventType.FOUND,
-    }
-)
-"""They say from which status to which."""
-ENDS: Final[Mapping[EventType, tuple[EventType, ...]]] = {
-    # what is told: which alerts of the target are over with it
-    EventType.TERMINATED: (EventType.SUSPENDED,),
-    EventType.COMPLETED: (EventType.SUSPENDED, EventType.STEP_FAILED),
-    EventType.RESUMED: (EventType.SUSPENDED,),
-    EventType.FOUND: (EventType.NOT_FOUND,),
-    EventType.ANSWERED: (EventType.UNANSWERED,),
-    EventType.OVERDUE_CLEARED: (EventType.OVERDUE,),
-    EventType.STEP_OVERDUE_CLEARED: (EventType.STEP_OVERDUE,),
-}
-"""A failed step is over also when it completes after all (`recovered`); no event tells that."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -98,7 +75,7 @@ def _terminated(occasion: Transition) -> Event:
     return _event(
         EventType.TERMINATED,
         occasion,
-        severity=Severity.WARNING if after.cause is Cause.MANUAL else None,
+        severity=EventType.TERMINATED.facts.deliberate if after.cause is Cause.MANUAL else None,
         headline=explaining,
         hidden=max(0, len(errors) - SHOWN_ERRORS),
         cause=after.cause,
@@ -127,7 +104,7 @@ def _opens(type: EventType, occasion: Transition) -> Event:
 
 def _ended(type: EventType, occasion: Transition) -> tuple[str, ...]:
     """Ids of the events whose alerts are over with one of this type, as far as they may be open."""
-    return tuple([id_ for opener in ENDS[type] for id_ in _openings(opener, occasion)])
+    return tuple([id_ for opener in type.facts.ends for id_ in _openings(opener, occasion)])
 
 
 def _openings(opener: EventType, occasion: Transition) -> Sequence[str]:
@@ -200,7 +177,7 @@ def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) ->
 
 def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:
     """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
-    after, limit, openers = occasion.after, finding.limit, ENDS.get(finding.type, ())
+    after, limit, openers = occasion.after, finding.limit, finding.type.facts.ends
     ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
     return _event(
         finding.type,
@@ -245,7 +222,7 @@ def _event(
     **facts: Any,
 ) -> Event:
     target, key, before = occasion.target, occasion.target.key, occasion.before
-    transition = type in _TRANSITIONS
+    transition = type.facts.status_change
     event = Event(
         id=event_id(type, *key, what=what),
         type=type,

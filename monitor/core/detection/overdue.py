@@ -21,7 +21,8 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.detection.conditions import closed, named, opened
-from monitor.core.model import EventType, Status, StepExecution, StepOverdue, StepStatus, Target, TargetState
+from monitor.core.event_types import EventType
+from monitor.core.model import Status, StepExecution, StepOverdue, StepStatus, Target, TargetState
 
 SET_BACK: Final = timedelta(seconds=60)
 """An open condition whose deadline lies less ahead than this is not seen as ended."""

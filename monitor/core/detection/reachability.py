@@ -21,8 +21,9 @@ import msgspec
 from monitor.core.detection.blindness import Site, why
 from monitor.core.detection.conditions import closed, named, opened
 from monitor.core.event_ids import event_id
+from monitor.core.event_types import EventType
 from monitor.core.formats.timestamps import format_timestamp
-from monitor.core.model import AccountState, Condition, Event, EventType, Outcome
+from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.core.text.summary import summary
 
 UNWATCHED: Final = "unwatched"
@@ -203,7 +204,7 @@ def _moment(since: float | None, clock: float, now: datetime) -> datetime:
 
 
 def _sighted(state: AccountState, reach: Reachability, now: datetime, reason: str | None) -> ReachabilityChange:
-    closes = (_id(EventType.BLIND, state.account, state.blind),)
+    closes = tuple([_id(opener, state.account, state.blind) for opener in EventType.SIGHTED.facts.ends])
     event = _event(
         EventType.SIGHTED,
         state.account,

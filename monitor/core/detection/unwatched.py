@@ -8,7 +8,8 @@ import msgspec
 from monitor.core.alerts import Alert
 from monitor.core.detection.conditions import closed
 from monitor.core.event_ids import event_id
-from monitor.core.model import Event, EventType, Severity, Status, StepOverdue, TargetKey, TargetState
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import Event, Status, StepOverdue, TargetKey, TargetState
 from monitor.core.step_log import recovered
 from monitor.core.text.summary import summary
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.core.model import Cause, Event, EventType, Outcome, StepStatus
+from monitor.core.event_types import EventType
+from monitor.core.model import Cause, Event, Outcome, StepStatus
 
 _TERMINATED: Final[Mapping[Cause | None, str]] = {
     Cause.FAULT: "Look at the failed step and what it was given; remove the cause before it is started again.",

@@ -7,9 +7,10 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.alerts import AlertEnd, Incident, Sample, VersionImpact
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
 from monitor.core.formats.timestamps import format_timestamp
-from monitor.core.model import Event, EventType, Severity, WorkflowError
+from monitor.core.model import Event, WorkflowError
 from monitor.core.text import paragraphs
 from monitor.core.text.advice import advice
 from monitor.core.text.links import RUNBOOK, link_of, link_to
@@ -21,8 +22,6 @@ BODY_LIMIT: Final = 4000
 _LINK: Final = 1000
 _VALUE: Final = 500
 _SHOWN: Final = 5
-_FAILURES: Final = (EventType.TERMINATED, EventType.STEP_FAILED)
-"""Where it matters how many others failed."""
 _LABELS: Final = 20
 
 
@@ -196,7 +195,7 @@ def _sample(sample: Sample, external_url: str) -> str:
 
 def _blast_radius(incident: Incident, tolls: Sequence[VersionImpact]) -> str:
     """The own version first; "" where it is about no failure, or none of the watched failed."""
-    if incident.event.type not in _FAILURES or not any(toll.failed for toll in tolls):
+    if not incident.event.type.facts.failure or not any(toll.failed for toll in tolls):
         return ""
     version = incident.event.version
     ordered = sorted(tolls, key=lambda toll: toll.version != version)[:_SHOWN]

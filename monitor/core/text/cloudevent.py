@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.timestamps import format_timestamp
-from monitor.core.model import Cause, Event, EventType, Severity, Status, StepStatus
+from monitor.core.model import Cause, Event, Status, StepStatus
 from monitor.core.text.links import link_of
 
 

@@ -4,7 +4,8 @@ from typing import Final
 from urllib.parse import quote
 
 from monitor.core.alerting.labels import alertname
-from monitor.core.model import AlertKind, Event, TargetKey
+from monitor.core.event_types import AlertKind
+from monitor.core.model import Event, TargetKey
 
 RUNBOOK: Final = "deploy/RUNBOOK.md"
 """The shipped one, in the repository; the links of the Prometheus rules lead there, too, if no other place is set."""

@@ -5,8 +5,9 @@ from typing import Final
 
 from monitor.core import step_log
 from monitor.core.alerting.fault_groups import normalize
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
-from monitor.core.model import Event, EventType, Severity, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Event, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
 from monitor.core.text.summary import about
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
+from monitor.core.event_types import EventType
 from monitor.core.formats.clean import clean
-from monitor.core.model import Cause, Event, EventType, Outcome, Status, WorkflowError
+from monitor.core.model import Cause, Event, Outcome, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
 """Characters."""

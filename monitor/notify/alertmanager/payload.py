@@ -12,9 +12,10 @@ import msgspec
 
 from monitor.core.alerting.labels import alert_labels, fingerprint
 from monitor.core.alerts import Alert, Incident
+from monitor.core.event_types import EventType
 from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.urls import is_this_machine
-from monitor.core.model import Event, EventType
+from monitor.core.model import Event
 from monitor.core.text import alert_text
 from monitor.core.text.links import RUNBOOK, link_of, link_to, runbook_of
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.core.commits import DeliveryKind
+from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.timestamps import format_timestamp
-from monitor.core.model import EventType, Severity
 from monitor.core.text.links import link_of
 from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery
 from monitor.web.api.target_schemas import moment

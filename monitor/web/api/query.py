@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 import msgspec
 from multidict import MultiMapping
 
-from monitor.core.model import EventType, Status, TargetKey
+from monitor.core.event_types import EventType
+from monitor.core.model import Status, TargetKey
 from monitor.store import DeliveryStatus
 
 _USUAL_LIMIT: Final = 100

@@ -3,7 +3,8 @@
 import msgspec
 from aiohttp import web
 
-from monitor.core.model import EventType, TargetKey
+from monitor.core.event_types import EventType
+from monitor.core.model import TargetKey
 from monitor.store import StoredEvent
 from monitor.web.api import query
 from monitor.web.api.pagination import Selection, page

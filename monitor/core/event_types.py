@@ -1,0 +1,132 @@
+"""Every type of event with the facts that it owns: one row each in `FACTS`, and the rest of the house asks it.
+
+A new type is a member and a row here, its words in `text/` (`summary.py`; of an alert also `alert_text.py` and
+`advice.py`), a row of `deploy/REFERENCE.md`, and of an alert a section of `deploy/RUNBOOK.md`; tests hold each of them
+to this table.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+
+class Severity(enum.StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return ("info", "warning", "critical").index(self.value)
+
+
+class AlertKind(enum.Enum):
+    """How an event relates to an alert."""
+
+    EVENT = "event"
+    """Opens an alert that stays until its hold ends or somebody closes it."""
+    CONDITION = "condition"
+    """Opens an alert that closes when the condition ends."""
+    NOTICE = "notice"
+    """A fact; opens nothing. It may close a condition."""
+
+
+class EventType(enum.StrEnum):
+    """Every type of event, as receivers see it."""
+
+    TERMINATED = "workflow.terminated"
+    COMPLETED = "workflow.completed"
+    SUSPENDED = "workflow.suspended"
+    RESUMED = "workflow.resumed"
+    STEP_FAILED = "workflow.step_failed"
+    STEP_CANCELLED = "workflow.step_cancelled"
+    OVERDUE = "workflow.overdue"
+    OVERDUE_CLEARED = "workflow.overdue_cleared"
+    STEP_OVERDUE = "workflow.step_overdue"
+    STEP_OVERDUE_CLEARED = "workflow.step_overdue_cleared"
+    NOT_FOUND = "workflow.not_found"
+    FOUND = "workflow.found"
+    UNANSWERED = "workflow.unanswered"
+    ANSWERED = "workflow.answered"
+    UNWATCHED = "workflow.unwatched"
+    BLIND = "monitor.blind"
+    SIGHTED = "monitor.sighted"
+    SCHEMA_DRIFT = "monitor.schema_drift"
+
+    @property
+    def facts(self) -> "EventFacts":
+        return FACTS[self]
+
+    @property
+    def kind(self) -> AlertKind:
+        return FACTS[self].kind
+
+    @property
+    def severity(self) -> Severity:
+        """The default; `facts.deliberate` is the one exception."""
+        return FACTS[self].severity
+
+    @property
+    def of_account(self) -> bool:
+        """Whether it is about a whole account: no single target decides how severe it is."""
+        return self.value.startswith("monitor.")
+
+
+class EventFacts(msgspec.Struct, frozen=True, gc=False):
+    """What is true of every event of one type."""
+
+    severity: Severity
+    """The default."""
+    kind: AlertKind = AlertKind.NOTICE
+    ends: tuple[EventType, ...] = ()
+    """Which alerts of the target or account are over with it."""
+    status_change: bool = False
+    """Whether it says from which status to which."""
+    failure: bool = False
+    """Whether it matters how many other instances of the definition failed."""
+    deliberate: Severity | None = None
+    """The default of what somebody did on purpose; None: no other."""
+    severity_fixed: str = ""
+    """Why `severities` of a target may not set its severity, for people; empty: it may."""
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """Every severity that it has by itself."""
+        return (self.severity,) if self.deliberate is None else (self.severity, self.deliberate)
+
+
+_CONDITION: Final = AlertKind.CONDITION
+_EVENT: Final = AlertKind.EVENT
+_INFO: Final = Severity.INFO
+_WARNING: Final = Severity.WARNING
+_CRITICAL: Final = Severity.CRITICAL
+_OF_ACCOUNT: Final = "an event of a whole account, whose severity no single target decides"
+_LEFT: Final = "its target has left the watchlist by then, and says nothing any more"
+
+FACTS: Final[Mapping[EventType, EventFacts]] = {
+    EventType.TERMINATED: EventFacts(
+        _CRITICAL, _EVENT, ends=(EventType.SUSPENDED,), status_change=True, failure=True, deliberate=_WARNING
+    ),
+    EventType.COMPLETED: EventFacts(_INFO, ends=(EventType.SUSPENDED, EventType.STEP_FAILED), status_change=True),
+    EventType.SUSPENDED: EventFacts(_WARNING, _CONDITION, status_change=True),
+    EventType.RESUMED: EventFacts(_INFO, ends=(EventType.SUSPENDED,), status_change=True),
+    # A failed step is over also when it completes after all (`step_log.recovered`); no event tells that.
+    EventType.STEP_FAILED: EventFacts(_WARNING, _EVENT, failure=True),
+    EventType.STEP_CANCELLED: EventFacts(_INFO),
+    EventType.OVERDUE: EventFacts(_WARNING, _CONDITION),
+    EventType.OVERDUE_CLEARED: EventFacts(_INFO, ends=(EventType.OVERDUE,)),
+    EventType.STEP_OVERDUE: EventFacts(_WARNING, _CONDITION),
+    EventType.STEP_OVERDUE_CLEARED: EventFacts(_INFO, ends=(EventType.STEP_OVERDUE,)),
+    EventType.NOT_FOUND: EventFacts(_WARNING, _CONDITION, status_change=True),
+    EventType.FOUND: EventFacts(_INFO, ends=(EventType.NOT_FOUND,), status_change=True),
+    EventType.UNANSWERED: EventFacts(_WARNING, _CONDITION),
+    EventType.ANSWERED: EventFacts(_INFO, ends=(EventType.UNANSWERED,)),
+    # It ends every alert of its target that is still open, of whatever type: see `core/detection/unwatched.py`.
+    EventType.UNWATCHED: EventFacts(_INFO, severity_fixed=_LEFT),
+    EventType.BLIND: EventFacts(_CRITICAL, _CONDITION, severity_fixed=_OF_ACCOUNT),
+    EventType.SIGHTED: EventFacts(_INFO, ends=(EventType.BLIND,), severity_fixed=_OF_ACCOUNT),
+    EventType.SCHEMA_DRIFT: EventFacts(_WARNING, _EVENT, severity_fixed=_OF_ACCOUNT),
+}
+"""In the order of the reference."""
