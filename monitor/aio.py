@@ -1,12 +1,15 @@
 """What asyncio leaves out and more than one loop needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 TURN: Final = 10.0
 """Seconds; a loop says at least so often that it turns."""
+_CHUNK = 500
+"""Items that are taken in before the loop gets its breath."""
 
 
 async def beating(waited_for: Awaitable[T], beat: Callable[[], None]) -> T:
@@ -22,3 +25,18 @@ async def beating(waited_for: Awaitable[T], beat: Callable[[], None]) -> T:
     finally:
         task.cancel()
     return task.result()
+
+
+async def at_most(seconds: float, waiting: Awaitable[object]) -> None:
+    """Until it is there, or so long; then it is cancelled."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiting
+
+
+async def in_chunks(items: Sequence[T], take: Callable[[T], None]) -> None:
+    """However many there are, the loop is not held."""
+    for start in range(0, len(items), _CHUNK):
+        for item in items[start : start + _CHUNK]:
+            take(item)
+        await asyncio.sleep(0)

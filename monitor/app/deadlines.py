@@ -25,6 +25,7 @@ class Deadlines:
         self._telemetry = telemetry
         self._shelf = StepLimitStore(store)
         self._timekeeper: OverdueWatcher | None = None
+        self._scheduler: Scheduler | None = None
         self.allowances = StepLimits(
             client,
             self._shelf,
@@ -32,7 +33,7 @@ class Deadlines:
             changed=self._changed,
             fault=telemetry.fault,
             jitter=around.jitter,
-            named=telemetry.definition_named,
+            named=self._named,
         )
 
     def keep(self, poller: Poller, scheduler: Scheduler) -> OverdueWatcher:
@@ -45,12 +46,20 @@ class Deadlines:
             report=self._telemetry.overdue,
             fault=self._telemetry.fault,
         )
-        scheduler.follower = keeper
+        scheduler.follower, self._scheduler = keeper, scheduler
         return keeper
 
     async def load(self) -> None:
         """What was known at the last end. Raises StoreUnavailable."""
-        self.allowances.restore(await self._shelf.load())
+        known = await self._shelf.load()
+        self.allowances.restore(known)
+        for about, name in known.names.items():
+            self._telemetry.definition_named(*about, name)
+
+    async def _named(self, account: str, definition: str, name: str) -> None:
+        self._telemetry.definition_named(account, definition, name)
+        if self._scheduler is not None:
+            await self._scheduler.show_name(account, definition)
 
     def _changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         if self._timekeeper is not None:

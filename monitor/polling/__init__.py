@@ -6,5 +6,5 @@ after the store has it. An account's budget is spent by its rate limiter alone. 
 
 Read `watched.py` (one target), `poller.py` (one poll: observe, detect, commit), `scheduler.py` (whose turn it is), then
 what no single poll shows: `reachability_watcher.py` (an account does not answer), `overdue_watcher.py` (a deadline
-passes) and `step_limits.py` (how long steps may take).
+passes) and `step_limits.py` (how long steps may take, and what definitions are called; `definition_lookups.py` asks).
 """

@@ -137,6 +137,7 @@ class OverdueWatcher:
         key = target.key
         watched.followed = state
         if state.status.ended or watched.ended_at is not None:
+            self._want(target, state)  # its alerts and pages show its definition's name
             self.forget(key)
             return
         self._file(

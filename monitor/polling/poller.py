@@ -5,6 +5,7 @@ nothing that is believed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -27,6 +28,7 @@ from monitor.core.model import (
     Snapshot,
     Status,
     StepStatus,
+    Target,
     TargetKey,
     TargetState,
     WorkflowError,
@@ -58,6 +60,7 @@ class Allowances(Protocol):
     def limits_for(self, key: TargetKey, version: int | None) -> Limits: ...
     def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
     def name(self, key: TargetKey) -> str | None: ...
+    async def hear_name(self, key: TargetKey) -> None: ...
 
 
 class Unlimited:
@@ -71,6 +74,9 @@ class Unlimited:
 
     def name(self, _key: TargetKey) -> str | None:
         return None
+
+    async def hear_name(self, _key: TargetKey) -> None:
+        """Nobody knows it."""
 
 
 class Poller:
@@ -121,7 +127,7 @@ class Poller:
         outcome = failed.outcome if failed else Outcome.OK
         self._hear(watched, outcome, sent_at, observed_at, failed.detail if failed else "")
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
-            observation = await self._explained(key, observation)
+            observation = await self._explained(watched.target, observation)
         while watched.judging is not None:
             await watched.judging.wait()
         verdict = self._detect(watched, observation, observed_at)
@@ -177,14 +183,14 @@ class Poller:
             watched.judging = None
         return ()
 
-    def _call(self, watched: Watched) -> None:
+    def show_name(self, watched: Watched) -> None:
         """Let the target bear its definition's name, which may have been heard since."""
         name, target = self._allowances.name(watched.target.key), watched.target
         if name is not None and name != target.definition_name:
             watched.target = msgspec.structs.replace(target, definition_name=name)
 
     def _overdue(self, watched: Watched) -> Detection:
-        self._call(watched)
+        self.show_name(watched)
         key, state = watched.target.key, watched.state
         return overdue(
             state,
@@ -204,13 +210,27 @@ class Poller:
         except OverflowError:  # at the edge of the calendar its skew makes no difference
             return moment
 
-    async def _explained(self, key: TargetKey, seen: Seen) -> Seen:
-        """With the cause, where the API tells it in time."""
-        errors = await self._source.errors(key, self._announcer.config.errors_patience)
-        return seen if isinstance(errors, PollFailed) else Seen(seen.snapshot, errors)
+    async def _explained(self, target: Target, seen: Seen) -> Seen:
+        """With the cause, where the API tells it in time; the definition's name is waited for no longer."""
+        patience = self._announcer.config.errors_patience
+        naming = asyncio.ensure_future(self._hear_name(target, patience))
+        try:
+            errors = await self._source.errors(target.key, patience)
+            if isinstance(errors, PollFailed):
+                return seen
+            await naming
+        finally:
+            naming.cancel()
+        return Seen(seen.snapshot, errors)
+
+    async def _hear_name(self, target: Target, patience: float) -> None:
+        if target.name is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._allowances.hear_name(target.key)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Detection:
-        self._call(watched)
+        self.show_name(watched)
         return detect(
             watched.state,
             watched.target,

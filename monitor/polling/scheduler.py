@@ -5,15 +5,15 @@ what is watched enters by one door: `Scheduler.replace`.
 """
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
+from monitor.aio import at_most, in_chunks
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Outcome, Target, TargetKey, TargetState
 from monitor.core.records import NextPoll
@@ -29,7 +29,6 @@ _FIRST_LOOK = 5.0
 """Seconds within which a new target is looked at, where the budget allows."""
 _AFTER_A_FAULT = 1.0
 """Seconds that a worker rests after a fault of ours, lest it does nothing else."""
-_T = TypeVar("_T")
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
 
@@ -129,7 +128,7 @@ class PollQueue:
                 if ledger.available:
                     await self._pause(self._wait())
                 else:
-                    await _at_most(_TURN, ledger.wait_available())
+                    await at_most(_TURN, ledger.wait_available())
         return None
 
     def _take(self, ledger: Ledger) -> tuple[Permit, DuePoll] | None:
@@ -186,7 +185,8 @@ class Scheduler:
         self._jitter = jitter
         self.retention = retention
         self.follower: Follower = Nobody()
-        """Hears of every target that is watched, now or otherwise; that is polled no more; and whose turn has ended."""
+        """Hears of every target that is watched, now or otherwise, also of one that has ended; that is polled no more;
+        and whose turn has ended."""
         self.watched: dict[TargetKey, Watched] = {}
         """Every target that is shown: those that are polled, and those that ended within the retention."""
         self._news: dict[TargetKey, TargetState] = {}
@@ -313,12 +313,12 @@ class Scheduler:
         """The rest of `replace`. Nothing else may have changed what is watched since the plan was made."""
         change, self._targets = plan.change, plan.targets
         # What comes before what goes: an account whose targets are exchanged is never without any.
-        await _in_chunks(change.changed, self._change)
-        await _in_chunks(
+        await in_chunks(change.changed, self._change)
+        await in_chunks(
             change.added,
             lambda target: self._add(target, *plan.beliefs.get(target.key, (TargetState(key=target.key), None))),
         )
-        await _in_chunks(change.removed, self._remove)
+        await in_chunks(change.removed, self._remove)
         for round_ in self._rounds.values():
             round_.wake()
         return change
@@ -343,13 +343,14 @@ class Scheduler:
         watched = Watched(target, state, last_seen_at)
         if watched.ended_at is not None and self._expired(watched.ended_at):
             return
+        self._poller.show_name(watched)
         self.watched[target.key] = watched
         self._observer.target_added(target, state)
         if watched.ended_at is not None:
             self._ended[target.key] = None
         else:
             self._rounds[target.key.account].add(target)
-            self.follower.watch(watched)
+        self.follower.watch(watched)
 
     def _remove(self, key: TargetKey) -> None:
         watched = self.watched.pop(key, None)
@@ -366,11 +367,21 @@ class Scheduler:
             return
         self._observer.target_removed(watched.target, watched.state)
         watched.target = target
+        self._poller.show_name(watched)
         self._observer.target_added(target, watched.state)
         if watched.ended_at is None:
             now = asyncio.get_running_loop().time()
             self._rounds[target.key.account].schedule.change(target.key, target.interval, now)
-            self.follower.watch(watched)
+        self.follower.watch(watched)
+
+    async def show_name(self, account: str, definition: str) -> None:
+        """The definition has a name, or another one: its targets bear it from now on."""
+
+        def show(watched: Watched) -> None:
+            if watched.target.key[:2] == (account, definition):
+                self._poller.show_name(watched)
+
+        await in_chunks(list(self.watched.values()), show)
 
     def _expired(self, ended_at: datetime) -> bool:
         return self._now() - ended_at > timedelta(seconds=self.retention)
@@ -402,17 +413,3 @@ class Scheduler:
         if watched.failures:
             return NextPoll(key, at, f"backing off after {watched.failures} failures")
         return NextPoll(key, at, f"interval {format_duration(watched.target.interval)}")
-
-
-async def _at_most(seconds: float, waiting: Awaitable[None]) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await waiting
-
-
-async def _in_chunks(items: Sequence[_T], take: Callable[[_T], None]) -> None:
-    """However many there are, the loop is not held."""
-    for start in range(0, len(items), _CHUNK):
-        for item in items[start : start + _CHUNK]:
-            take(item)
-        await asyncio.sleep(0)

@@ -1,56 +1,30 @@
 """How long the steps of each version of a definition may take: what it declares itself, and what was learned.
 
-The definition is asked in the background, once for each of its versions, where a watched target has no configured limit
-for every step. What the API does not know is asked for again after an hour, where a target still wants it; where there
-is no answer, later and later. What was learned is counted with every poll that sees a step finished, and written about
-once a minute; the first limit of a step holds from when it is written, or a crash would take it back.
+Also what people call the definition. It is asked for in the background (`definition_lookups.py`), once for each of its
+versions, if a watched target has no configured limit for every step, or no name of its own.
+
+What was learned is counted with every poll that sees a step finished, and written about once a minute; the first limit
+of a step holds from when it is written, or a crash would take it back.
 """
 
 import asyncio
-import contextlib
-import heapq
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from monitor.aio import beating
+from monitor.aio import at_most, beating
 from monitor.core.detection.overdue import Limits
 from monitor.core.detection.step_durations import Counts, add, completed_durations, p99
-from monitor.core.model import DefinitionVersion, Outcome, PollFailed, Target, TargetKey, TargetState
+from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
+from monitor.polling.definition_lookups import DefinitionLookups, History, Library
 from monitor.store import StoreUnavailable
 from monitor.store.step_limits import Declared, Definition, StepDurations, StepLimitData
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
-_TICK = 0.1
-"""Seconds; a timer's rounding must not wake the loop in vain."""
 _WRITE_EVERY = 60.0
-_ASK_AGAIN = 3600.0
-"""Seconds after which the API may know what it did not."""
-_FIRST_PAUSE = 30.0
-_LONGEST_PAUSE = 1800.0
-"""Seconds between two tries without an answer, doubled each time."""
-_PERSISTENCE = 10
-"""Tries without an answer before it is left to the targets' next polls to ask for more."""
 _MOST_STEPS = 500
 """Steps of one version whose executions are counted; their names come from outside, and must not fill the memory."""
-_FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
 _EVERY_STEP = "*"
-
-
-class History(Protocol):
-    """What is read of a definition."""
-
-    @property
-    def versions(self) -> Mapping[int, Declared]: ...
-    @property
-    def name(self) -> str: ...
-
-
-class Library(Protocol):
-    """Where definitions are read."""
-
-    async def declared(self, account: str, definition: str) -> History | PollFailed: ...
 
 
 class Shelf(Protocol):
@@ -89,18 +63,8 @@ class _Entry:
         return limit != before
 
 
-class _Lookup:
-    """About one definition that has no answer yet."""
-
-    __slots__ = ("being_asked", "failures", "not_before", "wanted")
-
-    def __init__(self) -> None:
-        self.wanted: set[int] = set()
-        """Versions."""
-        self.being_asked = False
-        self.failures = 0
-        self.not_before = -math.inf
-        """Loop time."""
+async def _nobody(_account: str, _definition: str, _name: str) -> None:
+    """Hears of no name."""
 
 
 class StepLimits:
@@ -115,40 +79,33 @@ class StepLimits:
         changed: Callable[[DefinitionVersion, bool], None],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
-        named: Callable[[str, str, str], None] = lambda _account, _definition, _name: None,
+        named: Callable[[str, str, str], Awaitable[None]] = _nobody,
     ) -> None:
         """`changed` hears of every version whose limits are others now, and whether that is urgent.
 
         `slack` gives the seconds that are added to what is declared and learned; it is asked now and then. `jitter`
-        gives numbers in [0, 1). `named` hears what people call a definition: account, definition, name.
+        gives numbers in [0, 1). `named` hears what people call a definition, each time that the API tells another name:
+        account, definition, name.
         """
-        self._library = library
         self._shelf = shelf
         self._slack_now = slack
         self._slack = 0.0
         self._unknown = Limits(slack=self._slack)
         self._changed = changed
         self._fault = fault
-        self._jitter = jitter
         self._named = named
         self._names: dict[Definition, str] = {}
+        """Empty: it has none, as of its versions that were read."""
         self._entries: dict[DefinitionVersion, _Entry] = {}
-        self._questions: dict[Definition, _Lookup] = {}
+        self._lookups = DefinitionLookups(library, self._take_in, fault=fault, jitter=jitter)
         self._unwritten: dict[tuple[DefinitionVersion, str], None] = {}
         self._write_soon = asyncio.Event()
-        self._queues: dict[str, list[tuple[float, Definition]]] = {}
-        """Per account, when which definition may be asked; a heap that holds each one at most once."""
-        self._asking: dict[str, asyncio.Event] = {}
-        """Accounts whose questions are being asked, one after the other; set when there is another one."""
-        self._tasks: asyncio.TaskGroup | None = None
-        self._time = asyncio.get_running_loop().time
 
     def restore(self, known: StepLimitData) -> None:
         """What was known at the last end; comes first of all."""
         self._slack = self._slack_now()
         self._unknown = Limits(slack=self._slack)
-        for about, name in known.names.items():
-            self._call(about, name)
+        self._names.update(known.names)
         for edition, declared in known.declared.items():
             self._entry(edition).declared = declared
         for edition, step, counts in known.experiences:
@@ -178,27 +135,29 @@ class StepLimits:
 
     def name(self, key: TargetKey) -> str | None:
         """What people call the target's definition, as the API tells it."""
-        return self._names.get(Definition(key.account, key.definition))
+        return self._names.get(Definition(key.account, key.definition)) or None
 
-    def _call(self, about: Definition, name: str) -> None:
-        self._names[about] = name
-        self._named(*about, name)
+    async def hear_name(self, key: TargetKey) -> None:
+        """For an event that is about to be told: ask for the definition's name before the polls, unless it is known."""
+        if (about := Definition(key.account, key.definition)) not in self._names:
+            await self._lookups.hurry(about)
 
     def request(self, target: Target, state: TargetState) -> None:
-        """A target that is watched: ask what its definition declares, unless that is known or makes no difference."""
-        if state.version is None or state.status.ended or _EVERY_STEP in target.step_timeouts:
+        """A target that is watched: ask for its definition, unless that is known or makes no difference."""
+        named = target.name is not None
+        if named and (state.status.ended or state.version is None or _EVERY_STEP in target.step_timeouts):
             return
-        account, definition, _ = target.key
-        entry = self._entries.get(DefinitionVersion(account, definition, state.version))
-        if entry is not None and entry.declared is not None:
-            return
-        about = Definition(account, definition)
-        question = self._questions.get(about)
-        if question is None:
-            question = self._questions[about] = _Lookup()
-        if not question.wanted and not question.being_asked:
-            self._ask_soon(about, question)
-        question.wanted.add(state.version)
+        about = Definition(target.key.account, target.key.definition)
+        version = state.version if self._is_unread(about, state.version) else None
+        unnamed = not named and about not in self._names
+        if version is not None or unnamed:
+            self._lookups.want(about, version, unnamed=unnamed)
+
+    def _is_unread(self, about: Definition, version: int | None) -> bool:
+        if version is None:
+            return False
+        entry = self._entries.get(DefinitionVersion(*about, version))
+        return entry is None or entry.declared is None
 
     def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None:
         """Count what finished between two beliefs about a target."""
@@ -236,12 +195,11 @@ class StepLimits:
     async def run(self, beat: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         write_at = loop.time() + _WRITE_EVERY
-        async with asyncio.TaskGroup() as self._tasks:
-            for account in self._queues:
-                self._begin(account)
+        async with asyncio.TaskGroup() as tasks:
+            self._lookups.begin(tasks)
             while True:
                 beat()
-                await _first(self._write_soon.wait(), _TURN)
+                await at_most(_TURN, self._write_soon.wait())
                 try:
                     self.apply_slack()
                     if loop.time() >= write_at or self._write_soon.is_set():
@@ -275,83 +233,23 @@ class StepLimits:
                 entry.renew(self._slack)
                 self._changed(edition, False)
 
-    def _ask_soon(self, about: Definition, question: _Lookup) -> None:
-        account = about.account
-        heapq.heappush(self._queues.setdefault(account, []), (max(question.not_before, self._time()), about))
-        if (wake := self._asking.get(account)) is not None:
-            wake.set()
-        else:
-            self._begin(account)
-
-    def _begin(self, account: str) -> None:
-        if self._tasks is not None:
-            self._asking[account] = asyncio.Event()
-            self._tasks.create_task(self._ask_all(account, self._asking[account]), name=f"definitions {account}")
-
-    async def _ask_all(self, account: str, wake: asyncio.Event) -> None:
-        """One question of the account after the other, until there is none."""
-        queue = self._queues[account]
-        while queue:
-            wake.clear()
-            if (seconds := queue[0][0] - self._time()) > 0:
-                await _first(wake.wait(), max(seconds, _TICK))
-                continue
-            about = heapq.heappop(queue)[1]
-            question = self._questions[about]
-            question.being_asked = True
-            try:
-                await self._ask(about, question)
-            except Exception as error:  # noqa: BLE001 - a fault of ours about one definition ends no loop
-                self._later(question)
-                self._fault("definitions", error)
-            question.being_asked = False
-            if question.wanted:
-                self._ask_soon(about, question)
-            elif question.not_before <= self._time():
-                del self._questions[about]
-        del self._asking[account]
-
-    async def _ask(self, about: Definition, question: _Lookup) -> None:
-        answer = await self._library.declared(*about)
-        if isinstance(answer, PollFailed) and answer.outcome not in _FINAL:
-            self._later(question)
-            return
-        declared = (
-            {}
-            if isinstance(answer, PollFailed)
-            else {DefinitionVersion(*about, number): said for number, said in answer.versions.items()}
-        )
+    async def _take_in(self, about: Definition, history: History) -> None:
+        """Raises StoreUnavailable: then nothing of it holds."""
+        declared = {DefinitionVersion(*about, number): said for number, said in history.versions.items()}
         news = {edition: said for edition, said in declared.items() if self._entry(edition).declared is None}
-        try:
-            if not isinstance(answer, PollFailed) and answer.name and answer.name != self._names.get(about):
-                await self._shelf.name(about, answer.name)
-                self._call(about, answer.name)
-            await self._shelf.declare(news)  # first, so that a restart believes no less
-        except StoreUnavailable:
-            self._later(question)
-            return
-        self._take_in(news)
-        question.failures = 0
-        question.wanted -= {edition.version for edition in declared}
-        question.not_before = self._time() + _ASK_AGAIN if question.wanted else -math.inf
-        question.wanted.clear()  # a target that is still there wants it again
-
-    def _later(self, question: _Lookup) -> None:
-        question.failures += 1
-        if question.failures % _PERSISTENCE == 0:
-            question.wanted.clear()  # a target that is still there wants it again
-        pause = min(_FIRST_PAUSE * 2.0 ** min(question.failures - 1, 16), _LONGEST_PAUSE)
-        question.not_before = self._time() + pause * (1 + self._jitter()) / 2
-
-    def _take_in(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
-        for edition, said in declared.items():
+        await self._call(about, history)
+        await self._shelf.declare(news)  # first, so that a restart believes no less
+        for edition, said in news.items():
             entry = self._entry(edition)
             entry.declared = said
             entry.renew(self._slack)
             self._changed(edition, True)
 
-
-async def _first(waiting: Awaitable[object], seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await waiting
+    async def _call(self, about: Definition, history: History) -> None:
+        before = self._names.get(about)
+        name = history.name or before or ""
+        if history.versions and name != before:
+            await self._shelf.name(about, name)
+            self._names[about] = name
+            if name:
+                await self._named(*about, name)

@@ -72,6 +72,11 @@ class TargetsByStatus(Collector):
         cell.count += 1
         self._cells[key] = cell
 
+    def watches(self, account: str, definition: str) -> bool:
+        """Whether any target of this definition is counted."""
+        group = self._groups.get((account, definition))
+        return group is not None and any(cell.count for cell in group.cells.values())
+
     def totals(self) -> dict[Status, int]:
         """All targets by status."""
         groups = list(self._groups.values())
@@ -86,6 +91,30 @@ class TargetsByStatus(Collector):
         for (account, definition), group in list(self._groups.items()):
             for status, cell in group.cells.items():
                 family.add_metric((account, definition, status.value), cell.count)
+        yield family
+
+
+class DefinitionNames(Collector):
+    """`workflow_definition_info`: what people call the definitions that have a watched target now."""
+
+    def __init__(self, watches: Callable[[str, str], bool]) -> None:
+        """`watches`: whether there is a target of this account and definition; called on the scraping thread."""
+        self._watches = watches
+        self._names: dict[tuple[str, str], str] = {}
+
+    def call(self, account: str, definition: str, name: str) -> None:
+        """In the place of an older name; empty: it has none."""
+        self._names[account, definition] = name
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "workflow_definition_info",
+            "1; the name of a definition as the API tells it, to join with its id.",
+            labels=("account", "definition", "name"),
+        )
+        for (account, definition), name in list(self._names.items()):
+            if name and self._watches(account, definition):
+                family.add_metric((account, definition, name), 1)
         yield family
 
 

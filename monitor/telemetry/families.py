@@ -49,11 +49,6 @@ class Families:
             "Events that were told; those about an account have an empty definition.",
             *("account", "definition", "event", "severity"),
         )
-        self.definition_info = gauge(
-            "workflow_definition_info",
-            "1; the name of a definition as the API tells it, to join with its id.",
-            *("account", "definition", "name"),
-        )
         self.step_failures = counter(
             "workflow_step_failures_total",
             "Failed executions of a step; a step is there with 0 once it was seen in a log.",

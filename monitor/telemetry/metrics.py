@@ -21,7 +21,15 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
-from monitor.telemetry.collectors import Idle, Loops, NamedTargets, Pending, PendingDeliveries, TargetsByStatus
+from monitor.telemetry.collectors import (
+    DefinitionNames,
+    Idle,
+    Loops,
+    NamedTargets,
+    Pending,
+    PendingDeliveries,
+    TargetsByStatus,
+)
 from monitor.telemetry.families import Families
 from monitor.telemetry.histogram import FastHistogram
 
@@ -68,9 +76,10 @@ class Metrics:
         self._families = Families(registry)
         self._families.build.info({"version": __version__, "python": platform.python_version()})
         self._census = TargetsByStatus()
+        self._names = DefinitionNames(self._census.watches)
         self._named = NamedTargets()
         self._pending = PendingDeliveries(pending)
-        for collector in (self._census, self._named, self._pending, Loops(idle)):
+        for collector in (self._census, self._names, self._named, self._pending, Loops(idle)):
             registry.register(collector)
         for loop in ("commit", "deadlines", "definitions"):
             self._families.faults.labels(loop)
@@ -79,7 +88,6 @@ class Metrics:
         self.alerts_open({})
         self._accounts: dict[str, _Account] = {}
         self._definitions: set[tuple[str, str]] = set()
-        self._names: dict[tuple[str, str], str] = {}
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
 
     # --- what is there with 0 before anything happens ---
@@ -129,12 +137,8 @@ class Metrics:
                 self._step_failures(account, definition, execution.step)
 
     def definition_named(self, account: str, definition: str, name: str) -> None:
-        """One name per definition: a new one takes the place of the old."""
-        info, old = self._families.definition_info, self._names.get((account, definition))
-        if old is not None:
-            info.remove(account, definition, old)
-        self._names[account, definition] = name
-        info.labels(account, definition, name).set(1)
+        """Shown while a target of the definition is watched; a new name takes the place of the old."""
+        self._names.call(account, definition, name)
 
     # --- what is watched ---
 

@@ -103,11 +103,11 @@ class Client:
         except TimeoutError:
             return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
-    async def declared(self, account: str, definition: str, patience: float = 30.0) -> History | PollFailed:
+    async def declared(self, account: str, definition: str, patience: float) -> History | PollFailed:
         """The name of the definition, and what its versions say of their steps.
 
         Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
-        before one of them after `patience` seconds in which the lane was open.
+        before one of them after `patience` seconds in which the lane was open; 0: at once.
         """
         gate = self._gates.get(account)
         try:

@@ -98,7 +98,7 @@ async def test_a_definition_is_asked_for_by_its_history() -> None:
     steps = [{"id": "wait", "stepType": "Wait", "inputs": {"duration": "00:01:00"}}]
     history = json.dumps([{"definition": {"id": KEY.definition, "version": 3, "steps": steps}}]).encode()
     async with serving(answering(http(200, history))) as server, house(server.url) as here:
-        answer = await here.client.declared(KEY.account, KEY.definition)
+        answer = await here.client.declared(KEY.account, KEY.definition, 1.0)
         assert not isinstance(answer, PollFailed)
         assert answer.versions == {3: {"wait": 60.0}}
     assert server.heads[0].startswith(f"GET /api/v1/accounts/{KEY.account}/definitions/{KEY.definition} HTTP/1.1\r\n")
@@ -108,7 +108,7 @@ async def test_a_definition_is_asked_for_by_its_history() -> None:
 
 async def test_a_definition_of_an_account_that_left_is_not_asked_for() -> None:
     async with serving(answering(http(200, b"[]"))) as server, house(server.url) as here:
-        answer = await here.client.declared("another", KEY.definition)
+        answer = await here.client.declared("another", KEY.definition, 1.0)
     assert isinstance(answer, PollFailed)
     assert server.heads == []
 

@@ -505,7 +505,10 @@ def test_no_bucket_is_out_of_order(scene: Scene) -> None:
 
 def test_a_definition_has_one_name_and_a_newer_one_takes_its_place(scene: Scene) -> None:
     place = {"account": "acme", "definition": "5870442f"}
+    scene.telemetry.target_added(TARGET, RUNNING)
     for name in ("order", "Order reminder", "Order reminder"):
         scene.telemetry.definition_named("acme", "5870442f", name)
     assert scene.value("workflow_definition_info", **place, name="order") is None
     assert scene.value("workflow_definition_info", **place, name="Order reminder") == 1
+    scene.telemetry.target_removed(TARGET, RUNNING)
+    assert scene.value("workflow_definition_info", **place, name="Order reminder") is None

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Library:
-    async def declared(self, _account: str, _definition: str) -> PollFailed:
+    async def declared(self, _account: str, _definition: str, _patience: float) -> PollFailed:
         return PollFailed(Outcome.TIMEOUT)
 
 
