@@ -14,12 +14,12 @@ from monitor.app import from_settings, notifiers
 from monitor.app.blast_radius import Tolls
 from monitor.app.daemon_clock import Clock
 from monitor.app.environment import Environment, StartError
-from monitor.app.notifiers import NotifierContext
 from monitor.core.commits import Delivery
 from monitor.core.liveness import Liveness, LoopHealth, unhealthy_reason
 from monitor.core.model import TargetKey, TargetState
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
 from monitor.polling.watched import Watched
 from monitor.settings import Receiver, Settings

@@ -7,20 +7,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
-from monitor.app import notifiers
 from monitor.app.environment import utc_now
-from monitor.app.notifiers import NotifierContext
 from monitor.core.alerting.drill import DrillAlert, delivery, ending, opening
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
+from monitor.notify.context import NotifierContext
 from monitor.notify.notifier import AlertReader
-from monitor.settings import AlertmanagerReceiver, Receiver, SecretError, Settings
+from monitor.settings import Receiver, SecretError, Settings
 
 _MARGIN: Final = 5.0
 """Seconds beyond the receiver's own timeout, for reading the end of an answer."""
@@ -65,7 +63,7 @@ async def drill(
     ways = [
         _Way(name, one, settings, workflow, notifier or _notifier)
         for receiver in receivers
-        for name, one in _apart(receiver)
+        for name, one in receiver.instances()
     ]
 
     async def through(way: _Way) -> Drilled:
@@ -98,16 +96,6 @@ def _said(answer: DrillResult) -> str:
     return f"{word}, {answer.latency * 1000:.0f} ms"
 
 
-def _apart(receiver: Receiver) -> list[tuple[str, Receiver]]:
-    """Each instance of an Alertmanager by itself: the receiver as a whole is content with one of them."""
-    if not isinstance(receiver, AlertmanagerReceiver) or len(receiver.urls) == 1:
-        return [(receiver.name, receiver)]
-    return [
-        (f"{receiver.name} at {urlsplit(url).netloc}", receiver.model_copy(update={"urls": (url,)}))
-        for url in receiver.urls
-    ]
-
-
 def _notifier(receiver: Receiver, settings: Settings, book: AlertReader) -> Notifier:
     ties = NotifierContext(
         now=utc_now,
@@ -116,7 +104,7 @@ def _notifier(receiver: Receiver, settings: Settings, book: AlertReader) -> Noti
         runbook_url=settings.server.runbook_url,
         started_at=utc_now(),
     )
-    return notifiers.notifier(receiver, ties)
+    return receiver.notifier(ties)
 
 
 class _Way:
@@ -146,7 +134,7 @@ class _Way:
                 await self._notifier.close()
 
     def _drilled(self, opened: DrillResult, resolved: DrillResult) -> Drilled:
-        return Drilled(receiver=self._name, type=self._receiver.type.value, opened=opened, resolved=resolved)
+        return Drilled(receiver=self._name, type=self._receiver.type, opened=opened, resolved=resolved)
 
     async def _told(self, notifier: Notifier) -> DrillResult:
         sent = delivery(

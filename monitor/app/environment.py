@@ -10,8 +10,8 @@ from typing import TextIO
 import msgspec
 
 from monitor.app import from_settings, notifiers
-from monitor.app.notifiers import NotifierContext
 from monitor.notify import Notifier
+from monitor.notify.context import NotifierContext
 from monitor.settings import Api, Receiver
 from monitor.upstream.transport import Transport
 

@@ -13,7 +13,7 @@ def log_start(log: FilteringBoundLogger, settings: Settings) -> None:
         base_url=settings.api.base_url,
         accounts=[account.id for account in settings.accounts],
         targets=len(settings.watchlist.targets),
-        receivers=[f"{receiver.name} ({receiver.type.value})" for receiver in settings.receivers],
+        receivers=[f"{receiver.name} ({receiver.type})" for receiver in settings.receivers],
         store=settings.store.url,
     )
     for warning in warnings_at_start(settings):

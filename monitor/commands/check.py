@@ -37,7 +37,7 @@ def _receivers(settings: Settings) -> str:
     if not settings.receivers:
         return "receivers: none"
     routes = zip(settings.receivers, app.routes(settings), strict=True)
-    rows = [f"  {receiver.name} ({receiver.type.value}): {route.text()}" for receiver, route in routes]
+    rows = [f"  {receiver.name} ({receiver.type}): {route.text()}" for receiver, route in routes]
     return "\n".join(["receivers:", *rows])
 
 

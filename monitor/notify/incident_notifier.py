@@ -6,7 +6,7 @@ several deliveries are about, and the others end without a request.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final, Self, assert_never
 
 from monitor.core.alerting.incidents import is_resolved
 from monitor.core.alerting.verdict import Delivered, Refused, Verdict
@@ -14,6 +14,7 @@ from monitor.core.alerts import Incident, Sample, VersionImpact
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.text import alert_text
 from monitor.core.text.links import RUNBOOK, link_of, link_to
+from monitor.notify.context import NotifierContext
 from monitor.notify.notifier import AlertReader, Page, Pager, Tolls
 
 _REMEMBERED: Final = 10_000
@@ -32,6 +33,17 @@ class IncidentNotifier:
         self._runbook_url = runbook_url
         self._told: OrderedDict[str, int] = OrderedDict()
         """How many members the receiver knows of; `_OVER`: that it is over. The last told one last."""
+
+    @classmethod
+    def within(cls, context: NotifierContext, pager: Pager) -> Self:
+        """Of a daemon."""
+        return cls(
+            pager,
+            casebook=context.casebook,
+            tolls=context.tolls,
+            external_url=context.external_url,
+            runbook_url=context.runbook_url,
+        )
 
     def __repr__(self) -> str:
         return f"Incidents({self._pager!r})"

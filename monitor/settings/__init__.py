@@ -1,6 +1,6 @@
 """What people configure: YAML under the environment, made into one frozen value, or into every reason why not.
 
-`model.py` is the tree with its defaults, `receivers.py` its part about who is told, `fields.py` says what a text means
+`model.py` is the tree with its defaults, `receivers/` its part about who is told, `fields.py` says what a text means
 there, `load.py` puts it together. Nothing is read at import, and no secret is in a repr, an error or a log.
 """
 
@@ -8,41 +8,27 @@ from monitor.settings.errors import ConfigurationError
 from monitor.settings.fingerprint import fingerprint
 from monitor.settings.load import Settings, load_settings
 from monitor.settings.model import Account, Alerts, Api, Heartbeat, Log, LogFormat, LogLevel, Polling, Server, Store
-from monitor.settings.receivers import (
-    AlertmanagerReceiver,
-    AppriseReceiver,
-    PagerDutyReceiver,
-    Receiver,
-    ReceiverType,
-    Tls,
-    WebhookReceiver,
-)
+from monitor.settings.receivers import Receiver
 from monitor.settings.schema import schema
 from monitor.settings.secrets import SecretError, SecretSource
 from monitor.settings.warnings import warnings, warnings_at_start
 
 __all__ = [
     "Account",
-    "AlertmanagerReceiver",
     "Alerts",
     "Api",
-    "AppriseReceiver",
     "ConfigurationError",
     "Heartbeat",
     "Log",
     "LogFormat",
     "LogLevel",
-    "PagerDutyReceiver",
     "Polling",
     "Receiver",
-    "ReceiverType",
     "SecretError",
     "SecretSource",
     "Server",
     "Settings",
     "Store",
-    "Tls",
-    "WebhookReceiver",
     "fingerprint",
     "load_settings",
     "schema",

@@ -1,6 +1,6 @@
 """The settings as a tree of frozen values that mirrors the YAML: its keys, types, ranges and defaults.
 
-Who is told is in `receivers.py`. Durations are seconds, sizes are bytes. Whatever a file or a variable holds comes in
+Who is told is in `receivers/`. Durations are seconds, sizes are bytes. Whatever a file or a variable holds comes in
 as text; see `fields.py`.
 """
 

@@ -43,6 +43,11 @@ class SecretSource:
         return tuple(each_line(_content(self.file) if self.file is not None else self.value or "").splitlines())
 
 
+def reader(source: SecretSource | None) -> Callable[[], str] | None:
+    """What reads it as it is now; None: there is none."""
+    return source.read if source is not None else None
+
+
 def one_line(text: str) -> str:
     """The rule for a secret that says no more of itself; raises SecretError."""
     secret = text.rstrip("\r\n")

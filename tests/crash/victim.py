@@ -22,10 +22,10 @@ from sqlalchemy import Connection, Engine, Pool, event
 from yarl import URL
 
 from monitor.app import AlreadyRunningError, Daemon, Environment, from_settings, notifiers
-from monitor.app.notifiers import NotifierContext
 from monitor.core.alerting.verdict import Verdict
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
+from monitor.notify.context import NotifierContext
 from monitor.settings import Api, Receiver, load_settings
 from monitor.upstream.transport import Response, Transport
 

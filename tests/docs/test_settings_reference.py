@@ -9,14 +9,15 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from monitor.settings import ReceiverType, Settings, load_settings
+from monitor.settings import Settings, load_settings
 from monitor.settings.model import Document
-from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, Tls, WebhookReceiver
+from monitor.settings.receivers import TYPES
+from monitor.settings.receivers.alertmanager import Tls
 from monitor.settings.watchlist_file import TargetEntry
 from tests.docs.documents import README, SETTINGS, section, settings_snippets, text, watchlist_snippets
 
 _SNIPPETS = [*settings_snippets(README), *settings_snippets(SETTINGS)]
-_RECEIVERS = (WebhookReceiver, AlertmanagerReceiver, PagerDutyReceiver, AppriseReceiver, Tls)
+_RECEIVERS = (*TYPES.values(), Tls)
 
 
 def _leaves(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -84,7 +85,7 @@ def test_the_watchlists_in_the_documents_load(snippet: str, tmp_path: Path) -> N
 
 
 def test_every_type_of_receiver_has_a_snippet() -> None:
-    assert set(re.findall(r"    type: (\w+)", "".join(settings_snippets(SETTINGS)))) == set(ReceiverType)
+    assert set(re.findall(r"    type: (\w+)", "".join(settings_snippets(SETTINGS)))) == set(TYPES)
 
 
 def test_the_reference_speaks_of_a_restart_for_each_setting_that_needs_one() -> None:

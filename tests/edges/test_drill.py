@@ -15,7 +15,8 @@ from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
 from monitor.notify.notifier import AlertReader
-from monitor.settings import AlertmanagerReceiver, Receiver, Settings, load_settings
+from monitor.settings import Receiver, Settings, load_settings
+from monitor.settings.receivers import AlertmanagerReceiver
 from tests.edges.notifier_kit import NOW, http, receiver
 
 SECRET = "hush-hush-hush"

@@ -12,18 +12,15 @@ from monitor.core.alerting.routing import Feed
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import TargetKey
 from monitor.settings import (
-    AlertmanagerReceiver,
-    AppriseReceiver,
     ConfigurationError,
-    PagerDutyReceiver,
     SecretSource,
     Settings,
-    WebhookReceiver,
     fingerprint,
     load_settings,
 )
 from monitor.settings.errors import sections_in, tag_of
 from monitor.settings.model import Document, Server
+from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, WebhookReceiver
 from monitor.settings.watchlist_file import WatchlistDocument
 from monitor.settings.yamlfile import parse
 

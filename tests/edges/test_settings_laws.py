@@ -11,10 +11,12 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from monitor.settings import ConfigurationError, load_settings
 from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat
-from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, Tls, WebhookReceiver
+from monitor.settings.receivers import TYPES
+from monitor.settings.receivers.alertmanager import Tls
 from monitor.settings.watchlist_file import TargetEntry
 from monitor.settings.yamlfile import YamlError, parse
 
@@ -22,8 +24,7 @@ _JARGON = re.compile(
     r"pydantic|https://errors|Input should|Value error|validation error|Traceback|type=|not understood"
 )
 
-_TYPES = (WebhookReceiver, AlertmanagerReceiver, PagerDutyReceiver, AppriseReceiver)
-_PARTS = (Document, Api, Account, Alerts, Heartbeat, Tls, *_TYPES, TargetEntry)
+_PARTS: tuple[type[BaseModel], ...] = (Document, Api, Account, Alerts, Heartbeat, Tls, *TYPES.values(), TargetEntry)
 _KEYS = st.sampled_from(
     [
         *(key for part in _PARTS for key in part.model_fields),

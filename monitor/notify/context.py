@@ -1,0 +1,34 @@
+"""What every notifier may ask of the daemon that it belongs to."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime
+
+import msgspec
+
+from monitor.core.text.links import RUNBOOK
+from monitor.notify.daemon_threads import DaemonThreadExecutor
+from monitor.notify.notifier import AlertReader, Tolls
+
+
+class NotifierContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notifier is told of the daemon that it belongs to."""
+
+    now: Callable[[], datetime]
+    latest: Callable[[], datetime] | None = None
+    """The latest that it may be now, for terms that others measure; None: `now`."""
+    casebook: AlertReader
+    external_url: str
+    runbook_url: str = RUNBOOK
+    host: str = ""
+    """The name of this machine."""
+    started_at: datetime
+    hold: Callable[[], float] = lambda: 4 * 3600.0
+    """Seconds that an event alert stays open."""
+    alive: Callable[[], bool] = lambda: True
+    """Whether every loop turns and the store commits."""
+    tolls: Tolls = lambda _account, _definition: ()
+    fault: Callable[[str, Exception], None] = lambda _loop, _error: None
+    """Hears of our own errors, with the name of a loop."""
+    threads: Callable[[], Executor] = DaemonThreadExecutor
+    """For libraries that block."""

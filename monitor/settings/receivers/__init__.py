@@ -1,0 +1,45 @@
+"""Who is told: one frozen section per type of receiver, with the keys of that type and no others.
+
+The law of this folder: a type of receiver is one file here, which says its keys and how a notifier is made from them,
+and one line in `Receiver`. The rest of the house asks the section; nothing else lists the types but the documents, and
+tests hold those to it. The protocol of a type is in `notify/`.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, get_args
+
+from pydantic import Field
+
+from monitor.settings.errors import tag_of
+from monitor.settings.receivers.alertmanager import AlertmanagerReceiver
+from monitor.settings.receivers.apprise import AppriseReceiver
+from monitor.settings.receivers.pagerduty import PagerDutyReceiver
+from monitor.settings.receivers.receiver import ReceiverSection
+from monitor.settings.receivers.webhook import WebhookReceiver
+
+Receiver = Annotated[
+    # One line per type of receiver.
+    WebhookReceiver | AlertmanagerReceiver | PagerDutyReceiver | AppriseReceiver,
+    Field(discriminator="type"),
+]
+_SECTIONS: Final[tuple[type[ReceiverSection], ...]] = get_args(get_args(Receiver)[0])
+TYPES: Final[Mapping[str, type[ReceiverSection]]] = {str(tag_of(section)): section for section in _SECTIONS}
+"""By the word at the key `type`."""
+
+
+def _foreign_keys(section: type[ReceiverSection], others: Sequence[type[ReceiverSection]]) -> dict[str, str]:
+    """The keys that only other types have, each with what to say of it."""
+    reasons: dict[str, str] = {}
+    for key in dict.fromkeys(key for other in others for key in other.model_fields):
+        owners = " and ".join(str(tag_of(other)) for other in others if key in other.model_fields)
+        near = difflib.get_close_matches(key, section.model_fields, n=1)
+        advice = f"takes {near[0]!r}" if near else "has no such key"
+        reasons[key] = f"{key!r} is for {owners}; {tag_of(section)} {advice}"
+    return {key: reason for key, reason in reasons.items() if key not in section.model_fields}
+
+
+for _section in _SECTIONS:
+    _section.foreign_keys = _foreign_keys(_section, [other for other in _SECTIONS if other is not _section])
+
+__all__ = ["TYPES", "AlertmanagerReceiver", "AppriseReceiver", "PagerDutyReceiver", "Receiver", "WebhookReceiver"]
