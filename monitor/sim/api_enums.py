@@ -32,6 +32,18 @@ class Verb(enum.StrEnum):
     TERMINATE = "terminate"
 
 
+class Endpoint(enum.StrEnum):
+    """The kinds of requests, which the API need not treat alike."""
+
+    STATUS = "status"
+    """Of one instance."""
+    ERRORS = "errors"
+    LIST = "list"
+    """Of a definition's instances."""
+    DEFINITIONS = "definitions"
+    USAGE = "usage"
+
+
 class StepType(enum.StrEnum):
     """The step types of a definition that the scenarios use."""
 

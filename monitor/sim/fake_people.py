@@ -1,8 +1,8 @@
 """Invented people: what customers wrote, for `data.payload`. A test that finds any of it elsewhere has found a leak."""
 
-from typing import Any
+import msgspec
 
-from monitor.sim.seeded import digest, uuid_of
+from monitor.sim.seeded import uuid_of
 
 NAMES = ("Marisol Quispe", "Tendai Okonkwo", "Ingrid Løvstad", "Wei-Ling Tan", "Bartholomew Ruiz", "Anneliese Förster")
 TEXTS = (
@@ -14,16 +14,37 @@ TEXTS = (
 MSISDN_PREFIX = "+65900"
 
 
-def payload(*about: object) -> dict[str, Any]:
+class User(msgspec.Struct, frozen=True, gc=False):
+    msisdn: str
+    channelUserId: str  # noqa: N815 - the API's word
+    name: str
+
+
+class Content(msgspec.Struct, frozen=True, gc=False):
+    text: str
+
+
+class Payload(msgspec.Struct, frozen=True, gc=False):
     """As the trigger of an inbound message writes it."""
-    chance = digest("payload", *about)
-    name = NAMES[chance[0] % len(NAMES)]
+
+    umid: str
+    user: User
+    type: str
+    content: Content
+
+
+def payload(chance: bytes) -> Payload:
+    """`chance`: 16 bytes."""
+    name, channel = _NAMED[chance[0] % len(NAMES)]
     number = int.from_bytes(chance[1:4]) % 100_000
-    user = {"msisdn": f"{MSISDN_PREFIX}{number:05d}", "channelUserId": name.lower().replace(" ", "."), "name": name}
-    content = {"text": TEXTS[chance[4] % len(TEXTS)]}
-    return {"umid": uuid_of(chance), "user": user, "type": "text", "content": content}
+    user = User(f"{MSISDN_PREFIX}{number:05d}", channel, name)
+    return Payload(uuid_of(chance), user, "text", _CONTENTS[chance[4] % len(TEXTS)])
 
 
 def personal_words() -> tuple[str, ...]:
     """Every piece of text that gives a person away."""
     return (*NAMES, *TEXTS, MSISDN_PREFIX)
+
+
+_NAMED = tuple((name, name.lower().replace(" ", ".")) for name in NAMES)
+_CONTENTS = tuple(Content(text) for text in TEXTS)

@@ -4,6 +4,8 @@ import enum
 
 import msgspec
 
+from monitor.sim.api_enums import Endpoint
+
 
 class Trouble(enum.Enum):
     RESET = "the connection is cut without an answer"
@@ -15,6 +17,9 @@ class Trouble(enum.Enum):
     MALFORMED = "200, but the body is not what was promised"
     STALE = "told as it was `seconds` ago, by a replica that lags"
     SKEW = "the API's clock is `seconds` ahead, in `Date` and in what it writes down"
+    STALE_ROWS = "a list tells some rows as they were `seconds` ago, and lacks them if they had not started"
+    LOST_ROWS = "a list lacks some rows"
+    REPEATED_ROWS = "a list holds some rows twice"
 
 
 class RetryAfter(enum.Enum):
@@ -42,6 +47,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     end: float
     accounts: tuple[str, ...] = ()
     """Empty: all."""
+    endpoints: tuple[Endpoint, ...] = ()
+    """Empty: all. STALE of LIST alone: a list shows what is new, and what has changed, only `seconds` later."""
     every: float | None = None
     share: float = 1.0
     """Of the requests that it hits, by a stable chance of path and time."""
@@ -50,6 +57,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float = 1.0
     retry_form: RetryAfter = RetryAfter.SECONDS
     shape: Shape = Shape.TRUNCATED
+    rows: float = 0.1
+    """Of a list's rows that a trouble of rows hits, by a stable chance."""
+    lasting: float = 0.0
+    """Seconds for which it hits the same rows; 0: each request others; `inf`: always the same."""
 
     def active(self, t: float) -> bool:
         if self.every is not None and t >= self.begin:
@@ -58,3 +69,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     def concerns(self, account: str) -> bool:
         return not self.accounts or account in self.accounts
+
+    def meets(self, endpoint: Endpoint | None) -> bool:
+        """None: a path outside the document."""
+        return not self.endpoints or endpoint in self.endpoints

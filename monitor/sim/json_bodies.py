@@ -1,61 +1,88 @@
 """Values into the JSON of the API's document: instances, step logs, errors, definitions, usage."""
 
-from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from monitor.sim.api_clock import ApiClock
 from monitor.sim.api_enums import StepStatus
 from monitor.sim.definitions import Definition, Step, definition_id
-from monitor.sim.fake_people import payload
+from monitor.sim.fake_people import Payload, payload
 from monitor.sim.playback import InstanceState
-from monitor.sim.population import Instance, defined_as
-from monitor.sim.scenario import workflow_id
+from monitor.sim.population import Instance
+from monitor.sim.publications import Publication
+from monitor.sim.rows import Row, row_of
+from monitor.sim.scenario import Scenario, chance_of, id_of, triggered_at, workflow_id
 from monitor.sim.script import StepRun
 from monitor.sim.seeded import digest, uuid_of, uuid_text
 from monitor.sim.timestamps import stamp
 
 Json = dict[str, Any]
 
-_TRIGGER_LEAD = 0.1
-"""Seconds from the trigger to the start of its instance."""
-_DIGITS = 2
-"""Of an instance's own times, as in the document's examples."""
+DIGITS = 2
+"""Of the second, in an instance's own times, as in the document's examples."""
+
+
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """`data` of an instance."""
+
+    payload: Payload
+    accountId: str  # noqa: N815 - the API's word, as below
+    subAccountId: str  # noqa: N815
+    triggeredAt: str  # noqa: N815
+
+
+class WorkflowInstance(msgspec.Struct, frozen=True, gc=False):
+    """The schemas `workflowInstance` and, with logs, `workflowInstanceWithLogs`."""
+
+    workflowId: str  # noqa: N815
+    data: Context
+    definitionId: str  # noqa: N815
+    version: int
+    status: str
+    startedAt: str  # noqa: N815
+    completedAt: str | None  # noqa: N815
+    logs: list[Json] | msgspec.UnsetType = msgspec.UNSET
 
 
 class JsonRenderer:
-    """Tells an account's instances in the words of the API. `ticks_at`: world time into the API's clock."""
+    """Tells an account's instances in the words of the API."""
 
-    def __init__(self, seed: int, ticks_at: Callable[[float], int], *, omit_nulls: bool = False) -> None:
+    def __init__(self, scenario: Scenario, seed: int, account: str, clock: ApiClock) -> None:
+        self._scenario = scenario
         self._seed = seed
-        self.ticks_at = ticks_at
-        self._omit_nulls = omit_nulls
+        self._account = account
+        self._sub_account = f"{account}_chat"
+        self._clock = clock
 
-    def instance(self, instance: Instance, reading: InstanceState, t: float, *, logs: bool) -> Json:
-        """The schemas `workflowInstance` and, with logs, `workflowInstanceWithLogs`."""
-        workflow = workflow_id(self._seed, instance)
-        told: Json = {
-            "workflowId": workflow,
-            "data": {
-                "payload": payload(workflow),
-                "accountId": instance.account,
-                "subAccountId": f"{instance.account}_chat",
-                "triggeredAt": self._stamp(instance.starts - _TRIGGER_LEAD, 7),
-            },
-            "definitionId": defined_as(instance),
-            "version": instance.version,
-            "status": _word(instance, reading, t),
-            "startedAt": self._stamp(instance.starts, _DIGITS),
-            "completedAt": None if reading.ended_at is None else self._stamp(reading.ended_at, _DIGITS),
-        }
-        if logs:
-            shown = enumerate(instance.script.shown(reading.own))
-            told["logs"] = [self._execution(workflow, order, run, reading) for order, run in shown]
-        return told
+    def instance(self, instance: Instance, reading: InstanceState, t: float, *, logs: bool) -> WorkflowInstance:
+        told = self.row(row_of(instance, reading, t))
+        if not logs:
+            return told
+        shown = enumerate(instance.script.shown(reading.own))
+        executions = [self._execution(told.workflowId, order, run, reading) for order, run in shown]
+        return msgspec.structs.replace(told, logs=executions)
+
+    def row(self, row: Row) -> WorkflowInstance:
+        """An instance without its log."""
+        chance = chance_of(self._seed, row.number)
+        triggered = triggered_at(self._scenario, self._seed, row.number, row.starts)
+        context = Context(payload(chance), self._account, self._sub_account, self._stamp(triggered, 7))
+        return WorkflowInstance(
+            id_of(chance, row.number),
+            context,
+            definition_id(self._account, row.definition),
+            row.version,
+            row.status,
+            self._stamp(row.starts, DIGITS),
+            None if row.ended_at is None else self._stamp(row.ended_at, DIGITS),
+        )
 
     def errors(self, instance: Instance, reading: InstanceState) -> list[Json]:
         """The schema `workflowErrors`."""
         if reading.ended_at is None:
             return []
-        time = self._stamp(reading.ended_at, _DIGITS)
+        time = self._stamp(reading.ended_at, DIGITS)
         workflow = workflow_id(self._seed, instance)
         return [
             {"workflowId": workflow, "step": fault.step, "message": fault.message, "errorTime": time}
@@ -69,25 +96,22 @@ class JsonRenderer:
         told: Json = {"id": uuid_of(chance), "stepName": run.step}
         if run.begin <= reading.own:
             told["startedAt"] = self._stamp(reading.when(run.begin), digits)
-        elif not self._omit_nulls:
+        elif not self._scenario.omit_nulls:
             told["startedAt"] = None
         if run.end <= reading.own:
             told["completedAt"] = self._stamp(reading.when(run.end), digits)
-        elif not self._omit_nulls:
+        elif not self._scenario.omit_nulls:
             told["completedAt"] = None
         told["status"] = _step_word(run, reading.own)
         return told
 
+    def definition(self, publication: Publication, version: int) -> Json:
+        at = publication.deployed_at(version)
+        created = None if at is None else self._stamp(at, DIGITS)
+        return definition(self._account, publication.definition, version, created)
+
     def _stamp(self, t: float, digits: int) -> str:
-        return stamp(self.ticks_at(t), digits)
-
-
-def _word(instance: Instance, reading: InstanceState, t: float) -> str:
-    if reading.ended_at is None:
-        for odd in instance.script.words:
-            if odd.begin <= t - instance.starts < odd.end:
-                return odd.word
-    return reading.status
+        return stamp(self._clock.ticks(t), digits)
 
 
 def _step_word(run: StepRun, own: float) -> str:
@@ -96,8 +120,11 @@ def _step_word(run: StepRun, own: float) -> str:
     return run.busy if own < run.end else run.ends_as
 
 
-def definition(account: str, definition: Definition, version: int) -> Json:
-    """The schema `definition`. The document's examples hold `id` and `version` inside: here they stand twice."""
+def definition(account: str, definition: Definition, version: int, created: str | None = None) -> Json:
+    """The schema `definition`. The document's examples hold `id` and `version` inside: here they stand twice.
+
+    `created`: a stamp; None: last year.
+    """
     id_ = definition_id(account, definition.name)
     steps = definition.steps(version)
     following: list[str | None] = [*(step.id for step in steps[1:]), None]
@@ -109,7 +136,7 @@ def definition(account: str, definition: Definition, version: int) -> Json:
         "version": version,
         "trigger": definition.trigger,
         "status": "enabled",
-        "createdAt": f"2025-{version:02d}-12T04:49:30.27Z",
+        "createdAt": created or f"2025-{version:02d}-12T04:49:30.27Z",
         "definition": {"id": id_, "name": definition.name, "version": version, "steps": told},
     }
 
@@ -153,4 +180,4 @@ def usage_history(account: str, executed: int, year: int, month: int) -> list[Js
 
 def error(code: int, message: str, *, at: int, about: tuple[object, ...]) -> Json:
     """The schema `error`. `about` makes its id."""
-    return {"code": code, "message": message, "errorId": uuid_text("error", *about), "timestamp": stamp(at, _DIGITS)}
+    return {"code": code, "message": message, "errorId": uuid_text("error", *about), "timestamp": stamp(at, DIGITS)}

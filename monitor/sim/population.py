@@ -13,7 +13,7 @@ from monitor.sim.api_enums import Status, StepStatus
 from monitor.sim.definitions import CATALOGUE, Definition, definition_id
 from monitor.sim.script import Ending, Script, StepFault, StepRun
 
-_CROWD = 1 << 36
+CROWD = 1 << 36
 """Numbers from here on belong to the crowd; those below to roles."""
 
 
@@ -107,7 +107,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     """No event before."""
 
     def instance(self, number: int) -> Instance | None:
-        index = number - _CROWD
+        index = number - CROWD
         return self.member(index) if 0 <= index < self.size else None
 
     def newest_first(self, account: str, definition: str, t: float) -> Iterator[Instance]:
@@ -126,7 +126,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
         starts = -(self._age + 0.001 * index)
         account = self.accounts[index % len(self.accounts)]
         script = self._script(definition, index, starts)
-        return Instance(_CROWD + index, account, definition, definition.latest, starts, script, f"crowd-{index}")
+        return Instance(CROWD + index, account, definition, definition.latest, starts, script, f"crowd-{index}")
 
     @property
     def _period(self) -> float:

@@ -2,31 +2,29 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
 from monitor.sim import json_bodies
-from monitor.sim.api_enums import Status, Verb
-from monitor.sim.definitions import CATALOGUE, Definition, definition_id
+from monitor.sim.api_clock import ApiClock
+from monitor.sim.api_enums import Endpoint, Verb
+from monitor.sim.definitions import definition_id
+from monitor.sim.faults import Fault
+from monitor.sim.instances import Instances, Overlay
 from monitor.sim.json_bodies import Json, JsonRenderer
-from monitor.sim.playback import InstanceState, read
+from monitor.sim.listing import Listing, Query, paged
+from monitor.sim.playback import InstanceState
 from monitor.sim.population import Instance
+from monitor.sim.publications import Publication, published
 from monitor.sim.responses import invalid, not_allowed, not_found
-from monitor.sim.scenario import Offset, Scenario, number_of, workflow_id
+from monitor.sim.scenario import Scenario
 from monitor.sim.script import Command
-from monitor.sim.timestamps import TICKS, parse
-
-T = TypeVar("T")
-Query = Mapping[str, str]
-Overlay = dict[str, tuple[Command, ...]]
-"""Workflow id -> the commands that PATCH gave it, by world time."""
+from monitor.sim.timestamps import TICKS
 
 _WORKFLOW = re.compile(r"[0-9a-f]{24}")
-_MOST, _USUAL = 500, 100
 
 
 class Body(msgspec.Struct):
@@ -36,20 +34,25 @@ class Body(msgspec.Struct):
 
 
 class Resources:
-    def __init__(self, scenario: Scenario, seed: int, account: str, overlay: Overlay, teller: JsonRenderer) -> None:
+    def __init__(self, scenario: Scenario, seed: int, account: str, overlay: Overlay, clock: ApiClock) -> None:
         self._scenario = scenario
-        self._seed = seed
         self._account = account
         self._overlay = overlay
-        self._teller = teller
-        self._definitions: dict[str, Definition] = {
-            definition_id(account, name): CATALOGUE[name] for name in _names(scenario, account)
+        self._clock = clock
+        self._teller = JsonRenderer(scenario, seed, account, clock)
+        self._instances = Instances(scenario, seed, account, overlay)
+        self._listing = Listing(scenario, seed, clock, self._instances.sources)
+        self._published: Mapping[str, Publication] = {
+            definition_id(account, one.definition.name): one for one in published(scenario, account)
         }
 
     def get(  # noqa: PLR0911 - one return per documented resource
-        self, parts: list[str], query: Query, t: float
-    ) -> Json | list[Json] | None:
-        """The value at what follows the account in the path; None where there is no such resource."""
+        self, parts: list[str], query: Query, t: float, troubles: Sequence[Fault] = ()
+    ) -> Any:
+        """The value at what follows the account in the path; None where there is no such resource.
+
+        `troubles`: those of rows that the request meets.
+        """
         match parts:
             case ["definitions", definition, "workflows", workflow]:
                 instance, reading = self._find(definition, workflow, t)
@@ -57,13 +60,14 @@ class Resources:
             case ["definitions", definition, "workflows", workflow, "errors"]:
                 return self._teller.errors(*self._find(definition, workflow, t))
             case ["definitions", definition, "workflows"]:
-                return self._list(self._definition(definition), query, t)
+                found = self._definition(definition, t)
+                page = self._listing.page(found.definition.name, found.latest(t), query, t, troubles)
+                return [self._teller.row(row) for row in page]
             case ["definitions"]:
-                latest = [(one, one.latest) for one in self._definitions.values()]
-                return self._told(self._page(latest, query))
+                active = [(one, latest) for one in self._published.values() if (latest := one.latest(t))]
+                return self._told(active, query)
             case ["definitions", definition]:
-                found = self._definition(definition)
-                return self._told(self._page(((found, version) for version in range(found.latest, 0, -1)), query))
+                return self._told(self._history(definition, t), query)
             case ["usage"]:
                 return json_bodies.usage(self._account, *self._executed(t))
             case ["usage", "history"]:
@@ -86,86 +90,57 @@ class Resources:
         given = (*self._overlay.get(workflow, ()), Command(t, verb))
         self._overlay[workflow] = tuple(sorted(given, key=lambda command: command.at))
 
-    def _definition(self, id: str) -> Definition:
+    def _history(self, id: str, t: float) -> list[tuple[Publication, int]]:
+        """Of an unknown definition there are no versions, which is no error."""
         if not _is_uuid(id):
             raise invalid("Invalid definition id.")
-        definition = self._definitions.get(id)
-        if definition is None:
+        found = self._published.get(id)
+        return [] if found is None else [(found, version) for version in range(found.latest(t), 0, -1)]
+
+    def _definition(self, id: str, t: float) -> Publication:
+        if not _is_uuid(id):
+            raise invalid("Invalid definition id.")
+        found = self._published.get(id)
+        if found is None or not found.latest(t):
             raise not_found("Definition", id)
-        return definition
+        return found
 
     def _find(self, definition: str, workflow: str, t: float) -> tuple[Instance, InstanceState]:
-        found = self._definition(definition)
+        found = self._definition(definition, t)
         if _WORKFLOW.fullmatch(workflow) is None:
             raise invalid("Invalid workflow id.")
-        instance = self._instance(workflow)
-        if instance is None or (instance.account, instance.definition) != (self._account, found):
+        instance = self._instances.find(workflow)
+        if instance is None or instance.definition.name != found.definition.name:
             raise not_found("Workflow", workflow)
-        reading = self._read(instance, workflow, t)
+        reading = self._instances.read(instance, workflow, t)
         if reading is None:
             raise not_found("Workflow", workflow)
         return instance, reading
 
-    def _instance(self, workflow: str) -> Instance | None:
-        number = number_of(self._seed, workflow)
-        if number is None:
-            return None
-        crowd = self._scenario.crowd
-        return self._scenario.cast.instance(number) or (crowd.instance(number) if crowd else None)
-
-    def _read(self, instance: Instance, workflow: str, t: float) -> InstanceState | None:
-        """None: not started, or 404 for now."""
-        since = t - instance.starts
-        for gap in instance.script.gaps:
-            if gap.begin <= since < gap.end:
-                return None
-        return read(instance.script, instance.starts, self._overlay.get(workflow, ()), t)
-
-    def _list(self, definition: Definition, query: Query, t: float) -> list[Json]:
-        """Newest first, without logs; the latest version only, unless one is asked for."""
-        version = _whole(query, "version", definition.latest, 1)
-        status = query.get("status")
-        if status is not None and status not in set(Status):
-            raise invalid("Invalid status.")
-        started = _bounds(query)
-        rows = (
-            row
-            for instance in self._newest_first(definition, t)
-            if instance.version == version and (row := self._row(instance, t)) is not None
-        )
-        return self._page((row for row in rows if status in (None, row["status"]) and _within(row, started)), query)
-
-    def _row(self, instance: Instance, t: float) -> Json | None:
-        reading = self._read(instance, workflow_id(self._seed, instance), t)
-        return None if reading is None else self._teller.instance(instance, reading, t, logs=False)
-
-    def _newest_first(self, definition: Definition, t: float) -> Iterator[Instance]:
-        roles = self._scenario.cast.newest_first(self._account, definition.name, t)
-        crowd = self._scenario.crowd
-        # A crowd is older than any role: nothing has to be merged.
-        return chain(roles, crowd.newest_first(self._account, definition.name, t)) if crowd else roles
-
-    def _page(self, items: Iterable[T], query: Query) -> list[T]:
-        limit = _whole(query, "limit", _USUAL, 1, _MOST)
-        offset = _whole(query, "offset", 0, 0)
-        skipped = offset * limit if self._scenario.offset is Offset.PAGE else offset
-        return list(islice(items, skipped, skipped + limit))
-
-    def _told(self, versions: Iterable[tuple[Definition, int]]) -> list[Json]:
-        return [json_bodies.definition(self._account, definition, version) for definition, version in versions]
+    def _told(self, versions: Sequence[tuple[Publication, int]], query: Query) -> list[Json]:
+        page = paged(versions, query, self._scenario.lists.offset)
+        return [self._teller.definition(publication, version) for publication, version in page]
 
     def _executed(self, t: float) -> tuple[int, int, int]:
         """Count, year, month. One workflow a second is a plausible customer."""
-        moment = datetime.fromtimestamp(self._teller.ticks_at(t) / TICKS, UTC)
+        moment = datetime.fromtimestamp(self._clock.ticks(t) / TICKS, UTC)
         return 1200 + max(0, int(t)), moment.year, moment.month
 
 
-def _names(scenario: Scenario, account: str) -> list[str]:
-    """Of the definitions that the account's instances are made of."""
-    names = {role.definition for role in scenario.cast.roles if role.account == account}
-    if scenario.crowd is not None and account in scenario.crowd.accounts:
-        names.add(scenario.crowd.definition)
-    return sorted(names)
+def endpoint(parts: list[str]) -> Endpoint | None:
+    """What kind of request it is that asks for what follows the account in the path."""
+    match parts:
+        case ["definitions", _, "workflows", _]:
+            return Endpoint.STATUS
+        case ["definitions", _, "workflows", _, "errors"]:
+            return Endpoint.ERRORS
+        case ["definitions", _, "workflows"]:
+            return Endpoint.LIST
+        case ["definitions", *_]:
+            return Endpoint.DEFINITIONS
+        case ["usage", *_]:
+            return Endpoint.USAGE
+    return None
 
 
 def _is_uuid(id: str) -> bool:
@@ -174,33 +149,3 @@ def _is_uuid(id: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _whole(query: Query, name: str, default: int, least: int, most: int | None = None) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal()) or int(text) < least or (most is not None and int(text) > most):
-        raise invalid(f"Invalid {name}.")
-    return int(text)
-
-
-def _bounds(query: Query) -> tuple[int | None, int | None]:
-    """Ticks of `startTimeFrom` and `startTimeTo`."""
-    bounds = []
-    for name in ("startTimeFrom", "startTimeTo"):
-        text = query.get(name)
-        bound = None if text is None else parse(text)
-        if text is not None and bound is None:
-            raise invalid(f"Invalid {name}.")
-        bounds.append(bound)
-    return bounds[0], bounds[1]
-
-
-def _within(row: Json, started: tuple[int | None, int | None]) -> bool:
-    """By what the API itself says of the start; both bounds belong to the range."""
-    if started == (None, None):
-        return True
-    at = parse(row["startedAt"])
-    earliest, latest = started
-    return at is not None and (earliest is None or at >= earliest) and (latest is None or at <= latest)

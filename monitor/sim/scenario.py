@@ -1,13 +1,17 @@
 """A scenario as data with times: accounts, who lives in them, what goes wrong; and what there is to watch in it."""
 
-import enum
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from monitor.sim.faults import Fault
+from monitor.sim.list_settings import Lists
 from monitor.sim.population import Cast, Crowd, Instance, defined_as
-from monitor.sim.seeded import digest
+from monitor.sim.seeded import digest, fraction
+
+_TRIGGER_LEAD = 0.1
+"""Seconds from the trigger to the start of its instance, at least."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,15 +20,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The bearer token that opens it."""
     limit_rps: float | None = None
     """A real limit: more requests in a sliding window are answered 429."""
+    list_limit_rps: float | None = None
+    """A real limit of lists of instances alone, besides."""
     limit_window: float = 1.0
-    """Seconds of that window; it holds `limit_rps * limit_window` requests."""
-
-
-class Offset(enum.Enum):
-    """The two readings of a list's `offset`."""
-
-    ITEM = "so many items are skipped"
-    PAGE = "so many pages of `limit` items are skipped"
+    """Seconds of those windows; one holds `limit_rps * limit_window` requests."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +32,13 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     cast: Cast = Cast()
     crowd: Crowd | None = None
     faults: tuple[Fault, ...] = ()
-    offset: Offset = Offset.ITEM
+    lists: Lists = Lists()
+    queueing: float = 0.0
+    """Seconds, at most, that an instance waits between its trigger and its start; by a stable chance of each."""
+    deploys: Mapping[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    """Definition -> when each of its versions is deployed, oldest first. Those not named were always there."""
+    deletions: Mapping[str, float] = msgspec.field(default_factory=dict)
+    """Definition -> when it is deleted, with all its instances."""
     omit_nulls: bool = False
     """A step's `startedAt` and `completedAt` are absent, not null, while they are not known."""
 
@@ -57,13 +62,28 @@ def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[Watch
 
 def workflow_id(seed: int, instance: Instance) -> str:
     """24 hex digits: 14 of the seed's chance, 10 of the number; the API's are the like."""
-    return _workflow_id(seed, instance.number)
+    return id_of(chance_of(seed, instance.number), instance.number)
+
+
+def chance_of(seed: int, number: int) -> bytes:
+    """16 bytes of an instance's own: its id begins with them, and its payload is made of them."""
+    return digest("workflow", seed, number)
+
+
+def id_of(chance: bytes, number: int) -> str:
+    return f"{chance.hex()[:14]}{number:010x}"
 
 
 def number_of(seed: int, workflow: str) -> int | None:
     """The number behind an id; None where no instance of this seed can have it."""
     number = int(workflow[14:], 16)
-    return number if _workflow_id(seed, number) == workflow else None
+    return number if id_of(chance_of(seed, number), number) == workflow else None
+
+
+def triggered_at(scenario: Scenario, seed: int, number: int, starts: float) -> float:
+    """World time of the trigger that made the instance."""
+    queued = scenario.queueing * fraction(seed, "queueing", number) if scenario.queueing else 0.0
+    return starts - _TRIGGER_LEAD - queued
 
 
 def combined(name: str, *scenarios: Scenario) -> Scenario:
@@ -82,7 +102,3 @@ def combined(name: str, *scenarios: Scenario) -> Scenario:
         crowd=crowds[0] if crowds else None,
         faults=tuple(fault for one in scenarios for fault in one.faults),
     )
-
-
-def _workflow_id(seed: int, number: int) -> str:
-    return f"{digest('workflow', seed, number).hex()[:14]}{number:010x}"

@@ -6,16 +6,19 @@ account with a real rate limit, the requests of its last window.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import msgspec
 
+from monitor.sim.api_clock import ApiClock
+from monitor.sim.api_enums import Endpoint
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
-from monitor.sim.json_bodies import JsonRenderer, error
+from monitor.sim.instances import Overlay
+from monitor.sim.json_bodies import error
 from monitor.sim.request_limit import RequestLimit
-from monitor.sim.resources import Overlay, Resources
+from monitor.sim.resources import Resources, endpoint
 from monitor.sim.responses import (
     Broken,
     RefusalError,
@@ -30,7 +33,7 @@ from monitor.sim.responses import (
 )
 from monitor.sim.scenario import Account, Scenario
 from monitor.sim.seeded import fraction
-from monitor.sim.timestamps import TICKS, http_date, ticks
+from monitor.sim.timestamps import TICKS, http_date
 
 EPOCH = datetime(2026, 1, 5, 10, tzinfo=UTC)
 _PREFIX = ["", "api", "v1", "accounts"]
@@ -61,7 +64,7 @@ class World:
         parts = [unquote(part) for part in path.split("/")]
         account = parts[4] if parts[:4] == _PREFIX and len(parts) > 5 else ""  # noqa: PLR2004 - prefix, account, rest
         door = self._doors.get(account, self._nowhere)
-        return door.answer(_Request(method, path, parts[5:], query, bearer, t, body))
+        return door.answer(_Request(method, path, parts[5:], endpoint(parts[5:]), query, bearer, t, body))
 
 
 class _Request(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +72,7 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
     path: str
     parts: list[str]
     """Of the path, after the account."""
+    endpoint: Endpoint | None
     query: Mapping[str, str]
     bearer: str | None
     t: float
@@ -81,6 +85,7 @@ class _Effects(msgspec.Struct):
     delay: float = 0.0
     lag: float = 0.0
     shape: Shape | None = None
+    rows: tuple[Fault, ...] = ()
 
 
 class _AccountApi:
@@ -92,21 +97,19 @@ class _AccountApi:
         name = account.id if account else ""
         faults = [fault for fault in world.scenario.faults if fault.concerns(name)]
         self._faults = [fault for fault in faults if fault.trouble is not Trouble.SKEW]
-        self._ticks_at = _clock(ticks(world.epoch), [fault for fault in faults if fault.trouble is Trouble.SKEW])
+        self._clock = ApiClock(world.epoch, [fault for fault in faults if fault.trouble is Trouble.SKEW])
         self._keys = {other.key for other in world.scenario.accounts}
-        self._meter = None
-        if account is not None and account.limit_rps is not None:
-            self._meter = RequestLimit(int(account.limit_rps * account.limit_window), account.limit_window)
-        teller = JsonRenderer(world.seed, self._ticks_at, omit_nulls=world.scenario.omit_nulls)
-        self._resources = Resources(world.scenario, world.seed, name, world.overlay, teller)
+        self._limit = _limit(account, account.limit_rps) if account else None
+        self._list_limit = _limit(account, account.list_limit_rps) if account else None
+        self._resources = Resources(world.scenario, world.seed, name, world.overlay, self._clock)
 
     def answer(self, request: _Request) -> SimResponse:
         weather = _Effects()
         for fault in self._faults:
-            if fault.active(request.t) and self._hits(fault, request) and (met := self._meet(fault, request, weather)):
+            if self._hits(fault, request) and (met := self._meet(fault, request, weather)):
                 return msgspec.structs.replace(met, delay=weather.delay)
         try:
-            answer = self._serve(request, request.t - weather.lag)
+            answer = self._serve(request, weather)
         except RefusalError as refusal:
             answer = self._refuse(request, refusal)
         if weather.shape is not None and answer.status == 200:  # noqa: PLR2004 - HTTP's OK
@@ -114,6 +117,8 @@ class _AccountApi:
         return msgspec.structs.replace(answer, delay=weather.delay) if weather.delay else answer
 
     def _hits(self, fault: Fault, request: _Request) -> bool:
+        if not fault.active(request.t) or not fault.meets(request.endpoint):
+            return False
         return fault.share >= 1.0 or fraction(self._seed, "share", request.path, request.t) < fault.share
 
     def _meet(self, fault: Fault, request: _Request, weather: _Effects) -> SimResponse | None:
@@ -130,20 +135,14 @@ class _AccountApi:
                 return self._refuse(request, throttled(self._retry_after(fault, request.t)))
             case Trouble.UNAUTHORIZED:
                 return self._refuse(request, unauthorized())
-            case Trouble.SLOW:
-                weather.delay += fault.seconds
-            case Trouble.STALE:
-                weather.lag += fault.seconds
-            case Trouble.MALFORMED:
-                weather.shape = fault.shape
-            case Trouble.SKEW:
-                pass  # the clock has it in hand
+            case _:
+                _affect(weather, fault)
         return None
 
-    def _serve(self, request: _Request, t: float) -> SimResponse:
+    def _serve(self, request: _Request, weather: _Effects) -> SimResponse:
         self._admit(request)
         if request.method == "GET":
-            value = self._resources.get(request.parts, request.query, t)
+            value = self._resources.get(request.parts, request.query, request.t - weather.lag, weather.rows)
             if value is None:
                 headers = {"Content-Type": "text/plain", **self._date(request.t)}
                 return SimResponse(404, headers, b"404 page not found")
@@ -158,12 +157,14 @@ class _AccountApi:
             raise unauthorized()
         if request.bearer != self._account.key:
             raise forbidden()
-        if self._meter is not None and (wait := self._meter.wait(request.t)):
-            raise throttled(str(math.ceil(wait)))
+        limits = (self._limit, self._list_limit if request.endpoint is Endpoint.LIST else None)
+        for limit in limits:
+            if limit is not None and (wait := limit.wait(request.t)):
+                raise throttled(str(math.ceil(wait)))
 
     def _refuse(self, request: _Request, refusal: RefusalError) -> SimResponse:
         about = (self._seed, request.path, request.t)
-        value = error(refusal.code, refusal.message, at=self._ticks_at(request.t), about=about)
+        value = error(refusal.code, refusal.message, at=self._clock.ticks(request.t), about=about)
         return json_answer(refusal.status, value, {**refusal.headers, **self._date(request.t)})
 
     def _retry_after(self, fault: Fault, t: float) -> str | None:
@@ -172,22 +173,30 @@ class _AccountApi:
                 return f"{fault.retry_after:g}"
             case RetryAfter.DATE:
                 # A date has whole seconds: the next one, so that it is never earlier than meant.
-                return http_date(self._ticks_at(t + fault.retry_after) + TICKS - 1)
+                return http_date(self._clock.ticks(t + fault.retry_after) + TICKS - 1)
             case RetryAfter.ABSENT:
                 return None
 
     def _date(self, t: float) -> dict[str, str]:
-        return {"Date": http_date(self._ticks_at(t))}
+        return {"Date": http_date(self._clock.ticks(t))}
 
 
-def _clock(epoch: int, skews: list[Fault]) -> Callable[[float], int]:
-    """World time into the ticks that this account's API had on its clock then."""
+def _affect(effects: _Effects, fault: Fault) -> None:
+    match fault.trouble:
+        case Trouble.SLOW:
+            effects.delay += fault.seconds
+        case Trouble.STALE:
+            effects.lag += fault.seconds
+        case Trouble.MALFORMED:
+            effects.shape = fault.shape
+        case Trouble.STALE_ROWS | Trouble.LOST_ROWS | Trouble.REPEATED_ROWS:
+            effects.rows = (*effects.rows, fault)
+        case _:
+            raise AssertionError(fault.trouble)
 
-    def ticks_at(t: float) -> int:
-        ahead = sum(skew.seconds for skew in skews if skew.active(t))
-        return epoch + math.floor((t + ahead) * TICKS)
 
-    return ticks_at
+def _limit(account: Account, rps: float | None) -> RequestLimit | None:
+    return None if rps is None else RequestLimit(int(rps * account.limit_window), account.limit_window)
 
 
 def _misshape(answer: SimResponse, shape: Shape) -> SimResponse:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.sim import script_builders
-from monitor.sim.scenario import Offset
+from monitor.sim.list_settings import Lists, Offset
 from monitor.sim.scenario_builders import role, scene
 from monitor.sim.scenarios import calm, many
 from tests.edges.sim_caller import REMINDERS, Caller
@@ -35,7 +35,7 @@ def test_a_list_is_newest_first_and_without_logs() -> None:
     ("reading", "offset", "first"), [(Offset.ITEM, "10", 10), (Offset.PAGE, "1", 10), (Offset.PAGE, "10", 100)]
 )
 def test_an_offset_can_be_read_in_two_ways(reading: Offset, offset: str, first: int) -> None:
-    scenario = msgspec.structs.replace(many(120), offset=reading)
+    scenario = msgspec.structs.replace(many(120), lists=Lists(offset=reading))
     caller = Caller(scenario)
     one = caller.named["crowd-0"]
     path = f"/api/v1/accounts/crowd-0/definitions/{one.definition}/workflows"

@@ -2,17 +2,21 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.sim import script_builders
+from monitor.sim.api_clock import ApiClock
 from monitor.sim.api_enums import Status, StepStatus, Verb
 from monitor.sim.definitions import CATALOGUE
 from monitor.sim.json_bodies import Json, JsonRenderer
 from monitor.sim.playback import read
 from monitor.sim.population import Crowd, CrowdEvent
+from monitor.sim.scenarios import stuck
 from monitor.sim.script import Command, Script
+from monitor.sim.world import EPOCH
 
 ENDED = {Status.COMPLETE, Status.TERMINATED}
 STEP_ENDED = {StepStatus.COMPLETE, StepStatus.FAILED, StepStatus.CANCELLED}
@@ -57,11 +61,11 @@ class Told:
         lone = Crowd(accounts=("acme",), size=1).member(0)
         self._instance = type(lone)(lone.number, "acme", lone.definition, 1, 0.0, script, "lone")
         self._given = given
-        self._teller = JsonRenderer(0, lambda t: 17_676_000_000_000_000 + int(t * 10_000_000))
+        self._teller = JsonRenderer(stuck(), 0, "acme", ApiClock(EPOCH))
 
     def at(self, t: float) -> Json | None:
         reading = read(self._instance.script, 0.0, self._given, t)
-        return self._teller.instance(self._instance, reading, t, logs=True) if reading else None
+        return msgspec.to_builtins(self._teller.instance(self._instance, reading, t, logs=True)) if reading else None
 
     def errors_at(self, t: float) -> list[Json]:
         reading = read(self._instance.script, 0.0, self._given, t)

@@ -1,0 +1,31 @@
+"""The API's own clock: what it shows, and what it writes down, at a time of the world."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from monitor.sim.faults import Fault
+from monitor.sim.timestamps import TICKS, ticks
+
+
+class ApiClock:
+    """Of one account. `skews`: faults SKEW, by which it is ahead while they last."""
+
+    def __init__(self, epoch: datetime, skews: Sequence[Fault] = ()) -> None:
+        self._epoch = ticks(epoch)
+        self._skews = tuple(skews)
+        self._most_ahead = sum(abs(skew.seconds) for skew in skews)
+
+    def ticks(self, t: float) -> int:
+        """What it shows at t."""
+        ahead = sum(skew.seconds for skew in self._skews if skew.active(t)) if self._skews else 0.0
+        return self._epoch + math.floor((t + ahead) * TICKS)
+
+    def around(self, at: int) -> tuple[float, float]:
+        """World times between which it may have shown `at`: the earliest and the latest."""
+        t = (at - self._epoch) / TICKS
+        return t - self._most_ahead - _CUT, t + self._most_ahead + _CUT
+
+
+_CUT = 0.02
+"""Seconds: more than a stamp with two digits of the second cuts off."""

@@ -1,0 +1,60 @@
+"""An account's instances: one by its id, its state at a time, and the rows of all of a definition."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from monitor.sim.playback import InstanceState, read
+from monitor.sim.population import CROWD, Instance
+from monitor.sim.rows import Row, RowSource, Wanted, row_of
+from monitor.sim.scenario import Scenario, number_of, workflow_id
+from monitor.sim.script import Command
+
+Overlay = dict[str, tuple[Command, ...]]
+"""Workflow id -> the commands that PATCH gave it, by world time."""
+
+
+class Instances:
+    def __init__(self, scenario: Scenario, seed: int, account: str, overlay: Overlay) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._account = account
+        self._overlay = overlay
+
+    @property
+    def sources(self) -> Sequence[RowSource]:
+        return (self,)
+
+    def find(self, workflow: str) -> Instance | None:
+        """`workflow`: 24 hex digits."""
+        number = number_of(self._seed, workflow)
+        instance = None if number is None else self._numbered(number)
+        return instance if instance is not None and instance.account == self._account else None
+
+    def read(self, instance: Instance, workflow: str, t: float) -> InstanceState | None:
+        """None: not started, or 404 for now."""
+        since = t - instance.starts
+        for gap in instance.script.gaps:
+            if gap.begin <= since < gap.end:
+                return None
+        return read(instance.script, instance.starts, self._overlay.get(workflow, ()), t)
+
+    def rows(self, wanted: Wanted, t: float) -> Iterator[Row]:
+        """Of the cast and the crowd."""
+        for instance in self._newest_first(wanted.definition, t):
+            if instance.version != wanted.version or not wanted.earliest <= instance.starts <= wanted.latest:
+                continue
+            reading = self.read(instance, workflow_id(self._seed, instance), t)
+            row = None if reading is None else row_of(instance, reading, t)
+            if row is not None and wanted.status in (None, row.status):
+                yield row
+
+    def _numbered(self, number: int) -> Instance | None:
+        if number < CROWD:
+            return self._scenario.cast.instance(number)
+        return self._scenario.crowd.instance(number) if self._scenario.crowd else None
+
+    def _newest_first(self, definition: str, t: float) -> Iterator[Instance]:
+        roles = self._scenario.cast.newest_first(self._account, definition, t)
+        crowd = self._scenario.crowd
+        # A crowd is older than any role: nothing has to be merged.
+        return chain(roles, crowd.newest_first(self._account, definition, t)) if crowd else roles

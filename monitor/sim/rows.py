@@ -1,0 +1,59 @@
+"""Rows of a list of instances, before they are paged: what is asked for, and where rows come from."""
+
+from collections.abc import Iterator
+from math import inf
+from typing import Protocol
+
+import msgspec
+
+from monitor.sim.playback import InstanceState
+from monitor.sim.population import Instance
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """What a list tells of an instance."""
+
+    number: int
+    definition: str
+    """Name."""
+    version: int
+    starts: float
+    """World time, as below."""
+    status: str
+    ended_at: float | None
+
+
+class Wanted(msgspec.Struct, frozen=True, gc=False):
+    """Of one definition and version. Both bounds belong to it: sharper ones are checked by what a row tells."""
+
+    definition: str
+    version: int
+    status: str | None = None
+    """None: any."""
+    earliest: float = -inf
+    """Start, in world time."""
+    latest: float = inf
+
+
+class RowSource(Protocol):
+    def rows(self, wanted: Wanted, t: float) -> Iterator[Row]:
+        """As they are at t, the latest start first."""
+
+
+def row_of(instance: Instance, reading: InstanceState, t: float) -> Row:
+    return Row(
+        instance.number,
+        instance.definition.name,
+        instance.version,
+        instance.starts,
+        _word(instance, reading, t),
+        reading.ended_at,
+    )
+
+
+def _word(instance: Instance, reading: InstanceState, t: float) -> str:
+    if reading.ended_at is None:
+        for odd in instance.script.words:
+            if odd.begin <= t - instance.starts < odd.end:
+                return odd.word
+    return reading.status
