@@ -72,6 +72,7 @@ class Endpoint(enum.StrEnum):
     LIST = "list"
     ERRORS = "errors"
     DEFINITIONS = "definitions"
+    USAGE = "usage"
 
 
 class Cause(enum.StrEnum):
@@ -177,6 +178,8 @@ class PollFailed(msgspec.Struct, frozen=True, gc=False):
     """Seconds that the API asked to wait, from `Retry-After`; None where it did not, or said nonsense."""
     drift: str | None = None
     """The kind of drift that makes a whole JSON answer unusable, e.g. `type:version`, `missing:status`."""
+    too_large: bool = False
+    """There was an answer, larger than `api.max_response_bytes`: of a list, a page of fewer rows may fit."""
 
 
 Observation = Seen | PollFailed

@@ -5,7 +5,7 @@ towards wrong types. The customers' `data` ends here: there is no field that it 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from sys import intern
 from typing import Annotated, TypeVar
@@ -27,7 +27,7 @@ _MOST_DRIFTS = 10
 _MOST_ERRORS = 50
 _NAMELESS = "?"
 
-_STATUSES = {s.value: s for s in (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)}
+STATUSES = {s.value: s for s in (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)}
 _STEP_STATUSES = {status.value: status for status in StepStatus if status is not StepStatus.UNKNOWN}
 
 
@@ -116,17 +116,17 @@ def _snapshot(instance: _Instance) -> Snapshot:
         drifts.append("missing:version")
     if instance.started_at is None:
         drifts.append("missing:startedAt")
-    status = _STATUSES.get(instance.status)
+    status = STATUSES.get(instance.status)
     if status is None:
         status = Status.UNKNOWN
-        drifts.append(f"status:{_word(instance.status)}")
+        drifts.append(f"status:{folded_word(instance.status)}")
     return Snapshot(
         status=status,
         version=instance.version,
-        started_at=_moment(instance.started_at, "startedAt", drifts),
-        completed_at=_moment(instance.completed_at, "completedAt", drifts),
+        started_at=read_moment(instance.started_at, "startedAt", drifts),
+        completed_at=read_moment(instance.completed_at, "completedAt", drifts),
         steps=_steps(instance.logs, drifts),
-        drifts=tuple(sorted(set(drifts))[:_MOST_DRIFTS]) if drifts else (),
+        drifts=kinds(drifts),
     )
 
 
@@ -149,20 +149,20 @@ def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
         bounded(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
         intern(bounded(entry.step_name or _NAMELESS)),  # a hundred thousand logs tell of the same few steps
         _step_status(entry.status, drifts),
-        _moment(entry.started_at, "logs.startedAt", drifts),
-        _moment(entry.completed_at, "logs.completedAt", drifts),
+        read_moment(entry.started_at, "logs.startedAt", drifts),
+        read_moment(entry.completed_at, "logs.completedAt", drifts),
     )
 
 
 def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
     status = _STEP_STATUSES.get(word) if word is not None else None
     if status is None:
-        drifts.append("missing:logs.status" if word is None else f"step_status:{_word(word)}")
+        drifts.append("missing:logs.status" if word is None else f"step_status:{folded_word(word)}")
         return StepStatus.UNKNOWN
     return status
 
 
-def _word(text: str) -> str:
+def folded_word(text: str) -> str:
     """A word that is not known, as it stands; one that holds what differs from case to case, without that."""
     word = clean(text, _LONGEST_WORD)
     folded = normalize(word)
@@ -174,7 +174,8 @@ def _error(fault: _Fault) -> WorkflowError:
     return WorkflowError(bounded(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
 
 
-def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
+def read_moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
+    """None where there is none, or none that can be read, which is a drift."""
     if text is None:
         return None
     moment = parse_timestamp(text)
@@ -186,6 +187,11 @@ def _moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
 def _set(moment: datetime | None) -> datetime | None:
     """None also for the first of all moments, which is how .NET writes one that was never set."""
     return moment if moment is not None and moment.year > 1 else None
+
+
+def kinds(drifts: Iterable[str]) -> tuple[str, ...]:
+    """Of drift in one answer: each once, and only so many."""
+    return tuple(sorted(set(drifts))[:_MOST_DRIFTS]) if drifts else ()
 
 
 def bounded(text: str) -> str:
