@@ -32,7 +32,7 @@ class OffsetPaging(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.structs.replace(self, ids=known, done=True, complete=True)
         if self.offset == 0:
             return msgspec.structs.replace(self, ids=known, offset=1)
-        repeated = sum(id in self.ids for id in ids)
+        repeated = sum(each in self.ids for each in ids)
         if self.step and repeated == len(ids):
             return msgspec.structs.replace(self, ids=known, done=True)
         step = self.step or (self.limit if 2 * repeated >= len(ids) else 1)

@@ -4,17 +4,26 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from yarl import URL
 
 from monitor.core.detection.clock_skew import skew
 from monitor.core.formats.http_dates import parse_http_date
+from monitor.core.listing import DefinitionList, ListPage, ListRequest, Usage
 from monitor.core.model import Endpoint, Outcome, PollFailed, Seen, TargetKey, WorkflowError
+from monitor.core.offset_paging import OffsetPaging
 from monitor.core.records import RequestRecord
 from monitor.upstream.credentials import Credential
-from monitor.upstream.paths import check_base_url, definition_path, workflow_path
+from monitor.upstream.paths import (
+    check_base_url,
+    definition_path,
+    definitions_path,
+    list_path,
+    usage_path,
+    workflow_path,
+)
 from monitor.upstream.rate_limiter import GateDismissedError, Permit, RateLimiter
 from monitor.upstream.response_cache import ResponseCache
 from monitor.upstream.transport import (
@@ -25,13 +34,21 @@ from monitor.upstream.transport import (
     TransportTimeout,
 )
 from monitor.upstream.wire import read_errors
+from monitor.upstream.wire_accounts import DefinitionPage, joined, read_active, read_usage
 from monitor.upstream.wire_definitions import History, read_definitions
+from monitor.upstream.wire_lists import read_page
 
+_Q = TypeVar("_Q")
 _T = TypeVar("_T")
 _URLS_KEPT = 8_192
 """Some 7 MB at most; making a URL costs 5 µs, finding it a tenth of that."""
 _FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST, Outcome.UNAUTHORIZED)
 """Asking again at once would bring the same."""
+
+_DEFINITION_LIMITS: Final = (100, 20, 4)
+"""Definitions on a page: a definition may hold long texts, so where a page is too large, one of fewer is asked for."""
+_MOST_PAGES: Final = 50
+"""Of one account's definitions."""
 
 _http_date = lru_cache(maxsize=64)(parse_http_date)
 """`Date` changes once a second, answers come by the thousand."""
@@ -81,6 +98,10 @@ class Client:
         """What the API says about the instance now, with its step log. `permit` is used up."""
         return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
+    def instances(self, request: ListRequest, permit: Permit) -> Coroutine[Any, Any, ListPage | PollFailed]:
+        """What one page of a list says. `permit` is used up."""
+        return self._ask(request, Endpoint.LIST, self._list_url, permit, self._read_page)
+
     async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | PollFailed:
         """The runtime errors of the instance, within `patience` seconds.
 
@@ -97,9 +118,8 @@ class Client:
             return PollFailed(Outcome.THROTTLED, "the lane is closed")
         try:
             async with asyncio.timeout(seconds):
-                return await self._ask(
-                    key, Endpoint.ERRORS, self._errors_url, await gate.acquire_urgent(), self._read_errors
-                )
+                permit = await gate.acquire_urgent()
+                return await self._ask(key, Endpoint.ERRORS, self._errors_url, permit, self._read_errors)
         except TimeoutError:
             return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
@@ -109,41 +129,81 @@ class Client:
         Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
         before one of them after `patience` seconds in which the lane was open; 0: at once.
         """
+        permit = await self._background(account, patience)
+        if isinstance(permit, PollFailed):
+            return permit
+        key = TargetKey(account, definition, "")
+        return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_history)
+
+    async def definitions(self, account: str, patience: float = 30.0) -> DefinitionList | PollFailed:
+        """The active definitions of the account, from as many pages as it takes. `patience` as in `declared`, for each.
+
+        Those that did not change while it was being paged: what is absent once may be there the next time.
+        """
+        for limit in _DEFINITION_LIMITS:
+            found = await self._all_definitions(account, limit, patience)
+            if not (isinstance(found, PollFailed) and found.too_large):
+                break
+        return found
+
+    async def _all_definitions(self, account: str, limit: int, patience: float) -> DefinitionList | PollFailed:
+        pages, paging = list[DefinitionPage](), OffsetPaging(limit=limit)
+        while not paging.done and len(pages) < _MOST_PAGES:
+            permit = await self._background(account, patience)
+            if isinstance(permit, PollFailed):
+                return permit
+            question = _Page(account, limit, paging.offset)
+            page = await self._ask(
+                question, Endpoint.DEFINITIONS, self._definitions_url, permit, self._read_definitions
+            )
+            if isinstance(page, PollFailed):
+                return page
+            pages.append(page)
+            paging = paging.read([each.definition for each in page.definitions], page.received)
+        return joined(pages, complete=paging.complete)
+
+    async def usage(self, account: str, patience: float = 30.0) -> Usage | PollFailed:
+        """How many workflows the account may start in a month, and has started. `patience` as in `declared`."""
+        permit = await self._background(account, patience)
+        if isinstance(permit, PollFailed):
+            return permit
+        return await self._ask(account, Endpoint.USAGE, self._usage_url, permit, self._read_usage)
+
+    async def _background(self, account: str, patience: float) -> Permit | PollFailed:
+        """A permit for what can wait."""
         gate = self._gates.get(account)
         try:
-            permit = await gate.acquire_background(patience) if gate is not None else None
+            if gate is not None:
+                return await gate.acquire_background(patience)
         except GateDismissedError:
-            permit = None
-        if permit is None:
-            return PollFailed(Outcome.CONNECTION, "the account is not configured any more")
-        key = TargetKey(account, definition, "")
-        return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_definitions)
+            pass
+        return PollFailed(Outcome.CONNECTION, "the account is not configured any more")
 
     # --- one request ---
 
     async def _ask(
         self,
-        key: TargetKey,
+        question: _Q,
         endpoint: Endpoint,
-        url: Callable[[TargetKey], URL],
+        url: Callable[[_Q], URL],
         permit: Permit,
-        read: Callable[[TargetKey, Response, str], _T | PollFailed],
+        read: Callable[[_Q, Response, str], _T | PollFailed],
     ) -> _T | PollFailed:
         """Whatever comes of it, the gate hears of the permit once, and one record is given."""
-        loop, gate = asyncio.get_running_loop(), self._gates[permit.account]
+        loop, account, gate = asyncio.get_running_loop(), permit.account, self._gates[permit.account]
         started, sent_at = loop.time(), self._now()
         outcome, retry_after, date = Outcome.CONNECTION, None, None  # also where it is cancelled: nobody knows
         try:
-            credential = self._credentials[key.account]
-            secret, headers = self._authorized(key.account, credential)
+            credential = self._credentials[account]
+            secret, headers = self._authorized(account, credential)
             result: _T | PollFailed
             try:
-                response = await self._transport.get(url(key), headers)
+                response = await self._transport.get(url(question), headers)
             except TransportError as error:
                 result = _failed(error)
             else:
                 date = response.headers.get("Date")
-                result = read(key, response, secret)
+                result = read(question, response, secret)
             if isinstance(result, PollFailed):
                 outcome, retry_after = result.outcome, result.retry_after
                 if outcome is Outcome.UNAUTHORIZED:
@@ -155,7 +215,7 @@ class Client:
             gate.record(permit, outcome, retry_after)
             duration, ended_at = loop.time() - started, self._now()
             ahead = _ahead(date, sent_at, ended_at)
-            self._report(RequestRecord(key.account, endpoint, outcome, duration, ended_at, ahead))
+            self._report(RequestRecord(account, endpoint, outcome, duration, ended_at, ahead))
 
     def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | PollFailed:
         return self._recall.read(key, response, now=self._now, secret=secret)
@@ -163,9 +223,20 @@ class Client:
     def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | PollFailed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
-    def _read_definitions(self, key: TargetKey, response: Response, secret: str) -> History | PollFailed:
+    def _read_history(self, key: TargetKey, response: Response, secret: str) -> History | PollFailed:
         status, headers, body = response.status, response.headers, response.body
         return read_definitions(status, headers, body, definition=key.definition, now=self._now(), secret=secret)
+
+    def _read_page(self, request: ListRequest, response: Response, secret: str) -> ListPage | PollFailed:
+        status, headers, body = response.status, response.headers, response.body
+        return read_page(status, headers, body, definition=request.definition, now=self._now(), secret=secret)
+
+    def _read_definitions(self, _page: "_Page", response: Response, secret: str) -> DefinitionPage | PollFailed:
+        return read_active(response.status, response.headers, response.body, now=self._now(), secret=secret)
+
+    def _read_usage(self, account: str, response: Response, secret: str) -> Usage | PollFailed:
+        status, headers, body = response.status, response.headers, response.body
+        return read_usage(status, headers, body, account=account, now=self._now(), secret=secret)
 
     def _authorized(self, account: str, credential: Credential) -> tuple[str, Mapping[str, str]]:
         """The account's key, and headers that are made once per key."""
@@ -187,11 +258,31 @@ class Client:
     def _definition_url(self, key: TargetKey) -> URL:
         return URL(f"{self._site}{definition_path(key.account, key.definition)}", encoded=True)
 
+    def _list_url(self, request: ListRequest) -> URL:
+        return URL(f"{self._site}{list_path(request)}", encoded=True)
+
+    def _definitions_url(self, page: "_Page") -> URL:
+        path = definitions_path(page.account)
+        return URL(f"{self._site}{path}?limit={page.limit}&offset={page.offset}", encoded=True)
+
+    def _usage_url(self, account: str) -> URL:
+        return URL(f"{self._site}{usage_path(account)}", encoded=True)
+
+
+class _Page(NamedTuple):
+    """Of an account's definitions."""
+
+    account: str
+    limit: int
+    offset: int
+
 
 def _failed(error: TransportError) -> PollFailed:
     if isinstance(error, TransportTimeout):
         return PollFailed(Outcome.TIMEOUT, str(error))
-    return PollFailed(Outcome.MALFORMED if isinstance(error, ResponseTooLarge) else Outcome.CONNECTION, str(error))
+    if isinstance(error, ResponseTooLarge):
+        return PollFailed(Outcome.MALFORMED, str(error), too_large=True)
+    return PollFailed(Outcome.CONNECTION, str(error))
 
 
 def _ahead(date: str | None, sent_at: datetime, received_at: datetime) -> float | None:

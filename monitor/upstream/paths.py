@@ -3,7 +3,9 @@
 from urllib.parse import quote
 
 from monitor.core.formats.ids import check_id
+from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.urls import parse_base_url, require_https
+from monitor.core.listing import ListRequest
 from monitor.core.model import TargetKey
 
 
@@ -15,9 +17,33 @@ def check_base_url(url: str, allow_http: bool = False) -> None:
     require_https(parse_base_url(url), allow_http)
 
 
+def definitions_path(account: str) -> str:
+    """The path of an account's active definitions; raises ValueError for an id that would change it."""
+    return f"/api/v1/accounts/{_part(account)}/definitions"
+
+
+def usage_path(account: str) -> str:
+    """The path of an account's counts; otherwise like `definitions_path`."""
+    return f"/api/v1/accounts/{_part(account)}/usage"
+
+
 def definition_path(account: str, definition: str) -> str:
     """The path of a definition's version history; otherwise like `workflow_path`."""
-    return f"/api/v1/accounts/{_part(account)}/definitions/{_part(definition)}"
+    return f"{definitions_path(account)}/{_part(definition)}"
+
+
+def list_path(request: ListRequest) -> str:
+    """The path and the query of a page of a definition's instances."""
+    asked = {
+        "limit": request.limit,
+        "offset": request.offset,
+        "version": request.version,
+        "status": request.status,
+        "startTimeFrom": request.started_from and format_timestamp(request.started_from),
+        "startTimeTo": request.started_to and format_timestamp(request.started_to),
+    }
+    query = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+    return f"{definition_path(request.account, request.definition)}/workflows?{query}"
 
 
 def workflow_path(key: TargetKey) -> str:

@@ -31,8 +31,8 @@ class History(NamedTuple):
 _T = TypeVar("_T")
 _OK = 200
 _MOST_STEPS = 1000
-_LARGEST = 2**31 - 1
-_LONGEST_NAME = 80
+LARGEST_VERSION = 2**31 - 1
+LONGEST_NAME = 80
 """Characters; it comes from outside, and stands in every title."""
 
 
@@ -101,12 +101,12 @@ def _number(found: _Version, definition: str) -> int | None:
     about, version = found.id or found.definition.id, found.version or found.definition.version
     if about is not None and about.casefold() != definition.casefold():
         return None
-    return version if version is not None and 0 <= version <= _LARGEST else None
+    return version if version is not None and 0 <= version <= LARGEST_VERSION else None
 
 
 def _name(found: _Version) -> str:
     name = found.definition.name
-    return clean(name, _LONGEST_NAME) if isinstance(name, str) else ""
+    return clean(name, LONGEST_NAME) if isinstance(name, str) else ""
 
 
 def _steps(found: _Version) -> Iterator[DeclaredStep]:

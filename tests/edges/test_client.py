@@ -4,73 +4,22 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from monitor.core.model import Endpoint, Outcome, PollFailed, Seen, Status, TargetKey, WorkflowError
-from monitor.core.records import RequestRecord
-from monitor.core.scheduling.lane import LaneLimits
-from monitor.upstream.client import Client, ClientConfig
-from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential
-from monitor.upstream.rate_limiter import Permit, RateLimiter
-from monitor.upstream.transport import AiohttpTransport
+from monitor.upstream.credentials import FileCredential
+from tests.edges.client_kit import KEY, NOW, SECRET, house
 from tests.edges.scripted import Script, answering, answering_in_turn, http, serving
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WITH_LOGS = (SAMPLES / "workflow_instance_with_logs.json").read_bytes()
 ERRORS = (SAMPLES / "errors_list.json").read_bytes()
-KEY = TargetKey("acme", "5870442f-3ddd-4657-b74c-6e17308f5230", "60dbe307fe55d99fc083db61")
 STATUS_PATH = f"/api/v1/accounts/{KEY.account}/definitions/{KEY.definition}/workflows/{KEY.workflow}"
-SECRET = "s3cr3t-of-the-account"
-NOW = datetime(2026, 1, 5, 10, 0, 0, 500_000, tzinfo=UTC)
 ERROR = WorkflowError("step1", "Invalid subaccount id.", datetime(2021, 6, 30, 3, 21, 25, 830_000, tzinfo=UTC))
-
-
-class NotedGate(RateLimiter):
-    """A real gate that remembers what it was told of its permits."""
-
-    def __init__(self, account: str) -> None:
-        limits = LaneLimits(requests_per_second=1000.0, burst=100)
-        super().__init__(account, limits, now=lambda: NOW, jitter=lambda: 0.0, report=lambda _record: None)
-        self.ended: list[tuple[Permit, Outcome, float | None]] = []
-
-    def record(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
-        self.ended.append((permit, outcome, retry_after))
-        super().record(permit, outcome, retry_after)
-
-
-@dataclass
-class House:
-    client: Client
-    gate: NotedGate
-    records: list[RequestRecord] = field(default_factory=list)
-
-    async def status(self, key: TargetKey = KEY) -> Seen | PollFailed:
-        return await self.client.status(key, await self.gate.acquire_urgent())
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        """Of every permit; the records say the same."""
-        assert [record.outcome for record in self.records] == [outcome for _, outcome, _ in self.gate.ended]
-        return [record.outcome for record in self.records]
-
-
-@asynccontextmanager
-async def house(url: str, credential: Credential | None = None, *, patience: float = 5.0) -> AsyncIterator[House]:
-    config = ClientConfig(base_url=url, user_agent="workflow-monitor/1.2.3", timeout=patience)
-    network = AiohttpTransport(timeout=config.timeout, max_response_bytes=10_000)
-    gate, records = NotedGate("acme"), list[RequestRecord]()
-    keys = {"acme": credential or LiteralCredential(SECRET)}
-    try:
-        client = Client(config, keys, {"acme": gate}, network, now=lambda: NOW, report=records.append)
-        yield House(client, gate, records)
-    finally:
-        await network.close()
 
 
 # --- what is asked ---
