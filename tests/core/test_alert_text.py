@@ -125,8 +125,9 @@ To close this alert: workflow-monitor close 1
 http://m:8808/targets/acme/d1/w1
 """,
     "manual": """\
-Severity: critical.
 It was Terminated when it was first seen.
+
+Severity: critical.
 
 Seen: 2026-01-05 10:00:21 UTC
 
@@ -139,6 +140,8 @@ To close this alert: workflow-monitor close 1
 http://m:8808/targets/acme/d1/w1
 """,
     "unknown": """\
+Cause: not known. Its errors could not be read.
+
 Severity: critical.
 
 Seen: 2026-01-05 10:00:21 UTC
@@ -179,8 +182,9 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "completed": """\
-Severity: info.
 It went from Runnable to Complete.
+
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
@@ -190,8 +194,9 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "suspended": """\
-Severity: warning.
 It went from Runnable to Suspended.
+
+Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
@@ -205,8 +210,9 @@ To close this alert: workflow-monitor close 1
 http://m:8808/targets/acme/d1/w1
 """,
     "resumed": """\
-Severity: info.
 It went from Suspended to Runnable.
+
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
@@ -216,10 +222,11 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "overdue": """\
+Allowed: 2h, as the watchlist says (max_runtime).
+
 Severity: warning.
 
-Allowed: 2h, as the watchlist says (max_runtime).
-Running since: 2026-01-05 07:59:57 UTC, 2h before
+Running since: 2026-01-05 07:59:57 UTC, 2h before it was seen
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
@@ -242,10 +249,11 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "step overdue": """\
+Allowed: 15s, learned: nearly all its runs before took less.
+
 Severity: warning.
 
-Allowed: 15s, learned: nearly all its runs before took less.
-Running since: 2026-01-05 10:00:02 UTC, 19s before
+WaitingForEvent since: 2026-01-05 10:00:02 UTC, 19s before it was seen
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
@@ -284,8 +292,9 @@ To close this alert: workflow-monitor close 1
 http://m:8808/targets/acme/d1/w1
 """,
     "found": """\
-Severity: info.
 It went from NotFound to Runnable.
+
+Severity: info.
 
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
@@ -295,6 +304,8 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "unanswered": """\
+Cause: server_error
+
 Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
@@ -334,7 +345,7 @@ Cause: 401 Unauthorized: the key in /run/secrets/acme is refused by automation.8
 Severity: critical.
 
 Workflows that nobody watches now: 12
-Not watched since: 2026-01-05 09:58:21 UTC, 2m before
+Not watched since: 2026-01-05 09:58:21 UTC, 2m before it was seen
 Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
@@ -357,6 +368,8 @@ Account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "drift": """\
+Cause: status:Paused
+
 Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
@@ -437,6 +450,19 @@ def test_a_cause_whose_numbers_differ_is_told_as_an_example() -> None:
 def test_a_title_about_many_failures_names_their_step_once() -> None:
     many = msgspec.structs.replace(INCIDENT, event=EVENTS["step failed"])
     assert incident_title(many) == "23 failures of step step1 of d1: Invalid subaccount id."
+
+
+def test_a_failed_step_without_an_error_says_so_first() -> None:
+    failed = msgspec.structs.replace(EVENTS["step failed"], errors=())
+    many = msgspec.structs.replace(INCIDENT, event=failed)
+    for text in (body(failed, link=LINK), incident_body(many, tolls=(), external_url="")):
+        assert text.startswith("Cause: not known. The API tells no error of this step.\n\nSeverity: ")
+
+
+def test_the_first_of_many_begins_with_what_is_known_of_it() -> None:
+    many = msgspec.structs.replace(INCIDENT, event=EVENTS["overdue"])
+    text = incident_body(many, tolls=(), external_url="")
+    assert "The first of them:\nAllowed: 2h, as the watchlist says (max_runtime).\n\nRunning since: " in text
 
 
 def test_of_an_ended_workflow_no_step_waits() -> None:

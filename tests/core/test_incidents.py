@@ -71,6 +71,14 @@ def test_an_incident_takes_in_its_group_for_a_while(after: float, window: float,
     assert accepts(incident(3), event(9, after=after), window) is expected
 
 
+def test_a_workflow_that_fails_many_times_is_shown_once() -> None:
+    found = opened(event(), "group")
+    for number in (0, 0, 1, 0, 2):
+        found = with_alert(found, event(number), 50)
+    assert [sample.key.workflow for sample in found.samples if sample.key is not None] == ["w0", "w1", "w2"]
+    assert found.members == 6
+
+
 def test_an_incident_that_is_over_takes_in_nothing() -> None:
     assert not accepts(without_alert(incident(1), AlertEnd.CLOSED, NOON), event(9), 3600)
 

@@ -143,7 +143,7 @@ def test_a_storm_is_one_alert_with_the_labels_that_all_of_its_targets_have() -> 
     assert said["count"] == "70"
     assert said["first_at"] == format_timestamp(EVENT.time)
     assert said["last_at"] == format_timestamp(NOW + timedelta(seconds=69))
-    assert said["samples"].splitlines() == [f"{LINK}/targets/acme/orders/{w}" for w in ("w1", "w1", "w2", "w3", "w4")]
+    assert said["samples"].splitlines() == [f"{LINK}/targets/acme/orders/{w}" for w in ("w1", "w2", "w3", "w4", "w5")]
     assert "ended" not in said
 
 

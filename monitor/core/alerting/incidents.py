@@ -21,7 +21,7 @@ from monitor.core.model import Event, TargetKey
 from monitor.core.text.summary import label
 
 SAMPLES: Final = 5
-"""An incident shows at most so many of its alerts, the first ones."""
+"""An incident shows at most this many of its workflows, the first ones."""
 GROUP_WAIT: Final = 2.0
 """Seconds that an incident's first telling waits for more of it: a page that says how many is worth more."""
 _CALM: Final = 60.0
@@ -55,18 +55,23 @@ def accepts(incident: Incident, event: Event, window: float) -> bool:
 def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incident:
     """With one alert more."""
     members = incident.members + 1
-    samples = incident.samples
     return msgspec.structs.replace(
         incident,
         members=members,
         open=incident.open + 1,
         first_at=min(incident.first_at, event.time),
         last_at=max(incident.last_at, event.time),
-        samples=samples if len(samples) >= SAMPLES else (*samples, _sample(event)),
+        samples=_with_sample(incident.samples, _sample(event)),
         storm=incident.storm or members > storm_threshold,
         labels=incident.labels if incident.storm else _common(incident.labels, event.labels),
         calms_at=_calms_at(incident, event.observed_at),
     )
+
+
+def _with_sample(samples: tuple[Sample, ...], one: Sample) -> tuple[Sample, ...]:
+    """One workflow may fail many times; it is shown once."""
+    shown = any((each.key, each.label) == (one.key, one.label) for each in samples)
+    return samples if shown or len(samples) >= SAMPLES else (*samples, one)
 
 
 def _calms_at(incident: Incident, now: datetime) -> datetime:

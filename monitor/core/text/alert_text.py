@@ -32,7 +32,7 @@ def title(event: Event) -> str:
 
 def body(event: Event, *, link: str, runbook_url: str = RUNBOOK) -> str:
     """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
-    return _bounded([_causes(event), _severity(event), *_of_one(event, runbook_url)], link)
+    return _bounded([*_why_and_how_bad(event), *_of_one(event, runbook_url)], link)
 
 
 def ended(end: AlertEnd, *, hold: float) -> str:
@@ -87,9 +87,10 @@ def incident_body(
     event, radius = incident.event, _blast_radius(incident, tolls)
     if incident.members > 1:
         many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
-        parts = [*many, _lines("The first of them:", paragraphs.change(event)), *_of_one(event, runbook_url)]
+        first, *more = filter(None, [paragraphs.change(event), paragraphs.limit(event), *_of_one(event, runbook_url)])
+        parts = [*many, _lines("The first of them:", first), *more]
     else:
-        parts = [_causes(event), _severity(event), radius, *_of_one(event, runbook_url)]
+        parts = [*_why_and_how_bad(event), radius, *_of_one(event, runbook_url)]
     return _bounded(parts, link_of(event, external_url))
 
 
@@ -125,7 +126,7 @@ def _of_one(event: Event, runbook_url: str) -> list[str]:
     runbook = paragraphs.runbook(event, runbook_url)
     next_step = "" if event.labels.get("runbook") else advice(event)
     return [
-        _lines(paragraphs.limit(event), *paragraphs.blindness(event), *paragraphs.times(event)),
+        _lines(*paragraphs.blindness(event), *paragraphs.times(event)),
         _lines(*paragraphs.trail(event)),
         paragraphs.labels(event),
         _lines(f"Next: {next_step}" if next_step else "", f"Runbook: {runbook}" if runbook else ""),
@@ -133,12 +134,11 @@ def _of_one(event: Event, runbook_url: str) -> list[str]:
     ]
 
 
-def _causes(event: Event) -> str:
-    return _lines(*paragraphs.causes(event))
-
-
-def _severity(event: Event) -> str:
-    return _lines(paragraphs.severity(event.severity), paragraphs.change(event))
+def _why_and_how_bad(event: Event) -> list[str]:
+    """The cause, else the limit, else the change stands first; then the severity and what has not been said yet."""
+    known = [_lines(*paragraphs.causes(event)), paragraphs.limit(event), paragraphs.change(event)]
+    first, *others = [each for each in known if each] or [""]
+    return [first, _lines(paragraphs.severity(event.severity), *others)]
 
 
 def _lines(*lines: str) -> str:

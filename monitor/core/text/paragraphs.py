@@ -7,7 +7,7 @@ from monitor.core import step_log
 from monitor.core.alerting.fault_groups import normalize
 from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
-from monitor.core.model import Event, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
 from monitor.core.text.summary import about
 
@@ -17,6 +17,8 @@ _LABELS: Final = 10
 _STEPS: Final = 6
 _ERRORS: Final = 5
 _RUNBOOK: Final = "runbook"
+_REASONS: Final = (EventType.UNANSWERED, EventType.SCHEMA_DRIFT)
+"""Types whose reason says why; the reason of what is overdue says whose limit it is."""
 _UNDER_WAY: Final = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 
 
@@ -48,7 +50,9 @@ def times(event: Event) -> list[str]:
     seen = f"Seen: {moment(event.observed_at)}"
     lines = []
     if event.started_at is not None:
-        lines.append(f"Running since: {moment(event.started_at)}{_gap(event.started_at, event.observed_at, ' before')}")
+        overdue = event.step if event.type is EventType.STEP_OVERDUE else None
+        state = overdue.status.value if overdue is not None else "Running"
+        lines.append(f"{state} since: {_until_seen(event, event.started_at)}")
     if event.occurred_at is not None:
         lines.append(f"Happened: {moment(event.occurred_at)}")
         seen += _gap(event.occurred_at, event.observed_at, " later")
@@ -81,7 +85,7 @@ def blindness(event: Event) -> list[str]:
     if event.workflows is not None:
         lines.append(f"Workflows that nobody watches now: {event.workflows}")
     if event.since is not None:
-        lines.append(f"Not watched since: {moment(event.since)}{_gap(event.since, event.observed_at, ' before')}")
+        lines.append(f"Not watched since: {_until_seen(event, event.since)}")
     return lines
 
 
@@ -98,7 +102,9 @@ def to_close(event: Event) -> str:
 def cause_of_many(event: Event) -> str:
     """What the first one says; "such as", if the others say it with other numbers or names."""
     error = step_log.best_error(event.step, event.errors)
-    return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}" if error is not None else ""
+    if error is None:
+        return _cause_without_error(event)
+    return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}"
 
 
 def such_as(error: WorkflowError) -> str:
@@ -107,12 +113,25 @@ def such_as(error: WorkflowError) -> str:
 
 
 def causes(event: Event) -> list[str]:
-    """The error that explains best, then the others, oldest first; of an account, why it is blind."""
+    """The error that explains best, then the others, oldest first; without an error, what else is known."""
     first = step_log.best_error(event.step, event.errors)
     if first is None:
-        return [f"Cause: {clean(event.detail, _MESSAGE)}"] if event.detail else []
+        return [_cause_without_error(event)]
     others = [error for error in event.errors if error is not first][: _ERRORS - 1]
     return [f"Cause: {_error(first)}", *(f"Also: {_error(error)}" for error in others)]
+
+
+def _cause_without_error(event: Event) -> str:
+    """Why an account is blind or a workflow not watched; of a failure, that its error is not there; else ""."""
+    if event.detail:
+        return f"Cause: {clean(event.detail, _MESSAGE)}"
+    if event.type in _REASONS and event.reason:
+        return f"Cause: {clean(event.reason, _MESSAGE)}"
+    if event.type is EventType.TERMINATED and event.cause is Cause.UNKNOWN:
+        return "Cause: not known. Its errors could not be read."
+    if event.type is EventType.STEP_FAILED:
+        return "Cause: not known. The API tells no error of this step."
+    return ""
 
 
 def trail(event: Event) -> list[str]:
@@ -159,6 +178,10 @@ def _step(step: StepExecution, now: datetime) -> str:
     if step.completed_at is not None:
         return name + _gap(step.started_at, step.completed_at, "", before=" after ")
     return name + _gap(step.started_at, now, "", before=", started ", ago=True)
+
+
+def _until_seen(event: Event, since: datetime) -> str:
+    return f"{moment(since)}{_gap(since, event.observed_at, ' before it was seen')}"
 
 
 def _gap(since: datetime, until: datetime, after: str, *, before: str = ", ", ago: bool = False) -> str:
