@@ -207,6 +207,10 @@ class Accounts:
         """When its API last answered about any target, by the loop's clock."""
         return self._members[account].lookout.answered_at
 
+    def site(self, account: str) -> Site:
+        """Whom it asks, and as whom."""
+        return self._members[account].lookout.site
+
     def requested(self, record: RequestRecord) -> None:
         if record.skew is not None:
             self._skews[record.account] = self._clock.heard(record.account, record.skew)

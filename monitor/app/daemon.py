@@ -124,6 +124,7 @@ class Daemon:
             report=self.telemetry.poll,
             skew=self.members.skew,
             answered_at=self.members.answered_at,
+            site=self.members.site,
             allowances=self.deadlines.allowances,
         )
         self.scheduler = Scheduler(

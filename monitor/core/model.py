@@ -300,7 +300,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of `monitor.blind` and `workflow.unanswered`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what
     is overdue: who says so, a `LimitSource`."""
     detail: str | None = None
-    """Of `monitor.blind`: what the last poll was answered, or what broke, for people; cut, and free of secrets."""
+    """Of `monitor.blind` and `workflow.unanswered`: what the last poll was answered, or what broke, for people; cut,
+    and free of secrets."""
     since: datetime | None = None
     """Of `monitor.blind`: since when its requests get no answer. Time in which nothing was asked does not count."""
     workflows: int | None = None

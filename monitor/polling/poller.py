@@ -15,6 +15,7 @@ import msgspec
 from monitor.alerting.publisher import Ledger, Publisher
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change
+from monitor.core.detection.blindness import Site
 from monitor.core.detection.detect import Detection, detect, overdue
 from monitor.core.detection.overdue import NO_LIMITS, Limits, next_deadline
 from monitor.core.detection.unanswered import heard
@@ -94,11 +95,13 @@ class Poller:
         report: Callable[[PollRecord], None],
         skew: Callable[[str], float],
         answered_at: Callable[[str], float | None],
+        site: Callable[[str], Site],
         allowances: Allowances | None = None,
     ) -> None:
         """`heard`: takes an account, how a poll ended, when it was sent and ended, and the detail of a failed one.
 
-        `answered_at`: when an account last answered about any target, by the loop's clock.
+        `answered_at`: when an account last answered about any target, by the loop's clock. `site`: whom an account
+        asks, for the words.
         """
         self._announcer = announcer
         self._allowances: Allowances = allowances or Unlimited()
@@ -110,6 +113,7 @@ class Poller:
         self._report = report
         self._skew = skew
         self._answered_at = answered_at
+        self._site = site
         self._time = asyncio.get_running_loop().time
         self.drifts: dict[str, frozenset[str]] = {}
         """Per account, the kinds of drift that were told."""
@@ -242,6 +246,7 @@ class Poller:
             limits=self._allowances.limits_for(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
             silence=watched.silence.lasted,
+            site=self._site(watched.target.key.account),
         )
 
     async def _commit(self, watched: Watched, verdict: Detection) -> tuple[Event, ...] | None:

@@ -68,7 +68,7 @@ class ReachabilityWatcher:
         self._time = asyncio.get_running_loop().time
 
     def record(self, outcome: Outcome, sent_at: datetime, now: datetime, detail: str = "") -> None:
-        """`detail`: of the `Failed` poll."""
+        """`detail`: of the `PollFailed`."""
         clock = self._time()
         if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
             self._reach = Reachability(now, clock)

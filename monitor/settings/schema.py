@@ -63,8 +63,8 @@ def _event() -> dict[str, Any]:
         },
         "detail": {
             **_TEXT,
-            "description": "Of monitor.blind, what the last poll was answered, or what broke, with the API's address "
-            "and where the key is.",
+            "description": "Of monitor.blind and workflow.unanswered, what the last poll was answered, or what broke, "
+            "with the API's address and where the key is.",
         },
         "since": {
             **_MOMENT,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.detection.blindness import NOWHERE, Site
 from monitor.core.detection.detect import Detection, Policy, detect
 from monitor.core.detection.overdue import NO_LIMITS, Limits
 from monitor.core.event_types import EventType
@@ -75,6 +76,7 @@ def poll(
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
     silence: float = 0.0,
+    site: Site = NOWHERE,
 ) -> Detection:
     return detect(
         state,
@@ -87,6 +89,7 @@ def poll(
         limits=limits,
         skew=skew,
         silence=silence,
+        site=site,
     )
 
 

@@ -72,7 +72,11 @@ EVENTS: Mapping[str, Event] = {
     "step overdue cleared": told(EventType.STEP_OVERDUE_CLEARED, step=FAILED),
     "not found": told(EventType.NOT_FOUND, last_seen_at=None),
     "found": told(EventType.FOUND, from_status=Status.NOT_FOUND, to_status=Status.RUNNABLE),
-    "unanswered": told(EventType.UNANSWERED, reason="server_error"),
+    "unanswered": told(
+        EventType.UNANSWERED,
+        reason="server_error",
+        detail="500 Internal Server Error from automation.8x8.com:443",
+    ),
     "answered": told(EventType.ANSWERED),
     "unwatched": told(EventType.UNWATCHED),
     "blind": told(
@@ -304,7 +308,7 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "unanswered": """\
-Cause: server_error
+Cause: 500 Internal Server Error from automation.8x8.com:443
 
 Severity: warning.
 

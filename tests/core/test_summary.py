@@ -201,8 +201,8 @@ TERMINATED = EventType.TERMINATED
         ),
         pytest.param(
             event(EventType.UNANSWERED, reason="timeout"),
-            "onboarding-reply has had no usable answer since 2026-01-05 10:00:00 UTC (timeout), "
-            "while its account answers: it is not being watched",
+            "onboarding-reply has had no usable answer since 2026-01-05 10:00:00 UTC: the API does not answer in time; "
+            "its account answers, this workflow alone is not watched",
             id="no answer",
         ),
         pytest.param(event(EventType.ANSWERED), "onboarding-reply has an answer again", id="an answer again"),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.detection.blindness import Site
 from monitor.core.detection.unanswered import NO_SILENCE, Silence, heard, patience
 from monitor.core.detection.unwatched import unwatched
 from monitor.core.event_types import EventType, Severity
@@ -88,6 +89,28 @@ def told(*polls: tuple[Observation, float]) -> list[Event]:
     return events
 
 
+@pytest.mark.parametrize(
+    ("failed", "why"),
+    [
+        (PollFailed(Outcome.SERVER_ERROR, "500"), "500 Internal Server Error from automation.8x8.com:443"),
+        (PollFailed(Outcome.BAD_REQUEST, "400 Go."), "400 Bad Request from automation.8x8.com:443 (Go.)"),
+        (PollFailed(Outcome.TIMEOUT, "no answer within 10s"), "No answer within 10s (automation.8x8.com:443)"),
+        (PollFailed(Outcome.CONNECTION), "the API cannot be reached"),
+    ],
+    ids=["500", "400", "timeout", "only its kind is known"],
+)
+def test_it_says_why_in_words(failed: PollFailed, why: str) -> None:
+    (event,) = poll(NEW, failed, silence=LONG, site=Site("automation.8x8.com:443", "/run/acme")).events
+    assert f": {why}; its account answers" in event.summary
+    assert event.detail in (why, None)
+
+
+@pytest.mark.parametrize("outcome", USELESS)
+def test_no_kind_is_told_without_words(outcome: Outcome) -> None:
+    (event,) = poll(NEW, PollFailed(outcome), silence=LONG).events
+    assert "not known" not in event.summary
+
+
 @pytest.mark.parametrize("outcome", USELESS)
 def test_it_is_told_once_after_so_long(outcome: Outcome) -> None:
     state = poll(NEW, seen(Status.RUNNABLE)).state
@@ -95,7 +118,6 @@ def test_it_is_told_once_after_so_long(outcome: Outcome) -> None:
     verdict = poll(state, PollFailed(outcome), silence=LONG)
     (event,) = verdict.events
     assert (event.type, event.severity, event.reason) == (UNANSWERED, Severity.WARNING, outcome.value)
-    assert outcome.value in event.summary
     assert verdict.state.status is Status.RUNNABLE
     again = poll(verdict.state, PollFailed(outcome), silence=LONG + 300)
     assert (again.state, again.events) == (verdict.state, ())

@@ -56,6 +56,7 @@ async def test_one_workflow_that_alone_gets_no_answer_is_told_until_it_has_one(t
         await house.until(1500.0)
         (told,) = house.told()
         assert (told["type"], told["data"]["name"], told["data"]["reason"]) == (UNANSWERED, "o3", "server_error")
+        assert told["data"]["detail"] == "500 Internal Server Error from 127.0.0.1:8"
         assert await house.alerts() == [UNANSWERED]
         await house.stop()
         await house.start()

@@ -1,4 +1,7 @@
-"""Why an account is blind, in words: what was answered or broke, with the API's address and where the key is. Pure."""
+"""Why requests get no usable answer, in words: what was answered or broke, with the API's address and the key's place.
+
+Of a blind account, and of a workflow that alone has no answer. Pure.
+"""
 
 import re
 from http import HTTPStatus
@@ -26,10 +29,14 @@ class Site(msgspec.Struct, frozen=True, gc=False):
     """Where the account's key is: a file or a variable; never the key."""
 
 
+NOWHERE: Final = Site()
+"""Nothing is known of it."""
+
+
 def why(outcome: Outcome, detail: str, site: Site) -> str:
     """One line of at most `LIMIT` characters; "" where no more is known than the kind.
 
-    `detail` is that of the `Failed` poll: the status with the API's word, or what broke.
+    `detail` is that of the `PollFailed`: the status with the API's word, or what broke.
     """
     if not detail:
         return ""

@@ -40,6 +40,7 @@ from typing import Final
 import msgspec
 
 from monitor.core import step_log
+from monitor.core.detection.blindness import NOWHERE, Site
 from monitor.core.detection.conditions import closed, opened
 from monitor.core.detection.drifts import news
 from monitor.core.detection.events import (
@@ -137,12 +138,14 @@ def detect(
     limits: Limits = NO_LIMITS,
     skew: float = 0.0,
     silence: float = 0.0,
+    site: Site = NOWHERE,
 ) -> Detection:
     """Apply the law to one observation of `target`.
 
     `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
     kinds that were told for the account already. `limits`: of the version of the definition that is believed. `skew`:
     seconds that the API's clock is ahead of `now`. `silence`: seconds that this target alone has had no usable answer.
+    `site`: whom its account asks, for the words.
     """
     if isinstance(observation, Seen):
         seen = observation.snapshot
@@ -165,7 +168,7 @@ def detect(
         target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
     )
     if isinstance(observation, PollFailed) and observation.outcome is not Outcome.NOT_FOUND:
-        return _unanswered(occasion, observation, silence, known_drifts)
+        return _unanswered(occasion, observation, silence, known_drifts, site)
     if state.unanswered.open:
         state = msgspec.structs.replace(state, unanswered=closed(state.unanswered))
         told = answered_event(occasion)
@@ -214,7 +217,9 @@ def _judged(occasion: Transition) -> tuple[TargetState, tuple[Event, ...]]:
 # --- no answer --------------------------------------------------------------------------------------------
 
 
-def _unanswered(occasion: Transition, failed: PollFailed, silence: float, known_drifts: frozenset[str]) -> Detection:
+def _unanswered(
+    occasion: Transition, failed: PollFailed, silence: float, known_drifts: frozenset[str], site: Site
+) -> Detection:
     state = occasion.before
     reason = f"no answer about it: {failed.outcome.value}"
     drifts = _drifts((failed.drift,) if failed.drift is not None else (), known_drifts, occasion)
@@ -223,7 +228,7 @@ def _unanswered(occasion: Transition, failed: PollFailed, silence: float, known_
     after = msgspec.structs.replace(state, unanswered=opened(state.unanswered, step_log.newest_step_id(state.steps)))
     occasion = msgspec.structs.replace(occasion, after=after)
     after, late = _judged(occasion)
-    return Detection(after, (unanswered_event(occasion, failed.outcome), *late, *drifts), True, reason)
+    return Detection(after, (unanswered_event(occasion, failed, site), *late, *drifts), True, reason)
 
 
 # --- 404 --------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.core import step_log
+from monitor.core.detection.blindness import Site, why
 from monitor.core.detection.conditions import named
 from monitor.core.detection.overdue import NO_LIMITS, Limits, OverdueChange
 from monitor.core.event_ids import event_id
@@ -14,7 +15,7 @@ from monitor.core.event_types import EventType, Severity
 from monitor.core.model import (
     Cause,
     Event,
-    Outcome,
+    PollFailed,
     Status,
     StepExecution,
     StepStatus,
@@ -136,9 +137,15 @@ def _from_status(before: TargetState) -> Status | None:
 # --- no answer --------------------------------------------------------------------------------------------
 
 
-def unanswered_event(occasion: Transition, outcome: Outcome) -> Event:
-    """It alone has had no usable answer for long; `outcome`: how the last poll ended."""
-    return _event(EventType.UNANSWERED, occasion, what=named(occasion.after.unanswered), reason=outcome.value)
+def unanswered_event(occasion: Transition, failed: PollFailed, site: Site) -> Event:
+    """It alone has had no usable answer for long; `failed`: how the last poll ended; `site`: for the words."""
+    return _event(
+        EventType.UNANSWERED,
+        occasion,
+        what=named(occasion.after.unanswered),
+        reason=failed.outcome.value,
+        detail=why(failed.outcome, failed.detail, site) or None,
+    )
 
 
 def answered_event(occasion: Transition) -> Event:

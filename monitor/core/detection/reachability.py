@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.core.detection.blindness import Site, why
+from monitor.core.detection.blindness import NOWHERE, Site, why
 from monitor.core.detection.conditions import closed, named, opened
 from monitor.core.event_ids import event_id
 from monitor.core.event_types import EventType
@@ -35,7 +35,6 @@ _ALONE = 1
 """So many unanswered requests are no silence yet."""
 _PAUSE = 30.0
 """Seconds; what a 429 keeps the lane shut for longer is time in which nothing was asked."""
-_NOWHERE = Site()
 _STREAK = 3
 _STREAK_LASTED = 10.0
 
@@ -53,7 +52,7 @@ class Reachability(msgspec.Struct, frozen=True, gc=False):
     reason: Outcome | None = None
     """Why the newest of them got no answer."""
     detail: str = ""
-    """The same, as its `Failed` says it."""
+    """The same, as its `PollFailed` says it."""
     failed_at: float | None = None
     """When it ended, by the loop's clock."""
     told_since: float | None = None
@@ -76,7 +75,7 @@ def initial(state: AccountState) -> Reachability:
 def record(
     reach: Reachability, outcome: Outcome, sent: float, clock: float, now: datetime, *, detail: str = ""
 ) -> Reachability:
-    """A request that was sent at `sent` has ended; `now` and `clock` are the same moment; `detail`: of its `Failed`."""
+    """A request that was sent at `sent` has ended; `now` and `clock` are one moment; `detail`: of its `PollFailed`."""
     if outcome.answered:
         return Reachability(now, clock)
     since = _since(reach, sent)
@@ -140,7 +139,7 @@ def assess(
     *,
     watched: int = 1,
     shut: bool = False,
-    site: Site = _NOWHERE,
+    site: Site = NOWHERE,
 ) -> ReachabilityChange:
     """What to believe of the account's API, and what to tell. `blind_after` in seconds.
 

@@ -89,7 +89,9 @@ def _found(event: Event) -> str:
 
 def _unanswered(event: Event) -> str:
     since = f" since {event.last_seen_at:%Y-%m-%d %H:%M:%S} UTC" if event.last_seen_at is not None else ""
-    return f" has had no usable answer{since} ({event.reason}), while its account answers: it is not being watched"
+    kind = _WHY_UNANSWERED.get(event.reason or "", "why is not known")
+    why = clean(event.detail, _LONGEST_WHY) if event.detail else kind
+    return f" has had no usable answer{since}: {why}; its account answers, this workflow alone is not watched"
 
 
 def _overdue(event: Event) -> str:
@@ -153,6 +155,14 @@ _OF_TARGETS: Mapping[EventType, Callable[[Event, WorkflowError | None], str]] = 
 }
 
 
+_WHY_UNANSWERED: Mapping[str, str] = {
+    Outcome.UNAUTHORIZED: "the API refuses the account's key",
+    Outcome.TIMEOUT: "the API does not answer in time",
+    Outcome.CONNECTION: "the API cannot be reached",
+    Outcome.SERVER_ERROR: "the API fails",
+    Outcome.BAD_REQUEST: "the API answers 400, bad request",
+    Outcome.MALFORMED: "what answers cannot be read",
+}
 _WHY_BLIND: Mapping[str, str] = {
     Outcome.UNAUTHORIZED: "The API refuses the key of account {account}",
     Outcome.THROTTLED: "The API answers 429, too many requests, to all about account {account}",
