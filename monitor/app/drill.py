@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,7 @@ from monitor.core.alerting.drill import DrillAlert, delivery, ending, opening
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery
+from monitor.core.model import TargetKey
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
 from monitor.notify.notifier import AlertReader
@@ -184,6 +185,9 @@ class Book:
         alert = self.act.alert
         recent = alert.ended_at is None or alert.ended_at > ended_after
         return [alert] if receiver in alert.receivers and alert.id > after and recent and limit > 0 else []
+
+    async def ends_of(self, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:  # noqa: ARG002 - nothing of a drill is inhibited
+        return []
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:  # noqa: ARG002 - a drill is no storm
         return []

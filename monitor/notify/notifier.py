@@ -1,6 +1,6 @@
 """What every kind of receiver offers, and what those ask that tell of alerts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from monitor.core.alerting.verdict import Verdict
 from monitor.core.alerts import Alert, Incident, VersionImpact
 from monitor.core.commits import Delivery
 from monitor.core.event_types import Severity
+from monitor.core.model import TargetKey
 
 
 class Notifier(Protocol):
@@ -34,6 +35,9 @@ class AlertReader(Protocol):
 
         Those that are open, and those that ended after that moment, unless another open alert has the same labels.
         """
+
+    async def ends_of(self, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:
+        """The open alerts that one of these workflows was terminated, of those that `receiver` gets one by one."""
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
         """The incidents with members that are not told one by one: those that go on, and that ended since."""

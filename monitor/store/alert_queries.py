@@ -3,13 +3,28 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    values,
+)
 
 from monitor.core.alerting.routing import Route
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.commits import DeliveryKind
-from monitor.core.event_types import Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import TargetKey
 from monitor.store import rows
 from monitor.store.errors import translated
@@ -59,6 +74,24 @@ def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after
 def _lists(table: FromClause, name: str) -> ColumnElement[bool]:
     """Whether its list of receivers, as JSON, holds the name in its quotes. LIKE would not mind the case of letters."""
     return func.replace(table.c.receivers, name, "") != table.c.receivers
+
+
+def ends_of(engine: Engine, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:
+    """See `notify.AlertReader`."""
+    name = rows.names_text((receiver,))[1:-1]
+    ends = and_(_is_open, alerts.c.single == 1, alerts.c.type == EventType.TERMINATED.value, _lists(alerts, name))
+    return [
+        rows.alert(row)
+        for some in in_batches(sorted(keys))
+        for row in fetch_all(engine, _about_one_of(some).where(ends))
+    ]
+
+
+def _about_one_of(keys: Sequence[TargetKey]) -> Select[Any]:
+    """As a join, for which SQLite uses its index; for a list of rows behind IN it does not."""
+    names = ("account", "definition", "workflow")
+    wanted = values(*(column(name, Text) for name in names), name="wanted").data([tuple(key) for key in keys]).cte()
+    return select(alerts).join(wanted, and_(*(alerts.c[name] == wanted.c[name] for name in names)))
 
 
 def storms_of(engine: Engine, receiver: str, ended_after: datetime) -> list[Incident]:

@@ -1,11 +1,13 @@
 """One SELECT, all of its rows."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine, Row, Select
 
 from monitor.store.errors import translated
+
+T = TypeVar("T")
 
 BATCH: Final = 500
 """Ids of one SELECT; both databases take more."""
@@ -17,7 +19,7 @@ def fetch_all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
         return list(connection.execute(statement))
 
 
-def in_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_batches(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many of them at a time as one SELECT takes."""
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

@@ -128,6 +128,10 @@ class Store:
         """See `notify.Casebook`."""
         return await self.read(alert_queries.alerts_of, receiver, after, limit, ended_after)
 
+    async def ends_of(self, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:
+        """See `notify.AlertReader`."""
+        return await self.read(alert_queries.ends_of, receiver, keys)
+
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
         """See `notify.Casebook`."""
         return await self.read(alert_queries.storms_of, receiver, ended_after)

@@ -8,7 +8,7 @@ tells of alerts or incidents is made with `CASES`, a casebook in memory, and get
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -20,7 +20,7 @@ from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, TargetKey, WorkflowError
 from monitor.notify import Notifier
 
 NOW = datetime(2026, 1, 5, 10, 0, 30, tzinfo=UTC)
@@ -98,6 +98,14 @@ class Cases:
             and (alert.ended_at is None or (alert.ended_at > ended_after and _labels(alert) not in open_labels))
         ]
         return page[:limit]
+
+    async def ends_of(self, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:
+        return [
+            alert
+            for alert in self.alerts.values()
+            if alert.single and receiver in alert.receivers and alert.ended_at is None
+            if alert.type is EventType.TERMINATED and alert.key in keys
+        ]
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
         return [

@@ -18,6 +18,7 @@ from aiohttp import web
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 DEADLINE = 15.0
 """Seconds for anything that is waited for."""
+_SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus" / "alertmanager.yml"
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -184,12 +185,6 @@ def _settings(behind: str, group_by: Sequence[str], group_wait: str) -> dict[str
             "group_interval": "1s",
             "repeat_interval": "1h",
         },
-        "inhibit_rules": [
-            {
-                "source_matchers": ['alertname = "WorkflowTerminated"'],
-                "target_matchers": ['alertname = "WorkflowStepFailed"'],
-                "equal": ["account", "definition", "workflow", "step"],
-            }
-        ],
+        "inhibit_rules": yaml.safe_load(_SHIPPED.read_text("utf-8"))["inhibit_rules"],
         "receivers": [{"name": "phone", "webhook_configs": [{"url": behind, "send_resolved": True}]}],
     }

@@ -19,6 +19,7 @@ from tests.edges.alertmanager_kit import (
     Instance,
     alertmanager,
     delivery_of,
+    ended,
     numbered,
     one_round,
     with_labels,
@@ -28,6 +29,7 @@ from tests.edges.notifier_kit import (
     ANSWERS,
     CASES,
     DELIVERY,
+    NOW,
     OPENED,
     TIMEOUT,
     Cases,
@@ -202,11 +204,19 @@ async def test_what_comes_while_a_post_is_under_way_goes_into_the_next_one() -> 
     assert workflows(instance.posts) == [["w000"], ["w001", "w002", "w003", "w004"]]
 
 
+def step_of(end: Alert, id: str = "failed") -> Alert:
+    failed = msgspec.structs.replace(end.event, id=id, type=EventType.STEP_FAILED)
+    return msgspec.structs.replace(end, id=id, event=failed)
+
+
+def names(post: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [alert["labels"]["alertname"] for alert in post]
+
+
 @pytest.mark.looptime
 async def test_what_one_look_saw_goes_in_one_post_and_the_end_of_a_workflow_first() -> None:
     end = workflow_alert("w1")
-    failed = msgspec.structs.replace(end.event, id="failed", type=EventType.STEP_FAILED)
-    alerts = [msgspec.structs.replace(end, id="failed", event=failed), end]
+    alerts = [step_of(end), end]
     instance, cases = Instance(), Cases(alerts)
     notifier = alertmanager(["http://a"], cases, connect=lambda _url: instance)
 
@@ -214,7 +224,42 @@ async def test_what_one_look_saw_goes_in_one_post_and_the_end_of_a_workflow_firs
     await notifier.close()
 
     (post,) = instance.posts
-    assert [alert["labels"]["alertname"] for alert in post] == ["WorkflowTerminated", "WorkflowStepFailed"]
+    assert names(post) == ["WorkflowTerminated", "WorkflowStepFailed"]
+
+
+@pytest.mark.looptime
+async def test_a_step_that_is_sent_before_the_end_of_its_workflow_brings_it() -> None:
+    end = workflow_alert("w1")
+    instance, cases = Instance(), Cases([step_of(end), end, workflow_alert("w2")])
+    notifier = alertmanager(["http://a"], cases, connect=lambda _url: instance)
+
+    assert await notifier.send(delivery_of(step_of(end))) == Delivered("HTTP 200")
+    await notifier.close()
+
+    (post,) = instance.posts
+    assert names(post) == ["WorkflowTerminated", "WorkflowStepFailed"]
+
+
+@pytest.mark.looptime
+async def test_an_end_that_is_over_goes_after_its_steps() -> None:
+    end = workflow_alert("w1")
+    posts = await posts_of([ended(end, NOW), ended(step_of(end), NOW)])
+
+    assert names(posts[0]) == ["WorkflowStepFailed", "WorkflowTerminated"]
+
+
+@pytest.mark.looptime
+async def test_no_step_is_posted_in_a_round_before_the_end_of_its_workflow() -> None:
+    ends = numbered(450)
+    posts = await posts_of([*(step_of(end, f"{n:03}") for n, end in enumerate(ends)), *ends])
+
+    told: set[str] = set()
+    for post in posts:
+        for alert in post:
+            workflow = alert["labels"].get("workflow", "")
+            assert alert["labels"]["alertname"] != "WorkflowStepFailed" or workflow in told
+            told.add(workflow)
+    assert max(map(len, posts)) == 200
 
 
 @pytest.mark.looptime

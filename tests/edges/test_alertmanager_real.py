@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,30 @@ async def test_a_step_that_ended_its_workflow_does_not_ring_beside_the_end_howev
 
     assert {rung.labels["alertname"] for rung in behind.heard("firing")} == {"WorkflowTerminated"}
     assert len(behind.heard("firing")) == len(ends)
+
+
+async def test_after_an_outage_no_step_rings_whose_end_rings_however_many_alerts_waited(
+    tmp_path: Path, behind: Phone
+) -> None:
+    ends = [workflow_alert(f"w{n:03}", at=now() - timedelta(hours=1)) for n in range(250)]
+    async with instance(tmp_path / "one", behind, wait="3s") as one:
+        await one.crash()
+        async with receiver([one]) as told:
+            waiting = [*map(_step_of, ends), *ends]
+            told.cases.alerts = {alert.id: alert for alert in map(_at_random, waiting)}
+            await told.rounds(3)
+            await one.start()
+            await when(lambda: len(behind.heard("firing")) >= len(ends), within=60.0)
+            await told.rounds(10)
+
+    assert {rung.labels["alertname"] for rung in behind.heard("firing")} == {"WorkflowTerminated"}
+    assert len({rung.labels["workflow"] for rung in behind.heard("firing")}) == len(ends)
+
+
+def _at_random(alert: Alert) -> Alert:
+    """Under an id as real ones are: what belongs together does not sort together."""
+    id_ = str(uuid.uuid5(uuid.NAMESPACE_OID, alert.id))
+    return msgspec.structs.replace(alert, id=id_, event=msgspec.structs.replace(alert.event, id=id_))
 
 
 def _long_ago(alert: Alert) -> Alert:

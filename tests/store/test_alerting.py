@@ -285,6 +285,23 @@ async def test_a_receiver_reads_its_alerts_in_pages(store: Store, writer: Writer
     assert await store.alerts_of("%", after="", limit=2, ended_after=NOON) == []
 
 
+async def test_a_receiver_reads_the_open_ends_of_some_workflows(store: Store, writer: Writer) -> None:
+    ends = [event(f"end{n}", EventType.TERMINATED, workflow=f"w{n}") for n in range(4)]
+    await writer.commit(alerting(*ends, event("step1", workflow="w1"), storm_threshold=9))
+    await writer.commit(_close("end3"))
+    found = await store.ends_of("am", {key(f"w{n}") for n in (1, 2, 3, 7)})
+    assert sorted(alert.id for alert in found) == ["end1", "end2"]
+    assert await store.ends_of("a", {key("w1")}) == []
+    assert await store.ends_of("am", set()) == []
+
+
+async def test_an_end_that_only_its_storm_tells_is_no_end_for_a_receiver(store: Store, writer: Writer) -> None:
+    for n in range(5):
+        await writer.commit(alerting(event(f"end{n}", EventType.TERMINATED, workflow=f"w{n}"), storm_threshold=3))
+    found = await store.ends_of("am", {key(f"w{n}") for n in range(5)})
+    assert sorted(alert.id for alert in found) == ["end0", "end1", "end2"]
+
+
 # --- receivers that come later ---
 
 NEW = [Route("new-am", gets=Feed.ALERTS), Route("new-pager", gets=Feed.INCIDENTS), Route("hook", gets=Feed.EVENTS)]

@@ -11,6 +11,8 @@ from yarl import URL
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import Delivery, DeliveryKind
+from monitor.core.event_types import EventType
+from monitor.core.model import TargetKey
 from monitor.core.text.links import RUNBOOK
 from monitor.notify.alertmanager import payload
 from monitor.notify.alertmanager.auth import Auth, Credentials
@@ -35,7 +37,9 @@ _CLOSE_ENOUGH = 1e-6
 class Alertmanager:
     """`send` is acknowledged once one instance has the news; the others get it meanwhile, or with the next round.
 
-    An instance that is sick is left to the rounds, as long as another one is well.
+    An instance that is sick is left to the rounds, as long as another one is well. An alert about a workflow goes with
+    the end of that workflow, in a delivery as in a page of a round: after an outage Alertmanager notifies at once of
+    what is older than its `group_wait`, so an end that came in a later request would inhibit nothing.
     """
 
     def __init__(
@@ -96,16 +100,17 @@ class Alertmanager:
 
     async def send(self, delivery: Delivery) -> Verdict:
         """Tells what holds now, which may be more than when the delivery was made. Raises what the casebook raises."""
-        posting = await self._what_holds(delivery)
-        if posting is None:
+        postings = await self._what_holds(delivery)
+        if not postings:
             return OLD_NEWS
-        self._known.record(posting, self._now())
+        for posting in postings:
+            self._known.record(posting, self._now())
         well = [peer for peer in self._peers if not peer.sick]
         sick = [peer for peer in self._peers if peer.sick]
-        verdict = await self._tell(well, posting) if well else None
+        verdict = await self._tell(well, postings) if well else None
         if isinstance(verdict, Delivered) or (verdict is not None and not sick):
             return verdict
-        return _worst([await self._tell(sick, posting), *([verdict] if verdict is not None else [])])
+        return _worst([await self._tell(sick, postings), *([verdict] if verdict is not None else [])])
 
     async def run(self, beat: Callable[[], None]) -> None:
         """For ever, a round each `resend` seconds, the first one at once. `beat`: every instance's loop has turned."""
@@ -130,22 +135,25 @@ class Alertmanager:
 
     # --- one delivery ---------------------------------------------------------------------------------------
 
-    async def _what_holds(self, delivery: Delivery) -> PostableAlert | None:
+    async def _what_holds(self, delivery: Delivery) -> list[PostableAlert]:
+        """The delivery's own posting is the last; none if nothing is known of it any more."""
         match delivery.about:
             case DeliveryKind.ALERT_OPENED | DeliveryKind.ALERT_CLOSED:
-                alert = await self._casebook.alert(delivery.event_id)
-                return _telling(delivery, self._of_alert(alert), alert.end) if alert is not None else None
+                if (alert := await self._casebook.alert(delivery.event_id)) is None:
+                    return []
+                ends = [self._of_alert(end) for end in await self._ends_of([alert])]
+                return [*ends, _telling(delivery, self._of_alert(alert), alert.end)]
             case DeliveryKind.INCIDENT_OPENED | DeliveryKind.INCIDENT_GREW | DeliveryKind.INCIDENT_CLOSED:
                 storm = await self._casebook.incident(delivery.event_id)
-                return _telling(delivery, self._of_storm(storm), storm.outcome) if storm is not None else None
+                return [_telling(delivery, self._of_storm(storm), storm.outcome)] if storm is not None else []
             case DeliveryKind.EVENT:
                 raise ValueError("a receiver of alerts was given a delivery about an event")
             case _:
                 assert_never(delivery.about)
 
-    async def _tell(self, peers: Iterable[Instance], posting: PostableAlert) -> Verdict:
+    async def _tell(self, peers: Iterable[Instance], postings: Sequence[PostableAlert]) -> Verdict:
         """All of them at once, until the first one has it."""
-        telling = {asyncio.create_task(_post_one(peer, posting)) for peer in peers}
+        telling = {asyncio.create_task(_post_together(peer, postings)) for peer in peers}
         for task in telling:
             self._telling.add(task)
             task.add_done_callback(self._told)
@@ -199,11 +207,19 @@ class Alertmanager:
         while more:
             alerts = await self._casebook.alerts_of(self._receiver, after=after, limit=BATCH, ended_after=ended_after)
             if alerts:
-                yield [self._of_alert(alert) for alert in alerts]
+                ends = await self._ends_of(alerts)
+                yield [self._of_alert(alert) for alert in (*ends, *alerts)]
                 after = alerts[-1].id
             more = len(alerts) == BATCH
         if storms := await self._casebook.storms_of(self._receiver, ended_after=ended_after):
             yield [self._of_storm(storm) for storm in storms]
+
+    async def _ends_of(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """The open ends of their workflows that are not among them."""
+        here = {alert.id for alert in alerts}
+        keys = {key for alert in alerts if (key := _workflow_of(alert)) is not None}
+        ends = await self._casebook.ends_of(self._receiver, keys) if keys else []
+        return [end for end in ends if end.id not in here]
 
     def _of_alert(self, alert: Alert) -> PostableAlert:
         return payload.of_alert(alert, hold=self._hold(), **self._texts)
@@ -212,15 +228,20 @@ class Alertmanager:
         return payload.of_storm(incident, hold=self._hold(), **self._texts)
 
 
+def _workflow_of(alert: Alert) -> TargetKey | None:
+    """The workflow whose end must go with the alert; None if nothing may inhibit it."""
+    return alert.key if alert.ended_at is None and alert.type is not EventType.TERMINATED else None
+
+
 def _telling(delivery: Delivery, posting: PostableAlert, end: AlertEnd | None) -> PostableAlert:
     """What has expired although nobody here was told is told all the same: a person has to see it."""
     opens = delivery.about in (DeliveryKind.ALERT_OPENED, DeliveryKind.INCIDENT_OPENED)
     return payload.untold(posting) if opens and posting.ended_at is not None and end is AlertEnd.EXPIRED else posting
 
 
-async def _post_one(peer: Instance, posting: PostableAlert) -> Verdict:
-    (verdict,) = await peer.post([posting])
-    return verdict
+async def _post_together(peer: Instance, postings: Sequence[PostableAlert]) -> Verdict:
+    """The verdict on the last one."""
+    return (await peer.post(postings))[-1]
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:

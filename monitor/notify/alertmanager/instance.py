@@ -1,7 +1,7 @@
 """One instance of Alertmanager: one POST at a time, of whatever waits by then.
 
-What one look saw goes into one POST, the ends of workflows first: the alert about a step that ended its workflow is
-inhibited by the one about the end only if Alertmanager knows that one by then.
+What one look saw goes into one POST, the open ends of workflows first: the alert about a step that ended its workflow
+is inhibited by the one about the end only if Alertmanager knows that one by then. Ends that are over go last.
 """
 
 import asyncio
@@ -140,9 +140,9 @@ class Instance:
         return batch
 
     def _grouped(self) -> dict[str, list[_Waiting]]:
-        """The queue by alert, as Alertmanager sees it, ends of workflows first; what is old news gets its verdict."""
+        """The queue by alert, as Alertmanager sees it, by `_place`; what is old news gets its verdict."""
         groups: dict[str, list[_Waiting]] = {}
-        for one in sorted(self._queue, key=lambda one: not one.posting.is_end):
+        for one in sorted(self._queue, key=lambda one: _place(one.posting)):
             if one.verdict.done():
                 continue
             if self._known.is_current(one.posting):
@@ -193,3 +193,10 @@ class Instance:
         for one in queue:
             if not one.verdict.done():
                 one.verdict.set_result(verdict)
+
+
+def _place(posting: PostableAlert) -> int:
+    """An end inhibits from before its steps are told as open until after they are told as over."""
+    if not posting.is_end:
+        return 1
+    return 0 if posting.ended_at is None else 2
