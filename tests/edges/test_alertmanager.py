@@ -4,7 +4,8 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.alerts import Alert
 from monitor.core.event_types import EventType
 from monitor.notify.alertmanager import Alertmanager, Auth
+from monitor.notify.http_sender import HttpResult
 from tests.edges.alertmanager_kit import (
     Instance,
     alertmanager,
@@ -238,6 +240,35 @@ async def test_a_step_that_is_sent_before_the_end_of_its_workflow_brings_it() ->
 
     (post,) = instance.posts
     assert names(post) == ["WorkflowTerminated", "WorkflowStepFailed"]
+
+
+@pytest.mark.looptime
+async def test_what_is_old_is_posted_a_moment_after_the_ends() -> None:
+    ends = [workflow_alert(f"w{n:03}", at=NOW - timedelta(hours=1)) for n in range(150)]
+    instance = Timed()
+    await posts_of([*(step_of(end, f"{n:03}") for n, end in enumerate(ends)), *ends], instance)
+
+    told: dict[str, float] = {}
+    for at, post in zip(instance.times, instance.posts, strict=True):
+        for alert in post:
+            workflow = alert["labels"].get("workflow", "")
+            if alert["labels"]["alertname"] == "WorkflowTerminated":
+                told.setdefault(workflow, at)
+            else:
+                assert at >= told.get(workflow, 0.0) + 0.2
+    assert len(told) == 150
+
+
+class Timed(Instance):
+    """Notes the loop's time of each POST."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult:
+        self.times.append(asyncio.get_running_loop().time())
+        return await super().ask(body, headers, secrets)
 
 
 @pytest.mark.looptime

@@ -2,11 +2,14 @@
 
 What one look saw goes into one POST, the open ends of workflows first: the alert about a step that ended its workflow
 is inhibited by the one about the end only if Alertmanager knows that one by then. Ends that are over go last.
+
+Alertmanager notifies at once of what is older than its `group_wait`, and takes in alerts for notifying and for
+inhibiting side by side. So what is old is posted a moment after the ends, not with them.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
@@ -19,6 +22,10 @@ BATCH: Final = 200
 """Alerts in one POST."""
 _GATHERING = 0.05
 """Seconds that a POST waits for more of what was seen at once."""
+_OLD = timedelta(seconds=1)
+"""An alert that began longer ago may be older than `group_wait`."""
+_INHIBITS_AFTER = 0.2
+"""Seconds from the acknowledgement of an end until Alertmanager inhibits by it, with a wide margin."""
 _BATCH_BYTES = 1024 * 1024
 _BAD_CONTENT = (400, 413, 422)
 """It is about what was posted, not about who posts: a bad alert, too much of them, no fit to the API's schema."""
@@ -49,6 +56,8 @@ class _Entry:
         posting = max(reversed(waiting), key=lambda one: one.posting.opened_at).posting
         self.key = posting.key
         self.body = encode(posting, now=now, lasts=lasts)
+        self.is_open_end = _place(posting) == 0
+        self.is_old = not self.is_open_end and posting.starts_at < now - _OLD
         self._waiting = waiting
 
     def told(self, verdict: Verdict) -> None:
@@ -86,6 +95,8 @@ class Instance:
         self._queue: list[_Waiting] = []
         self._posting = asyncio.Lock()
         self._refused: set[str] = set()
+        self._ends_inhibit_at = 0.0
+        """On the loop's clock; of the ends that were posted last."""
 
     def __repr__(self) -> str:
         return f"Peer({self._channel!r})"
@@ -118,9 +129,15 @@ class Instance:
         batch = self._take()
         try:
             if batch:
+                await self._until_ends_inhibit(batch)
                 await self._post_all(batch)
         finally:
             self._queue[:0] = [one for entry in batch for one in entry.untold]
+
+    async def _until_ends_inhibit(self, batch: Sequence[_Entry]) -> None:
+        wait = self._ends_inhibit_at - asyncio.get_running_loop().time()
+        if wait > 0 and any(entry.is_old for entry in batch):
+            await asyncio.sleep(wait)
 
     def _take(self) -> list[_Entry]:
         """As much as one POST may hold. What was refused goes alone, so that the others need no halving."""
@@ -131,7 +148,7 @@ class Instance:
             entry = _Entry(waiting, now, self._lasts)
             alone = entry.key in self._refused
             size += len(entry.body) + 1
-            if batch and (alone or size > _BATCH_BYTES):
+            if batch and (alone or size > _BATCH_BYTES or (entry.is_old and batch[0].is_open_end)):
                 break
             batch.append(entry)
             if alone or len(batch) == BATCH:
@@ -154,6 +171,8 @@ class Instance:
     async def _post_all(self, batch: Sequence[_Entry]) -> None:
         """Where some of it is not taken, by halves, until what is bad is alone."""
         answer = await self._request(b"[" + b",".join(entry.body for entry in batch) + b"]")
+        if batch[0].is_open_end:
+            self._ends_inhibit_at = asyncio.get_running_loop().time() + _INHIBITS_AFTER
         if answer.status in _BAD_CONTENT and len(batch) > 1:
             half = len(batch) // 2
             for part in (batch[:half], batch[half:]):
