@@ -12,6 +12,7 @@ from monitor.polling.scheduler import AccountConfig
 from monitor.settings import Account, Api, SecretSource, Settings
 from monitor.upstream.client import ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential, in_a_thread
+from monitor.upstream.fast_zlib import use_fast_zlib
 from monitor.upstream.transport import AiohttpTransport, Transport
 
 USER_AGENT = f"workflow-monitor/{__version__}"
@@ -32,6 +33,7 @@ def client(api: Api) -> ClientConfig:
 
 
 def transport(api: Api) -> Transport:
+    use_fast_zlib()
     return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
 
 
