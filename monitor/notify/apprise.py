@@ -1,11 +1,13 @@
 """The `apprise` receiver: chat, mail and the rest, through the library of that name (https://appriseit.com).
 
-Each service is one URL as the library has them. They are told side by side, each in a thread, and those that
-have a page already do not get it again when another one is tried again. The library says why it failed in its log only:
-that is read here for the HTTP status, and goes nowhere else, as it names URLs and tokens.
+Each service is one URL as the library has them, or one address of a URL that names several. They are told side by side,
+each in a thread, and those that have a page already do not get it again when another one is tried again. The library
+says why it failed in its log only: that is read here for the HTTP status, and goes nowhere else, as it names URLs and
+tokens.
 """
 
 import asyncio
+import copy
 import logging
 import re
 import threading
@@ -36,6 +38,8 @@ _ROOM = 10
 """Characters for what the library puts between title and body."""
 _UNFINISHED = 1000
 """Messages that some services have, and others not yet."""
+_SIDE_BY_SIDE: Final = 16
+"""Addresses of one URL that are told each by itself; more would take too many threads at once."""
 _STATUS = re.compile(r"error[=:] ?(\d{3})\b")
 _MENTION: Final = re.compile(r"<(?=[@!#&])|@(?=everyone|here|channel|all|room|[!&]?\d)", re.IGNORECASE)
 """What Discord, Slack, Teams, Matrix and their like take for a call, unless something stands after it."""
@@ -56,7 +60,7 @@ class _Try(msgspec.Struct, frozen=True):
 
 _K = TypeVar("_K", tuple[str, str], tuple[str, str, str])
 _Tries = dict[str, _Try]
-"""By URL."""
+"""By the key of the service."""
 
 
 class Apprise:
@@ -120,14 +124,14 @@ class Apprise:
         loop = asyncio.get_running_loop()
         earlier = self._tries.get(key) or self._refused.pop((*key, message.title), {})
         tries = {}
-        for url, service in self._services.items():
-            begun = earlier.get(url)
+        for of, service in self._services.items():
+            begun = earlier.get(of)
             if begun is None or self._to_be_repeated(begun, loop.time()):
                 if begun is not None:
                     begun.outcome.cancel()  # one that still waits for a thread is not to run any more
                 outcome = loop.run_in_executor(self._threads, _notify, service, message, self._now)
                 begun = _Try(outcome, loop.time())
-            tries[url] = begun
+            tries[of] = begun
         _keep(self._tries, key, tries)
         return tries
 
@@ -172,13 +176,16 @@ def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def services(urls: Sequence[str], timeout: float) -> dict[str, "NotifyBase"]:
-    """The services by URL; what is empty or begins with `#` aside. A ValueError tells places, no URL."""
+    """The services, by URL and number of the address; what is empty or begins with `#` aside.
+
+    A ValueError tells places, no URL.
+    """
     _divert()
     from apprise import Apprise as Library  # noqa: PLC0415 - takes a second, and who has no such receiver has it to spare
     from apprise import AppriseAsset  # noqa: PLC0415
 
     asset = AppriseAsset(http_redirects=False)
-    found = {}
+    found: dict[str, NotifyBase] = {}
     for number, line in enumerate(urls, start=1):
         url = line.strip()
         if not url or url.startswith("#"):
@@ -189,10 +196,23 @@ def services(urls: Sequence[str], timeout: float) -> dict[str, "NotifyBase"]:
             raise ValueError(f"expected a URL that Apprise knows, as slack://...; number {number} is none")
         service.socket_connect_timeout = min(service.socket_connect_timeout, timeout)
         service.socket_read_timeout = min(service.socket_read_timeout, timeout)
-        found[url] = service
+        found |= {f"{url} {order}": one for order, one in enumerate(_one_each(service))}
     if not found:
         raise ValueError("expected at least one Apprise URL")
     return found
+
+
+def _one_each(service: "NotifyBase") -> list["NotifyBase"]:
+    """One service for each address: the library tells all of them again if one of them fails."""
+    addresses = getattr(service, "targets", None)
+    if not isinstance(addresses, list) or not 1 < len(addresses) <= _SIDE_BY_SIDE:
+        return [service]
+    if len(service) < len(addresses):
+        return [service]  # one request is for several of them
+    alone = [copy.copy(service) for _ in addresses]
+    for one, address in zip(alone, addresses, strict=True):
+        vars(one)["targets"] = [address]
+    return alone
 
 
 def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime]) -> Verdict:
