@@ -1,13 +1,16 @@
 """A target that leaves the watchlist, and comes back."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from monitor.core.detection.unwatched import unwatched, unwatched_event
+from monitor.core.alerts import Alert
+from monitor.core.detection.unwatched import again, again_id, holds_still, needs_a_look, unwatched, unwatched_event
 from monitor.core.event_ids import event_id
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import Observation, Status, StepStatus, TargetState
-from tests.core.beliefs import KEY, MISS, START, TARGET, believe, poll, seen, step, types
+from monitor.core.model import Event, Observation, Status, StepExecution, StepStatus, TargetState
+from tests.core.beliefs import KEY, MISS, START, TARGET, at, believe, poll, seen, step, types
 
 A = step("a", StepStatus.RUNNING, 100)
 HELD = seen(Status.SUSPENDED, A)
@@ -96,3 +99,85 @@ def test_the_event_has_its_id_from_what_it_closes() -> None:
     assert one.id == unwatched_event(KEY, ("1", "2"), START, severity=Severity.WARNING).id
     assert one.id == event_id(EventType.UNWATCHED, *KEY, what="1,2")
     assert one.id != unwatched_event(KEY, ("1",), START).id
+
+
+# --- what is open again, once the target is back ---
+
+FAILED = step("b", StepStatus.FAILED, 100, 110)
+RETRIED = step("b2", StepStatus.COMPLETE, 120, 130, name="step1")
+"""The same step, later."""
+
+
+def event(type: EventType, **facts: Any) -> Event:
+    return Event(
+        id="e1",
+        type=type,
+        severity=type.severity,
+        summary=f"onboarding-reply: {type.value}",
+        account=KEY.account,
+        definition=KEY.definition,
+        workflow=KEY.workflow,
+        observed_at=START,
+        **facts,
+    )
+
+
+def alert(told: Event) -> Alert:
+    return Alert(id=told.id, event=told, fault_group="f", incident="i", single=True, opened_at=START)
+
+
+def state(status: Status, *steps: StepExecution) -> TargetState:
+    return TargetState(key=KEY, status=status, steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("type", "believed", "expected"),
+    [
+        pytest.param(EventType.TERMINATED, state(Status.TERMINATED), True, id="an end is for good"),
+        pytest.param(EventType.TERMINATED, None, True, id="an end, though nothing is believed any more"),
+        pytest.param(EventType.STEP_FAILED, state(Status.RUNNABLE, FAILED), True, id="failed"),
+        pytest.param(EventType.STEP_FAILED, state(Status.TERMINATED, FAILED), True, id="failed, and the end"),
+        pytest.param(EventType.STEP_FAILED, None, True, id="failed, and nothing is believed any more"),
+        pytest.param(EventType.STEP_FAILED, state(Status.RUNNABLE), True, id="failed, and the log lacks it"),
+        pytest.param(EventType.STEP_FAILED, state(Status.COMPLETE, FAILED), False, id="failed, and completed"),
+        pytest.param(EventType.STEP_FAILED, state(Status.RUNNABLE, FAILED, RETRIED), False, id="failed, and retried"),
+        pytest.param(EventType.SUSPENDED, state(Status.SUSPENDED), False, id="suspended: the next poll tells"),
+        pytest.param(EventType.NOT_FOUND, state(Status.NOT_FOUND), False, id="not found: the next poll tells"),
+        pytest.param(EventType.OVERDUE, state(Status.RUNNABLE), False, id="overdue: its judgement tells"),
+        pytest.param(EventType.STEP_OVERDUE, state(Status.RUNNABLE, A), False, id="a step: its judgement tells"),
+        pytest.param(EventType.UNANSWERED, state(Status.RUNNABLE), False, id="no answer: the next polls tell"),
+    ],
+)
+def test_what_happened_holds_still_unless_it_is_over(
+    type: EventType, believed: TargetState | None, *, expected: bool
+) -> None:
+    told = event(type, step=FAILED if type is EventType.STEP_FAILED else None)
+    assert holds_still(told, believed) is expected
+
+
+@pytest.mark.parametrize("type", EventType)
+def test_only_a_failed_step_needs_a_look_before_it_is_told_again(type: EventType) -> None:
+    assert needs_a_look(event(type)) is (type is EventType.STEP_FAILED)
+
+
+def test_it_is_told_again_as_it_was_under_an_id_of_its_own() -> None:
+    first = event(EventType.TERMINATED, occurred_at=START, labels={"team": "m"}, closes=("e0",))
+    later = at(5000)
+    told = again(alert(first), later)
+    assert (told.id, told.repeats, told.observed_at, told.closes) == (again_id("e1"), "e1", later, ())
+    same = msgspec.structs.replace(told, id=first.id, repeats=None, observed_at=START, closes=first.closes)
+    assert same == first
+
+
+def test_it_is_told_again_each_time_under_another_id_and_names_the_very_first() -> None:
+    first = event(EventType.TERMINATED)
+    second = again(alert(first), at(5000))
+    third = again(alert(second), at(9000))
+    assert len({first.id, second.id, third.id}) == 3
+    assert (second.repeats, third.repeats) == (first.id, first.id)
+
+
+def test_its_id_comes_from_the_alert_alone() -> None:
+    first = event(EventType.TERMINATED)
+    assert again(alert(first), at(5000)).id == again(alert(first), at(6000)).id == again_id(first.id)
+    assert again_id("e1") != again_id("e2")

@@ -1,5 +1,7 @@
 """What all paths have in common, asked over a real connection."""
 
+import asyncio
+
 import pytest
 
 from tests.edges.web_kit import API, PAGE, Client, Daemon, asked, read
@@ -59,6 +61,25 @@ async def test_a_page_shows_what_else_is_known_when_the_store_cannot_be_read(
     assert "Terminated" in page
     assert "The store cannot be read now" in page
     assert "/secret/place" not in page
+
+
+# --- many at once ---
+
+
+async def test_two_questions_are_answered_at_once_and_the_others_in_their_turn(client: Client, daemon: Daemon) -> None:
+    daemon.disk_turns.clear()
+    asking = [asyncio.create_task(asked(client, "/api/v1/events")) for _ in range(7)]
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            await daemon.reads.get()
+        # What is asked after them is answered before, so they had their time to get in.
+        for path in ("/metrics", "/-/healthy", "/-/ready"):
+            async with client.get(path) as response:
+                assert response.status == 200
+        assert daemon.reads.empty()
+        daemon.disk_turns.set()
+        assert all(answer["events"] for answer in await asyncio.gather(*asking))
+    assert daemon.reads.qsize() == 5
 
 
 # --- all answers ---

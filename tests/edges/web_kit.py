@@ -1,5 +1,6 @@
 """A daemon as plain data, for the pages to show, and how their tests ask them."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,11 @@ class Daemon:
         self.errors: tuple[str, ...] = ()
         self.reloads: list[str] = []
         self.disk_fails = False
+        self.disk_turns = asyncio.Event()
+        """Not set: who reads the events waits."""
+        self.disk_turns.set()
+        self.reads = asyncio.Queue[None]()
+        """One for each time that the events were about to be read."""
         self.token: str | None = TOKEN
         self.token_fails: Exception | None = None
         self.registry = CollectorRegistry()
@@ -143,6 +149,8 @@ class Daemon:
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         self._read()
+        self.reads.put_nowait(None)
+        await self.disk_turns.wait()
         found = [
             stored for stored in self.stored if stored.seq > after and type in (None, json.loads(stored.body)["type"])
         ][:limit]

@@ -159,6 +159,67 @@ async def test_a_list_that_loses_more_than_half_says_so(tmp_path: Path) -> None:
         assert await house.reload() == ()
 
 
+# --- a file that was cut in the middle ---
+
+
+def cut(house: House, behind: str, characters: int = 0) -> tuple[str, str]:
+    """The text of the watchlist, whole, and as far as so many characters into what follows the first `behind`."""
+    text = (house.folder / "watchlist.yaml").read_text("utf-8")
+    return text, text[: text.index(behind) + len(behind) + characters]
+
+
+@pytest.mark.parametrize(
+    ("behind", "characters", "refused"),
+    [
+        pytest.param("name: diaz\n", 6, True, id="in a key"),
+        pytest.param("name: diaz\n  workflow: ", 0, True, id="before a value"),
+        pytest.param("name: diaz\n  workflow: ", 6, False, id="in an id, which is another one then"),
+        pytest.param("name: lopez\n", 100, True, id="in an item that names no workflow yet"),
+        pytest.param("targets:\n", 0, False, id="before the first item"),
+    ],
+)
+async def test_a_list_that_is_cut_for_a_while_silences_nothing(
+    tmp_path: Path, behind: str, characters: int, *, refused: bool
+) -> None:
+    async with house_of(tmp_path) as house:
+        await house.until(150.0)
+        rang = {name: len(phone.calls) for name, phone in house.phones.items()}
+        whole, part = cut(house, behind, characters)
+        (house.folder / "watchlist.yaml").write_text(part, "utf-8")
+        assert bool(await house.daemon.reload("http")) is refused
+        await house.until(170.0)
+        assert sorted(await house.alerts()) == EVERYTHING
+        assert bool(house.asked("other-1")[-1] > 150.0) is refused, "what is refused changes nothing"
+        (house.folder / "watchlist.yaml").write_text(whole, "utf-8")
+        assert await house.daemon.reload("http") == ()
+        await house.until(1000.0)
+        assert sorted(await house.alerts()) == EVERYTHING
+        assert house.asked("other-1")[-1] > 900.0
+        assert {name: len(phone.calls) for name, phone in house.phones.items()} == rang, "nobody heard of it"
+
+
+async def test_a_list_that_is_cut_between_two_items_says_what_it_lost(tmp_path: Path) -> None:
+    async with house_of(tmp_path) as house:
+        await house.until(150.0)
+        rang = {name: len(phone.calls) for name, phone in house.phones.items()}
+        whole, part = cut(house, "name: lopez\n")
+        part += whole[len(part) :].partition("- ")[0]  # the rest of this item
+        (house.folder / "watchlist.yaml").write_text(part, "utf-8")
+        assert await house.daemon.reload("http") == ()
+        await house.until(600.0)
+        assert house.lines("watchlist.halved")[0]["removed"] == 3
+        assert house.lines("watchlist.targets_left")[0]["with_open_alerts"] == 1
+        assert sorted(await house.alerts()) == EVERYTHING
+        (house.folder / "watchlist.yaml").write_text(whole, "utf-8")
+        assert await house.daemon.reload("http") == ()
+        await house.until(1000.0)
+        assert sorted(await house.alerts()) == EVERYTHING
+        assert {name: len(phone.calls) for name, phone in house.phones.items()} == rang, "nobody heard of it"
+
+
+# --- beliefs that somebody else wrote ---
+
+
 @pytest.mark.parametrize("planned", [False, True], ids=["watched", "about to be watched"])
 async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: Path, *, planned: bool) -> None:
     async with house_of(tmp_path) as house:
