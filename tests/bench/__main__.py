@@ -7,6 +7,7 @@ from tests.bench.ack_latency import run as ack_latency
 from tests.bench.budget import run as budget
 from tests.bench.house import Figure, say
 from tests.bench.hundred_thousand import run as hundred_thousand
+from tests.bench.list_looks import run as list_looks
 from tests.bench.micro import run as micro
 from tests.bench.poll_cpu import run as poll_cpu
 from tests.bench.storm import run as storm
@@ -17,6 +18,7 @@ _BENCHES = {
     "storm": storm,
     "budget": budget,
     "hundred-thousand": hundred_thousand,
+    "list-looks": list_looks,
     "micro": micro,
 }
 _WORDS = {True: "yes", False: "NO", None: ""}

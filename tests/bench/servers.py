@@ -6,6 +6,7 @@ the machine is shared with what is measured.
 
 import argparse
 import asyncio
+import gzip
 import json
 import sys
 import time
@@ -19,6 +20,7 @@ from monitor.sim.scenario import Scenario
 from monitor.sim.scenarios import many, storm
 from monitor.sim.simulate import simulate
 from monitor.sim.world import World
+from tests.bench.pages import page_text
 from tests.edges.pagerduty_fake import PagerDutyFake
 
 STEPS = 5
@@ -56,7 +58,10 @@ def answer_text(steps: int = STEPS) -> str:
 
 
 class _Api(asyncio.Protocol):
-    """Says of every instance that it waits in its last step. `/count` and `/times` tell what was asked so far."""
+    """Says of every instance that it waits in its last step, and of every list the same.
+
+    `/count` and `/times` tell which instances were asked for so far.
+    """
 
     count = 0
     delay = 0.0
@@ -64,6 +69,7 @@ class _Api(asyncio.Protocol):
     times = array("d")
     head = b""
     before, after = (part.encode() for part in answer_text().split(_MARK))
+    page = gzip.compress(page_text().encode(), 6)
 
     def __init__(self) -> None:
         self._received = b""
@@ -83,6 +89,9 @@ class _Api(asyncio.Protocol):
             body = str(_Api.count).encode()
         elif path == b"/times":
             body = _Api.times.tobytes()
+        elif b"/workflows?" in path:
+            self._transport.write(_Api.head + b"%d\r\nContent-Encoding: gzip\r\n\r\n%b" % (len(self.page), self.page))
+            return
         else:
             _Api.count += 1
             _Api.times.append(time.monotonic())
