@@ -185,7 +185,7 @@ class _Console:
 
     def greet(self) -> None:
         address = f"http://127.0.0.1:{self.daemon.port}"
-        targets = len(self.daemon.scheduler.watched)
+        targets = len(self.daemon.targets)
         self._print(f"Watching {targets} simulated workflow instances of 2 accounts, once a second each.")
         self._print(f"Metrics: {address}/metrics   Pages: {address}/   End: Ctrl-C\n")
 
@@ -204,7 +204,7 @@ class _Console:
 
     def tell_new_day(self) -> None:
         """The same day begins again, with others in it."""
-        number = len(self.daemon.scheduler.watched)
+        number = len(self.daemon.targets)
         self._print(
             f"--------  a new day: {number} new workflows are on the watchlist, those of yesterday have left it"
         )
@@ -229,9 +229,9 @@ class _Console:
             if sample.name.endswith("_total")
         )
         rate, self._requests = (sent - self._requests) / seconds, sent
-        used = rate / (_CEILING * len(self.daemon.members))
+        used = rate / (_CEILING * len(self.daemon.accounts))
         alerts = sum((await self.daemon.store.open_counts()).values())
-        running = sum(not w.state.status.ended for w in self.daemon.scheduler.watched.values())
+        running = sum(not w.state.status.ended for w in self.daemon.targets.values())
         self._print(
             f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, {alerts} open alerts"
         )

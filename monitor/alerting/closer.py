@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from monitor.aio import beating
 from monitor.alerting.publisher import Publisher
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.core.alerting.routing import Route
-from monitor.core.alerts import Closing
 from monitor.core.event_types import Severity
-from monitor.store import StoreUnavailable
+from monitor.store import Store, StoreUnavailable
 
 _TURN = 5.0
 """Seconds; so late may an end come."""
@@ -19,19 +17,11 @@ _AT_ONCE = 500
 """Alerts that end with one commit."""
 
 
-class Cases(Protocol):
-    """Where alerts are kept."""
-
-    async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]: ...
-    async def calm(self, now: datetime, limit: int) -> list[str]: ...
-    async def open_counts(self) -> Mapping[Severity, int]: ...
-
-
 class Closer:
     def __init__(
         self,
-        cases: Cases,
-        announcer: Publisher,
+        store: Store,
+        publisher: Publisher,
         *,
         now: Callable[[], datetime],
         hold: Callable[[], float],
@@ -45,8 +35,8 @@ class Closer:
         `changes`: ends and opens what targets leave behind, and find again.
         `count` is told how many alerts are open, `fault` hears of our own errors, with the loop's name.
         """
-        self._cases = cases
-        self._announcer = announcer
+        self._store = store
+        self._publisher = publisher
         self._now = now
         self._hold = hold
         self._routes = routes
@@ -77,13 +67,13 @@ class Closer:
             beat()
         await self._tell_sizes(beat)
         await self._changes.turn(beat)
-        self._count(await self._cases.open_counts())
+        self._count(await self._store.open_counts())
 
     async def _close_due(self, beat: Callable[[], None]) -> int:
         """How many have ended."""
-        due = await self._cases.due(self._now(), self._hold(), _AT_ONCE, self._routes)
+        due = await self._store.due(self._now(), self._hold(), _AT_ONCE, self._routes)
         # One commit for each: they share a transaction, unless one of them cannot be closed.
-        closing = asyncio.gather(*(self._announcer.close([one]) for one in due), return_exceptions=True)
+        closing = asyncio.gather(*(self._publisher.close([one]) for one in due), return_exceptions=True)
         closed = await beating(closing, beat)
         for error in closed:
             if isinstance(error, Exception):
@@ -93,7 +83,7 @@ class Closer:
     async def _tell_sizes(self, beat: Callable[[], None]) -> None:
         """Of incidents that have calmed down; one that cannot be read keeps no other from it."""
         now = self._now()
-        telling = [self._announcer.tell_size(id_, now) for id_ in await self._cases.calm(now, _AT_ONCE)]
+        telling = [self._publisher.tell_size(id_, now) for id_ in await self._store.calm(now, _AT_ONCE)]
         for error in await beating(asyncio.gather(*telling, return_exceptions=True), beat):
             if isinstance(error, Exception):
                 self._fault("close", error)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
@@ -12,31 +11,29 @@ from monitor.core.alerting.labels import alert_labels, fingerprint
 from monitor.core.alerting.routing import Feed, Route, receivers_for
 from monitor.core.alerts import Closing
 from monitor.core.commits import AlertRouting, Change, Committed, Delivery, OutboxEntry
-from monitor.core.detection.detect import Policy
 from monitor.core.event_types import EventType
-from monitor.core.model import Event, TargetKey
+from monitor.core.model import Event
 from monitor.core.text import cloudevent
-
-
-class Ledger(Protocol):
-    """Where changes become durable."""
-
-    async def commit(self, change: Change, durable: Callable[[Committed], None]) -> Committed: ...
-    def touch(self, key: TargetKey, seen_at: datetime) -> None: ...
+from monitor.store import Writer
 
 
 class PublisherConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Bound at the start."""
+
     base_url: str
     external_url: str
-    policy: Policy = Policy()
     routes: tuple[Route, ...] = ()
+
+
+class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Live: a reload may change it."""
+
     settle: float = 60.0
     """Seconds that an alert stays open after its condition has ended, lest it flap."""
     group_window: float = 3600.0
     """Seconds in which an incident takes in alerts of its group."""
     storm_threshold: int = 50
-    errors_patience: float = 10.0
-    """Seconds that an alert waits for its explanation."""
+    """Members from which on an incident is a storm."""
 
 
 class Publisher:
@@ -45,13 +42,19 @@ class Publisher:
     def __init__(
         self,
         config: PublisherConfig,
-        ledger: Ledger,
+        writer: Writer,
         offer: Callable[[Sequence[Delivery]], None],
+        *,
+        policy: Callable[[], AlertPolicy],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`fault`: takes the errors of ours that show in what the store made of a change, with the loop's name."""
-        self.config = config
-        self._ledger = ledger
+        """`policy`: as configured now. `offer`: takes what is to be delivered, once it is durable.
+
+        `fault`: takes the errors of ours that show in what the store made of a change, with the loop's name.
+        """
+        self._config = config
+        self._policy = policy
+        self._writer = writer
         self._offer = offer
         self._fault = fault
 
@@ -76,28 +79,28 @@ class Publisher:
 
     async def _commit(self, change: Change) -> Committed:
         """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
-        return await self._ledger.commit(change, self._hand_on)
+        return await self._writer.commit(change, self._hand_on)
 
     def _hand_on(self, committed: Committed) -> None:
         if committed.deliveries:
             self._offer(committed.deliveries)
 
     def _outgoing(self, event: Event, beside: Sequence[Event]) -> OutboxEntry:
-        config = self.config
+        config = self._config
         body = cloudevent.encode(event, base_url=config.base_url, external_url=config.external_url)
         paging = self._paging(event, beside) if event.opens_alert else None
-        return OutboxEntry(event, body, receivers_for(event, config.routes), paging, config.settle)
+        return OutboxEntry(event, body, receivers_for(event, config.routes), paging, self._policy().settle)
 
     def _paging(self, event: Event, beside: Sequence[Event]) -> AlertRouting:
-        config, group = self.config, fault_group(event)
+        config, policy, group = self._config, self._policy(), fault_group(event)
         grouped = receivers_for(event, config.routes, Feed.INCIDENTS)
         other = covered_by(event, beside)
         spared = receivers_for(other, config.routes, Feed.INCIDENTS) if other is not None else ()
         return AlertRouting(
             fault_group=group,
             fingerprint=fingerprint(alert_labels(event, group)),
-            window=config.group_window,
-            storm_threshold=config.storm_threshold,
+            window=policy.group_window,
+            storm_threshold=policy.storm_threshold,
             singles=receivers_for(event, config.routes, Feed.ALERTS),
             grouped=tuple([name for name in grouped if name not in spared]),
             spared=tuple([name for name in grouped if name in spared]),

@@ -5,33 +5,21 @@ back later has what still holds open again: conditions are seen by its next poll
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
 from monitor.aio import TURN, beating
 from monitor.alerting.publisher import Publisher
-from monitor.core.alerts import Alert
 from monitor.core.commits import Change
 from monitor.core.detection.unwatched import again, again_id, holds_still, needs_a_look, unwatched, unwatched_event
 from monitor.core.model import TargetKey, TargetState
 from monitor.core.records import AccountRecord
+from monitor.store import Store
 
 _LOOK_AROUND = 60.0
 """Seconds between two looks for targets that left: a poll that was under way may have told something since."""
-
-
-class Cases(Protocol):
-    """Where alerts are kept."""
-
-    async def targets_with_alerts(self) -> Sequence[TargetKey]: ...
-    async def alerts_about(self, key: TargetKey) -> Sequence[Alert]: ...
-    async def unwatched_alerts(self) -> Mapping[str, TargetKey]: ...
-    async def known_alerts(self, ids: Collection[str]) -> frozenset[str]: ...
-    async def alert(self, id: str) -> Alert | None: ...
-    async def load_target(self, key: TargetKey) -> tuple[TargetState, datetime | None] | None: ...
 
 
 class WatchlistChanges:
@@ -39,8 +27,8 @@ class WatchlistChanges:
 
     def __init__(
         self,
-        cases: Cases,
-        announcer: Publisher,
+        store: Store,
+        publisher: Publisher,
         *,
         now: Callable[[], datetime],
         grace: Callable[[], float],
@@ -55,8 +43,8 @@ class WatchlistChanges:
         `was_seen`: whether a target that is watched has answered, or has ended, since it is. `leaving` is told how many
         targets with open alerts are gone, how many of them are news, and the grace.
         """
-        self._cases = cases
-        self._announcer = announcer
+        self._store = store
+        self._publisher = publisher
         self._now = now
         self._grace = grace
         self._is_watched = is_watched
@@ -91,15 +79,15 @@ class WatchlistChanges:
         self._look_at = min([clock + wait, *(since + self._grace() for since in self._gone.values())])
 
     async def _notice(self, clock: float) -> None:
-        gone = [key for key in await self._cases.targets_with_alerts() if not self._is_watched(key)]
+        gone = [key for key in await self._store.targets_with_alerts() if not self._is_watched(key)]
         news = len(gone) - len(self._gone.keys() & set(gone))
         self._gone = {key: self._gone.get(key, clock) for key in gone}
         self._leaving(len(gone), news, self._grace())
 
     async def _leave(self, key: TargetKey) -> None:
         """Close what is open about a target that is not watched any more, in the belief, too: it may come back."""
-        found = await self._cases.alerts_about(key)
-        loaded = await self._cases.load_target(key)
+        found = await self._store.alerts_about(key)
+        loaded = await self._store.load_target(key)
         if not found or self._is_watched(key):
             return
         last = found[-1].event
@@ -115,7 +103,7 @@ class WatchlistChanges:
         before = loaded[0] if loaded is not None else None
         after = unwatched(before) if before is not None else None
         change = Change(target=after if after is not before else None)
-        committed, told = await self._announcer.commit(change, [event])  # where a poll came first: at the next look
+        committed, told = await self._publisher.commit(change, [event])  # where a poll came first: at the next look
         if change.target is not None and not committed.stale:
             self._believe(msgspec.structs.replace(change.target, revision=change.target.revision + 1))
         if told:
@@ -127,8 +115,8 @@ class WatchlistChanges:
     async def _welcome(self, beat: Callable[[], None]) -> None:
         """Open again what was closed because its target left, where that is watched now and it was not done yet."""
         try:
-            back = {id_: key for id_, key in (await self._cases.unwatched_alerts()).items() if self._is_watched(key)}
-            done = await self._cases.known_alerts([again_id(id_) for id_ in back])
+            back = {id_: key for id_, key in (await self._store.unwatched_alerts()).items() if self._is_watched(key)}
+            done = await self._store.known_alerts([again_id(id_) for id_ in back])
             by_target: dict[TargetKey, list[str]] = {}
             for id_, key in back.items():
                 if again_id(id_) not in done:
@@ -141,8 +129,8 @@ class WatchlistChanges:
             raise
 
     async def _open_again(self, key: TargetKey, ids: Sequence[str]) -> None:
-        loaded = await self._cases.load_target(key)
-        alerts = [alert for id_ in ids if (alert := await self._cases.alert(id_)) is not None]
+        loaded = await self._store.load_target(key)
+        alerts = [alert for id_ in ids if (alert := await self._store.alert(id_)) is not None]
         state = loaded[0] if loaded is not None else None
         if not self._was_seen(key) and any(needs_a_look(alert.event) for alert in alerts):
             self._some_may_be_back = True  # and this one is asked about again, soon
@@ -150,6 +138,6 @@ class WatchlistChanges:
         events = [again(alert, self._now()) for alert in alerts if holds_still(alert.event, state)]
         if not events or not self._is_watched(key):
             return
-        _, told = await self._announcer.commit(Change(), events)
+        _, told = await self._publisher.commit(Change(), events)
         if told:
             self._report(AccountRecord(key.account, told))

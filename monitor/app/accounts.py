@@ -1,30 +1,31 @@
-"""The accounts of the running daemon: each with its lane, its key, its lookout and its round of polls."""
+"""The accounts of the running daemon: each with its rate limiter, its key, its poll queue and its reachability."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final, Protocol
 
 from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
+from monitor.app.current_settings import CurrentSettings
 from monitor.app.daemon_clock import Clock
 from monitor.app.environment import Environment
+from monitor.app.loops import Loops
 from monitor.core.detection.blindness import Site
-from monitor.core.liveness import Liveness
-from monitor.core.model import AccountState, Outcome
+from monitor.core.formats.urls import host_and_port
+from monitor.core.model import AccountState, Endpoint
 from monitor.core.records import LaneRecord, RequestRecord
+from monitor.polling.poll_queue import PollQueue
 from monitor.polling.reachability_watcher import Load, ReachabilityWatcher, leave
-from monitor.polling.scheduler import Scheduler
-from monitor.settings import Account, Settings
+from monitor.settings import Account
 from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
 from monitor.upstream.rate_limiter import RateLimiter
 
-_BELIEVED = 3600.0
-"""Seconds; a `Date` further away is somebody's mistake, and nobody is overdue for it."""
-_FAREWELL = 5.0
+_BELIEVED: Final = 3600.0
+"""Seconds; a `Date` further away is somebody's mistake, and no workflow is overdue for it."""
+_FAREWELL: Final = 5.0
 """Seconds that a reload waits for what an account that leaves has to write; it goes on without."""
-_LEAVE_AGAIN = 60.0
+_LEAVE_AGAIN: Final = 60.0
 """Seconds until what could not be closed about an account that left is tried again."""
 
 
@@ -37,60 +38,65 @@ class Spawn(Protocol):
 class AccountRuntime:
     """One account."""
 
-    def __init__(self, gate: RateLimiter, lookout: ReachabilityWatcher) -> None:
+    def __init__(self, gate: RateLimiter, queue: PollQueue, watcher: ReachabilityWatcher) -> None:
         self.gate = gate
-        self.lookout = lookout
+        self.queue = queue
+        self.watcher = watcher
         self.polling: asyncio.Task[None] | None = None
         self.looking: asyncio.Task[None] | None = None
 
 
 class Accounts:
-    """All of them. `gates` and `credentials` are what the client looks up for each request."""
+    """All of them. `gates`, `credentials` and `queues` are looked up by others each time they need one."""
 
     def __init__(
-        self, around: Environment, telemetry: Telemetry, pulses: Liveness, clock: Clock, *, address: str
+        self,
+        current: CurrentSettings,
+        around: Environment,
+        publisher: Publisher,
+        telemetry: Telemetry,
+        *,
+        clock: Clock,
+        loops: Loops,
+        load: Load,
     ) -> None:
-        """`address`: host and port of the API, for people."""
+        """`load` reads the stored state of an account."""
         self.gates: dict[str, RateLimiter] = {}
         self.credentials: dict[str, Credential] = {}
+        self.queues: dict[str, PollQueue] = {}
         self.states: dict[str, AccountState] = {}
-        """What is believed of accounts that are not enlisted."""
-        self._members: dict[str, AccountRuntime] = {}
+        """The last known states of accounts that are not configured (yet)."""
+        self._runtimes: dict[str, AccountRuntime] = {}
         self.farewells: set[asyncio.Task[None]] = set()
         """Accounts that are leaving."""
         self._not_left: set[str] = set()
         """Of these, what is open about them may not be closed yet."""
         self._skews: dict[str, float] = {}
+        self._current = current
         self._around = around
-        self._address = address
+        self._publisher = publisher
         self._telemetry = telemetry
-        self._pulses = pulses
         self._clock = clock
-        self._scheduler: Scheduler
-        self._announcer: Publisher
-        self._load: Load
-
-    def attach(self, scheduler: Scheduler, announcer: Publisher, load: Load) -> None:
-        """The parts that were made after this one, with its help."""
-        self._scheduler, self._announcer, self._load = scheduler, announcer, load
+        self._loops = loops
+        self._load = load
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._runtimes)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._runtimes)
 
     def __getitem__(self, name: str) -> AccountRuntime:
-        return self._members[name]
+        return self._runtimes[name]
 
     def values(self) -> list[AccountRuntime]:
-        return list(self._members.values())
+        return list(self._runtimes.values())
 
     # --- coming and going ---
 
-    def enlist(self, account: Account, settings: Settings, credential: Credential) -> None:
-        """Make an account's lane and round; its targets may be replaced from now on."""
-        name, around = account.id, self._around
+    def add(self, account: Account, credential: Credential) -> None:
+        """Make an account's rate limiter and queue; its targets may be added from now on, `begin` polls them."""
+        name, around, current = account.id, self._around, self._current
         state = self.states.pop(name, None) or AccountState(account=name)
         self._telemetry.watch(name, requests_per_second=account.requests_per_second)
         gate = RateLimiter(
@@ -103,63 +109,67 @@ class Accounts:
             closed_for=state.closed_for,
             learned_rate=state.learned_rate,
         )
-        self.credentials[name], self.gates[name] = credential, gate
-        lookout = ReachabilityWatcher(
+        queue = PollQueue(
+            name,
+            account.max_concurrency,
+            gate,
+            max_backoff=current.max_backoff,
+            beat=self._loops.beat(f"poll {name}"),
+        )
+        watcher = ReachabilityWatcher(
             state,
             gate,
-            self._announcer,
+            self._publisher,
             self._load,
-            blind_after=settings.polling.blind_after,
+            blind_after=current.blind_after,
             now=around.now,
             report=self._telemetry.account,
-            forgive=self._scheduler.reset_backoff,
-            watched=lambda: self._scheduler.watches(name),
-            site=Site(self._address, account.secret.place),
+            reset_backoff=queue.reset_backoff,
+            watched=queue.__len__,
+            site=self._site(account),
             fault=self._telemetry.fault,
         )
-        self._members[name] = AccountRuntime(gate, lookout)
-        self._scheduler.add_account(name, from_settings.round_of(account, settings), gate, self._beat(f"poll {name}"))
+        self.credentials[name], self.gates[name], self.queues[name] = credential, gate, queue
+        self._runtimes[name] = AccountRuntime(gate, queue, watcher)
 
-    def begin(self, name: str, spawn: Spawn) -> None:
-        """Poll the account's targets."""
-        member = self._members[name]
-        member.polling = spawn(self._scheduler.run(name), name=f"poll {name}")
-        member.looking = spawn(member.lookout.run(self._beat(f"look {name}")), name=f"look {name}")
+    def begin(self, name: str, spawn: Spawn, polls: Coroutine[Any, Any, None]) -> None:
+        """Poll the account's targets, and watch whether it answers. `polls` ends when its queue is stopped."""
+        runtime = self._runtimes[name]
+        runtime.polling = spawn(polls, name=f"poll {name}")
+        runtime.looking = spawn(runtime.watcher.run(self._loops.beat(f"look {name}")), name=f"look {name}")
 
-    def change(self, account: Account, settings: Settings, credential: Credential, *, rekeyed: bool) -> None:
-        """An account that stays keeps its lane with all it has learned and spent.
+    def change(self, account: Account, credential: Credential, *, rekeyed: bool) -> None:
+        """An account that stays keeps its rate limiter with all it has learned and spent.
 
-        `credential` has the key as it is now. It is taken where the key is elsewhere now (`rekeyed`), or was refused:
-        then it is tried at once.
+        `credential` has the key as it is now. It is taken if the key is elsewhere now (`rekeyed`), or was refused: then
+        it is tried at once.
         """
-        name, member = account.id, self._members[account.id]
-        refused = member.lookout.refused
+        name, runtime = account.id, self._runtimes[account.id]
+        refused = runtime.watcher.refused
         if rekeyed or refused:
             self.credentials[name] = credential
-            member.lookout.site = Site(self._address, account.secret.place)
-        member.gate.reconfigure(from_settings.limits(account))
-        member.lookout.blind_after = settings.polling.blind_after
-        self._scheduler.configure(name, from_settings.round_of(account, settings))
+            runtime.watcher.site = self._site(account)
+        runtime.gate.reconfigure(from_settings.limits(account))
         if refused:
-            self._scheduler.try_one(name)
+            runtime.queue.try_one()
 
-    async def dismiss(self, name: str) -> None:
-        """The account is not configured any more: let its polls end, then forget its lane."""
-        member = self._members[name]
-        self._scheduler.remove_account(name)
-        if member.polling is not None and member.looking is not None:
-            await asyncio.wait([member.polling])
-        member.lookout.dismiss()
-        self.states[name] = member.lookout.state  # should it come back: its lane may be closed for hours
-        del self._members[name], self.gates[name], self.credentials[name]
-        member.gate.dismiss()
-        farewell = asyncio.create_task(self._farewell(name, member), name=f"leave {name}")
+    async def remove(self, name: str) -> None:
+        """The account is not configured any more: let its polls end, then forget its rate limiter."""
+        runtime = self._runtimes[name]
+        self.queues.pop(name).stop()
+        if runtime.polling is not None and runtime.looking is not None:
+            await asyncio.wait([runtime.polling])
+        runtime.watcher.dismiss()
+        self.states[name] = runtime.watcher.state  # should it come back: its lane may be closed for hours
+        del self._runtimes[name], self.gates[name], self.credentials[name]
+        runtime.gate.dismiss()
+        farewell = asyncio.create_task(self._farewell(name, runtime), name=f"leave {name}")
         self.farewells.add(farewell)
         farewell.add_done_callback(self.farewells.discard)
         await asyncio.wait([farewell], timeout=_FAREWELL)
         self._telemetry.unwatch(name)
-        self._pulses.forget(f"poll {name}")
-        self._pulses.forget(f"look {name}")
+        self._loops.forget(f"poll {name}")
+        self._loops.forget(f"look {name}")
 
     async def leave_others(self) -> None:
         """Close what is open about accounts that left the configuration while nothing ran, or could be written."""
@@ -169,13 +179,13 @@ class Accounts:
                 await self._leave(name)
             await asyncio.sleep(_LEAVE_AGAIN)
 
-    async def _farewell(self, name: str, member: AccountRuntime) -> None:
-        """Its lookout finishes what it is about to tell, which may wait for the disk; then its alerts are closed."""
-        if member.looking is not None:
+    async def _farewell(self, name: str, runtime: AccountRuntime) -> None:
+        """Its watcher finishes what it is about to publish, which may wait for the disk; then its alerts are closed."""
+        if runtime.looking is not None:
             try:
-                await asyncio.wait([member.looking])
+                await asyncio.wait([runtime.looking])
             finally:
-                member.looking.cancel()
+                runtime.looking.cancel()
         await self._leave(name)
 
     async def _leave(self, name: str) -> None:
@@ -183,13 +193,13 @@ class Accounts:
         self._not_left.discard(name)
         if (state := self.states.get(name)) is not None:
             await self._close(name, state)
-        if (member := self._members.get(name)) is not None:
-            member.lookout.doubt()
+        if (runtime := self._runtimes.get(name)) is not None:
+            runtime.watcher.doubt()
 
     async def _close(self, name: str, state: AccountState) -> None:
         try:
             after = await leave(
-                state, self._announcer, self._load, now=self._around.now, report=self._telemetry.account
+                state, self._publisher, self._load, now=self._around.now, report=self._telemetry.account
             )
         except Exception as error:  # noqa: BLE001 - what is left open must not keep an account from leaving
             self._not_left.add(name)
@@ -198,40 +208,40 @@ class Accounts:
         if name in self.states:  # else it came back meanwhile
             self.states[name] = after
 
+    def _site(self, account: Account) -> Site:
+        return Site(host_and_port(self._current.value.api.base_url), account.secret.place)
+
     # --- what they hear ---
 
-    def heard(self, account: str, outcome: Outcome, sent_at: datetime, now: datetime, detail: str) -> None:
-        self._members[account].lookout.record(outcome, sent_at, now, detail)
+    def requested(self, record: RequestRecord) -> None:
+        """One request has ended. Those for a status tell whether the account answers."""
+        if record.skew is not None:
+            self._skews[record.account] = self._clock.heard(record.account, record.skew)
+        runtime = self._runtimes.get(record.account)
+        if runtime is not None and record.endpoint is Endpoint.STATUS and not record.cancelled:
+            runtime.watcher.record(record.outcome, record.duration, record.ended_at, record.detail)
+        self._telemetry.request(record)
 
     def answered_at(self, account: str) -> float | None:
         """When its API last answered about any target, by the loop's clock."""
-        return self._members[account].lookout.answered_at
+        return self._runtimes[account].watcher.answered_at
 
     def site(self, account: str) -> Site:
-        """Whom it asks, and as whom."""
-        return self._members[account].lookout.site
-
-    def requested(self, record: RequestRecord) -> None:
-        if record.skew is not None:
-            self._skews[record.account] = self._clock.heard(record.account, record.skew)
-        self._telemetry.request(record)
+        """The address that it asks, and where its key is, for texts."""
+        return self._runtimes[account].watcher.site
 
     def skew(self, account: str) -> float:
         """Seconds that the account's API is ahead of us, as of its last answer."""
         ahead = self._skews.get(account, 0.0)
         return ahead if abs(ahead) <= _BELIEVED else 0.0
 
-    def _lane_changed(self, record: LaneRecord) -> None:
-        self._telemetry.lane(record)
-        if (member := self._members.get(record.account)) is not None:
-            member.lookout.wake()
-
     def beat(self) -> None:
         """While the disk fails, all wait for a commit, and turn with the writer that tries again."""
-        for name in self._members:
-            self._beat(f"poll {name}")()
-            self._beat(f"look {name}")()
+        for name in self._runtimes:
+            self._loops.turned(f"poll {name}")
+            self._loops.turned(f"look {name}")
 
-    def _beat(self, loop: str) -> Callable[[], None]:
-        time = asyncio.get_running_loop().time
-        return lambda: self._pulses.beat(loop, time())
+    def _lane_changed(self, record: LaneRecord) -> None:
+        self._telemetry.lane(record)
+        if (runtime := self._runtimes.get(record.account)) is not None:
+            runtime.watcher.wake()

@@ -2,23 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from monitor.core import step_log
 from monitor.core.alerts import VersionImpact
 from monitor.core.model import Cause, Status, TargetState
-from monitor.polling.watched import Watched
+from monitor.polling.watched import WatchedTargets
 
 _FRESH = 1.0
 """Seconds that a count is good for: it stands beside the size of an incident, which is that of now. Counting a hundred
 thousand targets takes some 20 ms."""
 
 
-class Tolls:
+class BlastRadius:
     """Counts on demand; to be called on the loop's thread."""
 
-    def __init__(self, watched: Callable[[], Iterable[Watched]]) -> None:
-        self._watched = watched
+    def __init__(self, targets: WatchedTargets) -> None:
+        self._targets = targets
         self._counted: dict[tuple[str, str], tuple[float, Sequence[VersionImpact]]] = {}
 
     def __call__(self, account: str, definition: str) -> Sequence[VersionImpact]:
@@ -33,7 +33,7 @@ class Tolls:
     def _count(self, account: str, definition: str) -> list[VersionImpact]:
         watched: Counter[int | None] = Counter()
         failed: Counter[int | None] = Counter()
-        for one in self._watched():
+        for one in self._targets.values():
             key, state = one.target.key, one.state
             if key.definition == definition and key.account == account:
                 watched[state.version] += 1

@@ -4,11 +4,10 @@ import gc
 import sys
 
 from monitor import __version__
-from monitor.alerting.publisher import PublisherConfig
+from monitor.alerting.publisher import AlertPolicy, PublisherConfig
 from monitor.core.alerting.routing import Route
 from monitor.core.detection.detect import Policy
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.polling.scheduler import AccountConfig
 from monitor.settings import Account, Api, SecretSource, Settings
 from monitor.upstream.client import ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential, in_a_thread
@@ -37,24 +36,22 @@ def transport(api: Api) -> Transport:
     return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
 
 
-def poller(settings: Settings) -> PublisherConfig:
+def publisher(settings: Settings) -> PublisherConfig:
     return PublisherConfig(
-        base_url=settings.api.base_url,
-        external_url=settings.server.external_url,
-        policy=policy(settings),
-        routes=routes(settings),
-        settle=settings.alerts.settle,
-        group_window=settings.alerts.group_window,
-        storm_threshold=settings.alerts.storm_threshold,
-        errors_patience=settings.api.timeout,
+        base_url=settings.api.base_url, external_url=settings.server.external_url, routes=routes(settings)
     )
+
+
+def alert_policy(settings: Settings) -> AlertPolicy:
+    alerts = settings.alerts
+    return AlertPolicy(settle=alerts.settle, group_window=alerts.group_window, storm_threshold=alerts.storm_threshold)
 
 
 def routes(settings: Settings) -> tuple[Route, ...]:
     return tuple(Route(r.name, r.min_severity, r.events, r.gets) for r in settings.receivers)
 
 
-def policy(settings: Settings) -> Policy:
+def detection_policy(settings: Settings) -> Policy:
     return Policy(not_found_after=settings.polling.not_found_after)
 
 
@@ -62,12 +59,8 @@ def limits(account: Account) -> LaneLimits:
     return LaneLimits(account.requests_per_second, account.burst)
 
 
-def round_of(account: Account, settings: Settings) -> AccountConfig:
-    return AccountConfig(account.max_concurrency, settings.polling.max_backoff)
-
-
 def credential(secret: SecretSource) -> Credential:
-    """Raises CredentialError where there is no usable key. Blocking where it is a file."""
+    """Raises CredentialError if there is no usable key. Blocking if it is a file."""
     if secret.file is not None:
         return FileCredential(secret.file, aside=in_a_thread)
     return LiteralCredential(secret.value or "", f"variable {secret.env}")

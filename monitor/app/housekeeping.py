@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from monitor.aio import beating
+from monitor.app.current_settings import CurrentSettings
 from monitor.polling.scheduler import Scheduler
-from monitor.settings import Settings
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.telemetry import Logs
 
@@ -25,7 +25,7 @@ class Housekeeper:
         writer: Writer,
         logs: Logs,
         *,
-        settings: Callable[[], Settings],
+        current: CurrentSettings,
         receivers: Collection[str],
         now: Callable[[], datetime],
     ) -> None:
@@ -34,7 +34,7 @@ class Housekeeper:
         self._store = store
         self._writer = writer
         self._logs = logs
-        self._settings = settings
+        self._current = current
         self._receivers = receivers
         self._now = now
 
@@ -53,11 +53,11 @@ class Housekeeper:
             await asyncio.sleep(_TURN)
 
     async def _prune(self) -> None:
-        settings, now = self._settings(), self._now()
+        settings, now = self._current.value, self._now()
         configured = {receiver.name for receiver in settings.receivers}
         await self._store.prune(
             events_before=now - _EVENTS_KEPT,
             targets_before=now - timedelta(seconds=settings.polling.retention),
-            watched=lambda key: key in settings.watchlist.targets,
+            watched=self._current.is_watched,
             receivers=sorted(configured.union(self._receivers)),
         )

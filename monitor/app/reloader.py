@@ -1,7 +1,7 @@
-"""Applies a changed configuration to the running daemon: the difference, and nothing where something is wrong.
+"""Applies a changed configuration to the running daemon: the difference, or nothing if something is wrong.
 
-What is bound at the start (the API's address, the store, the server, receivers, the heartbeat, the log, an account's
-concurrency) needs a restart; the reload says so.
+`BOUND` lists what is read at the start only; a reload that changes it says that a restart is needed. Everything else is
+live: parts read it from `CurrentSettings` each time, and accounts and targets are told what changed.
 """
 
 import asyncio
@@ -10,12 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 
-import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
 from monitor.app.accounts import Accounts, Spawn
+from monitor.app.current_settings import CurrentSettings
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
 from monitor.polling.scheduler import Scheduler
@@ -23,7 +22,10 @@ from monitor.settings import Account, ConfigurationError, Settings, fingerprint
 from monitor.store import StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 
-_BOUND = ("api", "store", "server", "receivers", "heartbeat", "shutdown_timeout", "log")
+BOUND = ("api", "store", "server", "receivers", "heartbeat", "log")
+"""Sections that need a restart."""
+BOUND_OF_ACCOUNTS = ("max_concurrency",)
+"""Keys of an account that need one."""
 _LOOK_AT_FILES = 5.0
 _TRY_AGAIN = 60.0
 """Seconds until what was refused is tried again: a key's file may come later than what names it, a disk back."""
@@ -36,29 +38,26 @@ class Reloader:
 
     def __init__(
         self,
-        settings: Settings,
+        current: CurrentSettings,
         load: Callable[[], Settings],
-        members: Accounts,
+        accounts: Accounts,
         scheduler: Scheduler,
-        announcer: Publisher,
         *,
         log: FilteringBoundLogger,
         now: Callable[[], datetime],
         report: Callable[[ReloadRecord], None],
-        applied: Callable[[], None] = lambda: None,
+        applied: Callable[[], None],
         executor: Executor | None = None,
     ) -> None:
         """`load` reads the configuration again, in `executor`: it blocks, and raises ConfigurationError.
 
         `applied` is called after each reload that was, whatever triggered it.
         """
-        self.settings = settings
-        """Those in force."""
-        self._started_with = settings
+        self._current = current
+        self._started_with = current.value
         self._load = load
-        self._members = members
+        self._accounts = accounts
         self._scheduler = scheduler
-        self._announcer = announcer
         self._log = log
         self._now = now
         self._report = report
@@ -100,7 +99,7 @@ class Reloader:
 
     async def watch(self, beat: Callable[[], None]) -> None:
         """Reload when the content of a file changes, however it got there, and now and then what was refused."""
-        seen = self.settings.fingerprint
+        seen = self._current.value.fingerprint
         while True:
             beat()
             await asyncio.sleep(_LOOK_AT_FILES)
@@ -111,13 +110,13 @@ class Reloader:
             while not reloading.done():
                 beat()
                 await asyncio.wait([reloading], timeout=_TURN)
-            seen = current if reloading.result() else self.settings.fingerprint
+            seen = current if reloading.result() else self._current.value.fingerprint
 
     def _is_to_be_tried_again(self) -> bool:
         return bool(self._errors) and asyncio.get_running_loop().time() - self._tried_at >= _TRY_AGAIN
 
     async def _fingerprint(self) -> bytes | None:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, fingerprint, self.settings.files)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, fingerprint, self._current.value.files)
 
     async def _once(self, trigger: str) -> tuple[str, ...]:
         try:
@@ -142,27 +141,20 @@ class Reloader:
         """Whatever can fail comes first; from then on nothing does."""
         credentials = _credentials(new)
         plan = await self._scheduler.plan(new.watchlist.targets)
-        old, self.settings = self.settings, new
-        self._announcer.config = msgspec.structs.replace(
-            self._announcer.config,
-            policy=from_settings.policy(new),
-            settle=new.alerts.settle,
-            group_window=new.alerts.group_window,
-            storm_threshold=new.alerts.storm_threshold,
-        )
-        self._scheduler.retention = new.polling.retention
-        accounts = {account.id: account for account in new.accounts}
-        added = [name for name in accounts if name not in self._members]
-        for name, account in accounts.items():
+        old = self._current.value
+        self._current.replace(new)
+        configured = {account.id: account for account in new.accounts}
+        added = [name for name in configured if name not in self._accounts]
+        for name, account in configured.items():
             if name in added:
-                self._members.enlist(account, new, credentials[name])
+                self._accounts.add(account, credentials[name])
             else:
-                self._members.change(account, new, credentials[name], rekeyed=_rekeyed(account, old))
+                self._accounts.change(account, credentials[name], rekeyed=_rekeyed(account, old))
         await self._scheduler.apply(plan)
         for name in added:
-            self._members.begin(name, self._spawn)
-        for name in [name for name in self._members if name not in accounts]:
-            await self._members.dismiss(name)
+            self._accounts.begin(name, self._spawn, self._scheduler.run(name))
+        for name in [name for name in self._accounts if name not in configured]:
+            await self._accounts.remove(name)
         if bound := _bound(self._started_with, new):
             self._log.warning("config.needs_restart", keys=bound)
         change = plan.change
@@ -192,10 +184,11 @@ def _rekeyed(account: Account, old: Settings) -> bool:
 
 def _bound(started_with: Settings, new: Settings) -> list[str]:
     """What differs from the start and cannot be changed in a running process."""
-    keys = [key for key in _BOUND if getattr(started_with, key) != getattr(new, key)]
-    before = {account.id: account.max_concurrency for account in started_with.accounts}
+    keys = [key for key in BOUND if getattr(started_with, key) != getattr(new, key)]
+    before = {account.id: account for account in started_with.accounts}
     return keys + [
-        f"accounts[{account.id}].max_concurrency"
+        f"accounts[{account.id}].{key}"
         for account in new.accounts
-        if before.get(account.id, account.max_concurrency) != account.max_concurrency
+        for key in BOUND_OF_ACCOUNTS
+        if account.id in before and getattr(before[account.id], key) != getattr(account, key)
     ]

@@ -1,17 +1,20 @@
 """What the pages see of the running daemon."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
+from monitor.alerting.deliverer import Deliverer
+from monitor.alerting.publisher import Publisher
+from monitor.app.current_settings import CurrentSettings
+from monitor.app.health import Readiness
+from monitor.app.loops import Loops
 from monitor.core.alerts import AlertEnd, Closing
-from monitor.core.commits import Delivery
-from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
 from monitor.polling.scheduler import Scheduler
-from monitor.polling.watched import Watched
+from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 
@@ -23,31 +26,31 @@ class DaemonView:
 
     def __init__(
         self,
+        targets: WatchedTargets,
         scheduler: Scheduler,
         store: Store,
         telemetry: Telemetry,
         *,
-        now: Callable[[], datetime],
-        loops: Callable[[], Mapping[str, LoopHealth]],
-        loaded: Callable[[], bool],
-        ready: Callable[[], str | None],
+        publisher: Publisher,
+        deliverer: Deliverer,
+        current: CurrentSettings,
+        loops: Loops,
+        readiness: Readiness,
         reload: Callable[[str], Awaitable[tuple[str, ...]]],
-        hold: Callable[[], float],
-        close: Callable[[Sequence[Closing]], Awaitable[frozenset[str]]],
-        again: Callable[[Sequence[Delivery]], None],
+        now: Callable[[], datetime],
     ) -> None:
-        """`hold`: seconds that an event alert stays open. `close` ends alerts, `again` delivers what was given up."""
+        self._targets = targets
         self._scheduler = scheduler
         self._store = store
         self._telemetry = telemetry
-        self._now = now
-        self.loops = loops
-        self.loaded = loaded
-        self.ready = ready
+        self._publisher = publisher
+        self._deliverer = deliverer
+        self._current = current
+        self.loops = loops.health
+        self.loaded = readiness.loaded
+        self.ready = readiness.reason
         self._reload = reload
-        self._hold = hold
-        self._close = close
-        self._again = again
+        self._now = now
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         return await self._reload(trigger)
@@ -56,10 +59,10 @@ class DaemonView:
         return self._telemetry.totals()
 
     def targets(self) -> Iterable[Watched]:
-        return self._scheduler.watched.values()
+        return self._targets.values()
 
     def target(self, key: TargetKey) -> Watched | None:
-        return self._scheduler.watched.get(key)
+        return self._targets.get(key)
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return self._scheduler.next_poll(key)
@@ -71,10 +74,10 @@ class DaemonView:
         return await self._store.target_events(key, _EVENTS_OF_A_TARGET)
 
     async def alerts(self) -> list[OpenAlert]:
-        return await self._store.open_alerts(self._now(), self._hold())
+        return await self._store.open_alerts(self._now(), self._current.hold())
 
     async def close_alert(self, id: str) -> bool:
-        return bool(await self._close([Closing(id, AlertEnd.CLOSED, self._now())]))
+        return bool(await self._publisher.close([Closing(id, AlertEnd.CLOSED, self._now())]))
 
     async def deliveries(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
@@ -85,7 +88,7 @@ class DaemonView:
 
     async def retry_deliveries(self, receiver: str | None) -> int:
         found = await self._store.retry(receiver)
-        self._again(found)
+        self._deliverer.retry(found)
         return len(found)
 
 

@@ -19,7 +19,11 @@ class RequestRecord(msgspec.Struct, frozen=True, gc=False):
     """Seconds from sending to the last byte, or to the failure."""
     ended_at: datetime
     skew: float | None = None
-    """Seconds that the API's clock is ahead of ours, as far as its `Date` proves; None where it sent none."""
+    """Seconds that the API's clock is ahead of ours, as far as its `Date` proves; None if it sent none."""
+    detail: str = ""
+    """Why it failed."""
+    cancelled: bool = False
+    """It was given up by us before it ended: it says nothing of the API."""
 
 
 class PollRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from monitor.core.model import DefinitionVersion, Event, Target, TargetKey, TargetState
 from monitor.core.records import OverdueRecord
 from monitor.core.scheduling.due_queue import DueQueue, Entry
-from monitor.polling.watched import Watched
+from monitor.polling.watched import Watched, WatchedTargets
 
 PATIENCE: Final = 5.0
 """Seconds that a judgement waits for the poll that was brought forward."""
@@ -50,8 +50,6 @@ class Poller(Protocol):
 class Scheduler(Protocol):
     """Who polls."""
 
-    watched: dict[TargetKey, Watched]
-
     def poll_now(self, key: TargetKey) -> bool: ...
     def in_flight(self, key: TargetKey) -> bool: ...
 
@@ -63,6 +61,7 @@ class OverdueWatcher:
         self,
         poller: Poller,
         scheduler: Scheduler,
+        targets: WatchedTargets,
         *,
         now: Callable[[], datetime],
         want: Callable[[Target, TargetState], None],
@@ -72,6 +71,7 @@ class OverdueWatcher:
         """`want` hears of every target that is watched, as it is believed: its limits may have to be learned first."""
         self._poller = poller
         self._scheduler = scheduler
+        self._targets = targets
         self._now = now
         self._want = want
         self._report = report
@@ -97,15 +97,18 @@ class OverdueWatcher:
 
     # --- what it hears ---
 
-    def watch(self, watched: Watched) -> None:
-        """A target that is watched from now on, or otherwise than before."""
-        self._look(watched)
-        if _open(watched.state):
-            self._judge_soon(watched.target.key)  # another limit may have ended what is open
+    def target_added(self, target: Target, _state: TargetState) -> None:
+        self._watch(self._targets[target.key])
 
-    def turned(self, watched: Watched) -> None:
-        """A turn of the target has ended; the deadline that it was waiting for is judged now."""
-        key = watched.target.key
+    def target_changed(self, target: Target, _state: TargetState) -> None:
+        self._watch(self._targets[target.key])
+
+    def target_removed(self, key: TargetKey) -> None:
+        self._forget(key)
+
+    def target_polled(self, key: TargetKey) -> None:
+        """The deadline that waited for the poll is judged now."""
+        watched = self._targets[key]
         if self._asked.pop(key, None) is not None:
             self._judge_soon(key)
         elif watched.followed is watched.state and not watched.state.status.ended:
@@ -113,7 +116,13 @@ class OverdueWatcher:
             return
         self._look(watched)
 
-    def forget(self, key: TargetKey) -> None:
+    def _watch(self, watched: Watched) -> None:
+        """A target that is watched from now on, or with another configuration or limit than before."""
+        self._look(watched)
+        if watched.ended_at is None and _open(watched.state):
+            self._judge_soon(watched.target.key)  # another limit may have ended what is open
+
+    def _forget(self, key: TargetKey) -> None:
         """A target that is not watched any more; unknown keys are ignored."""
         self._asked.pop(key, None)
         self._due.pop(key, None)
@@ -138,7 +147,7 @@ class OverdueWatcher:
         watched.followed = state
         if state.status.ended or watched.ended_at is not None:
             self._want(target, state)  # its alerts and pages show its definition's name
-            self.forget(key)
+            self._forget(key)
             return
         self._file(
             key, DefinitionVersion(key.account, key.definition, state.version) if state.version is not None else None
@@ -216,8 +225,8 @@ class OverdueWatcher:
             for start in range(0, len(keys), _CHUNK):
                 for key in keys[start : start + _CHUNK]:
                     try:
-                        if (watched := self._scheduler.watched.get(key)) is not None:
-                            self.watch(watched)
+                        if (watched := self._targets.get(key)) is not None:
+                            self._watch(watched)
                     except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
                         self._survive(key, error)
                 await asyncio.sleep(0)
@@ -228,9 +237,9 @@ class OverdueWatcher:
         while (head := self._agenda.head()) is not None and head.due <= self._now().timestamp():
             self._agenda.start(head)
             try:
-                watched = self._scheduler.watched.get(head.key)
+                watched = self._targets.get(head.key)
                 if watched is None:
-                    self.forget(head.key)
+                    self._forget(head.key)
                 elif not self._early(watched, head):
                     self._request_poll(watched)
             except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
@@ -290,7 +299,7 @@ class OverdueWatcher:
                 del self._due[key]
                 if self._scheduler.in_flight(key):
                     self._wait_for(key, PATIENCE)
-                elif (watched := self._scheduler.watched.get(key)) is not None:
+                elif (watched := self._targets.get(key)) is not None:
                     ready.append(watched)
             judging = [asyncio.ensure_future(self._judge_one(watched)) for watched in ready]
             try:
@@ -308,9 +317,9 @@ class OverdueWatcher:
         except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
             self._survive(key, error)
             return
-        again = self._scheduler.watched.get(key)
+        again = self._targets.get(key)
         if again is None:
-            self.forget(key)
+            self._forget(key)
             return
         if again is not watched:
             again.succeed(watched)

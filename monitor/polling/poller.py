@@ -12,12 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.alerting.publisher import Ledger, Publisher
+from monitor.alerting.publisher import Publisher
 from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change
 from monitor.core.detection.blindness import Site
-from monitor.core.detection.detect import Detection, detect, overdue
-from monitor.core.detection.overdue import NO_LIMITS, Limits, next_deadline
+from monitor.core.detection.detect import Detection, Policy, detect, overdue
+from monitor.core.detection.overdue import Limits, next_deadline
 from monitor.core.detection.unanswered import heard
 from monitor.core.event_types import EventType
 from monitor.core.model import (
@@ -32,27 +32,15 @@ from monitor.core.model import (
     Target,
     TargetKey,
     TargetState,
-    WorkflowError,
 )
 from monitor.core.records import PollRecord, PollTrace
 from monitor.polling.watched import Watched
+from monitor.store import Store, Writer
+from monitor.upstream.client import Client
 from monitor.upstream.rate_limiter import Permit
 
 _TRACES = 5
 _NO_DRIFTS: frozenset[str] = frozenset()
-
-
-class Source(Protocol):
-    """Where observations come from."""
-
-    async def status(self, key: TargetKey, permit: Permit) -> Seen | PollFailed: ...
-    async def errors(self, key: TargetKey, patience: float) -> tuple[WorkflowError, ...] | PollFailed: ...
-
-
-class Shelf(Protocol):
-    """Where a belief is read again after somebody else wrote it."""
-
-    async def load_target(self, key: TargetKey) -> tuple[TargetState, datetime | None] | None: ...
 
 
 class Allowances(Protocol):
@@ -64,52 +52,38 @@ class Allowances(Protocol):
     async def hear_name(self, key: TargetKey) -> None: ...
 
 
-class Unlimited:
-    """Nothing is known, and nothing is learned."""
-
-    def limits_for(self, _key: TargetKey, _version: int | None) -> Limits:
-        return NO_LIMITS
-
-    def learn(self, _key: TargetKey, _before: TargetState, _after: TargetState) -> None:
-        """There is nowhere to learn."""
-
-    def name(self, _key: TargetKey) -> str | None:
-        return None
-
-    async def hear_name(self, _key: TargetKey) -> None:
-        """Nobody knows it."""
-
-
 class Poller:
     """Takes turns. Any number of turns run at once, at most one per target."""
 
     def __init__(
         self,
-        announcer: Publisher,
-        source: Source,
-        ledger: Ledger,
-        shelf: Shelf,
+        publisher: Publisher,
+        client: Client,
+        writer: Writer,
+        store: Store,
+        allowances: Allowances,
         *,
+        policy: Callable[[], Policy],
+        errors_patience: float,
         now: Callable[[], datetime],
-        heard: Callable[[str, Outcome, datetime, datetime, str], None],
         report: Callable[[PollRecord], None],
         skew: Callable[[str], float],
         answered_at: Callable[[str], float | None],
         site: Callable[[str], Site],
-        allowances: Allowances | None = None,
     ) -> None:
-        """`heard`: takes an account, how a poll ended, when it was sent and ended, and the detail of a failed one.
+        """`policy`: as configured now. `errors_patience`: seconds that an alert waits for its explanation.
 
-        `answered_at`: when an account last answered about any target, by the loop's clock. `site`: whom an account
-        asks, for the words.
+        `skew`: seconds that an account's API is ahead of us. `answered_at`: when an account last answered about any
+        target, by the loop's clock. `site`: the address that an account asks, for texts.
         """
-        self._announcer = announcer
-        self._allowances: Allowances = allowances or Unlimited()
-        self._source = source
-        self._ledger = ledger
-        self._shelf = shelf
+        self._publisher = publisher
+        self._allowances = allowances
+        self._policy = policy
+        self._errors_patience = errors_patience
+        self._client = client
+        self._writer = writer
+        self._store = store
         self._now = now
-        self._heard = heard
         self._report = report
         self._skew = skew
         self._answered_at = answered_at
@@ -122,14 +96,14 @@ class Poller:
         """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
         key, before, sent_at = watched.target.key, watched.state, self._now()
         try:
-            observation = await self._source.status(key, permit)
+            observation = await self._client.status(key, permit)
         except Exception:
-            self._hear(watched, Outcome.CONNECTION, sent_at, self._now())  # whatever it was, it was no answer
+            self._hear(watched, Outcome.CONNECTION)  # whatever it was, it was no answer
             raise
         observed_at = self._now()
         failed = observation if isinstance(observation, PollFailed) else None
         outcome = failed.outcome if failed else Outcome.OK
-        self._hear(watched, outcome, sent_at, observed_at, failed.detail if failed else "")
+        self._hear(watched, outcome)
         if isinstance(observation, Seen) and _wants_errors(watched.state, observation.snapshot):
             observation = await self._explained(watched.target, observation)
         while watched.judging is not None:
@@ -141,7 +115,7 @@ class Poller:
             events, done_at = await self._commit(watched, verdict) or (), self._now()
         if isinstance(observation, Seen):
             watched.last_seen_at = observed_at
-            self._ledger.touch(key, observed_at)
+            self._writer.touch(key, observed_at)
         # A 404 is an answer: what vanished is looked for at its own pace, so that its return is told soon.
         watched.failures = watched.failures + 1 if failed and outcome is not Outcome.NOT_FOUND else 0
         if watched.ended_at is None and watched.state.status.ended:
@@ -166,11 +140,10 @@ class Poller:
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
 
-    def _hear(self, watched: Watched, outcome: Outcome, sent_at: datetime, now: datetime, detail: str = "") -> None:
+    def _hear(self, watched: Watched, outcome: Outcome) -> None:
         target = watched.target
-        account = target.key.account
-        self._heard(account, outcome, sent_at, now, detail)
-        watched.silence = heard(watched.silence, outcome, target.interval, self._time(), self._answered_at(account))
+        answered_at = self._answered_at(target.key.account)
+        watched.silence = heard(watched.silence, outcome, target.interval, self._time(), answered_at)
 
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]:
         """Without a poll: what is overdue by what is believed, and what is so no more; the events that were stored.
@@ -215,11 +188,10 @@ class Poller:
             return moment
 
     async def _explained(self, target: Target, seen: Seen) -> Seen:
-        """With the cause, where the API tells it in time; the definition's name is waited for no longer."""
-        patience = self._announcer.config.errors_patience
-        naming = asyncio.ensure_future(self._hear_name(target, patience))
+        """With the cause, if the API tells it in time; the definition's name is waited for no longer."""
+        naming = asyncio.ensure_future(self._hear_name(target))
         try:
-            errors = await self._source.errors(target.key, patience)
+            errors = await self._client.errors(target.key, self._errors_patience)
             if isinstance(errors, PollFailed):
                 return seen
             await naming
@@ -227,10 +199,10 @@ class Poller:
             naming.cancel()
         return Seen(seen.snapshot, errors)
 
-    async def _hear_name(self, target: Target, patience: float) -> None:
+    async def _hear_name(self, target: Target) -> None:
         if target.name is None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(self._errors_patience):
                     await self._allowances.hear_name(target.key)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Detection:
@@ -241,7 +213,7 @@ class Poller:
             observation,
             last_seen_at=watched.last_seen_at,
             now=now,
-            policy=self._announcer.config.policy,
+            policy=self._policy(),
             known_drifts=self.drifts.get(watched.target.key.account, _NO_DRIFTS),
             limits=self._allowances.limits_for(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
@@ -258,7 +230,7 @@ class Poller:
         # Known before they are durable: polls that end meanwhile show the same, and would tell it, too.
         self.drifts[account] = self.drifts.get(account, _NO_DRIFTS) | drifts
         try:
-            committed, told = await self._announcer.commit(change, verdict.events)
+            committed, told = await self._publisher.commit(change, verdict.events)
         except Exception:
             self.drifts[account] -= drifts
             raise
@@ -272,7 +244,7 @@ class Poller:
         return told
 
     async def _catch_up(self, watched: Watched) -> None:
-        found = await self._shelf.load_target(watched.target.key)
+        found = await self._store.load_target(watched.target.key)
         watched.state = found[0] if found else TargetState(key=watched.target.key)
 
 

@@ -21,44 +21,43 @@ from monitor.upstream.rate_limiter import RateLimiter
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least so often, and says so."""
-_LONGEST_REQUEST = 60.0
-"""Seconds; who says that a request took longer had the clock set meanwhile."""
 
 Load = Callable[[str], Awaitable[AccountState | None]]
 
 
 class ReachabilityWatcher:
-    """One account's. `heard` is called after every poll, `run` is its loop."""
+    """Of one account. `record` is called after every status request, `run` is its loop."""
 
     def __init__(
         self,
         state: AccountState,
         gate: RateLimiter,
-        announcer: Publisher,
+        publisher: Publisher,
         load: Load,
         *,
-        blind_after: float,
+        blind_after: Callable[[], float],
         now: Callable[[], datetime],
         report: Callable[[AccountRecord], None],
-        forgive: Callable[[str], None],
+        reset_backoff: Callable[[], None],
+        watched: Callable[[], int],
         site: Site,
-        watched: Callable[[], int] = lambda: 1,
         fault: Callable[[str, Exception], None] = lambda _loop, _error: None,
     ) -> None:
-        """`watched`: how many workflows of the account are watched, what is being polled just now too.
+        """`blind_after`: seconds, as configured now. `reset_backoff`: called when the account answers again.
 
-        `site`: for the words. `fault`: takes the errors of ours that the lookout survives, with the name of its loop.
+        `watched`: how many workflows of the account there are to poll, those included that are being polled. `site`:
+        for the words. `fault`: takes the errors of ours that the loop survives, with its name.
         """
         self.state = state
-        self.blind_after = blind_after
         self.site = site
         self._reach = initial(state)
+        self._blind_after = blind_after
         self._gate = gate
-        self._announcer = announcer
+        self._publisher = publisher
         self._load = load
         self._now = now
         self._report = report
-        self._forgive = forgive
+        self._reset_backoff = reset_backoff
         self._watched = watched
         self._fault = fault
         self._failures = 0
@@ -67,19 +66,18 @@ class ReachabilityWatcher:
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
 
-    def record(self, outcome: Outcome, sent_at: datetime, now: datetime, detail: str = "") -> None:
-        """`detail`: of the `PollFailed`."""
+    def record(self, outcome: Outcome, duration: float, now: datetime, detail: str = "") -> None:
+        """How a status request ended, after `duration` seconds. `detail`: of a failed one."""
         clock = self._time()
         if outcome is Outcome.OK and self._reach.unanswered_since is None:  # nearly always
             self._reach = Reachability(now, clock)
             return
-        took = min(max((now - sent_at).total_seconds(), 0.0), _LONGEST_REQUEST)
         before = self._reach
-        self._reach = record(before, outcome, clock - took, clock, now, detail=detail)
+        self._reach = record(before, outcome, clock - duration, clock, now, detail=detail)
         if more_silent(before, self._reach):
             self._wake.set()
             if recovered(before, self._reach, clock):
-                self._forgive(self.state.account)
+                self._reset_backoff()
 
     @property
     def answered_at(self) -> float | None:
@@ -139,7 +137,7 @@ class ReachabilityWatcher:
             self._reach,
             clock,
             self._now(),
-            self.blind_after,
+            self._blind_after(),
             watched=watched,
             shut=gate.closed,
             site=self.site,
@@ -156,7 +154,7 @@ class ReachabilityWatcher:
         return _TURN if verdict.check_at is None else min(_TURN, max(0.001, verdict.check_at - clock))
 
     async def _commit(self, state: AccountState, events: Sequence[Event]) -> None:
-        after = await _committed(state, events, self._announcer, self._report)
+        after = await _committed(state, events, self._publisher, self._report)
         if after is None:
             after = await self._load(state.account) or AccountState(account=state.account)
             self._reach = initial(after)
@@ -175,7 +173,7 @@ class ReachabilityWatcher:
 
 async def leave(
     state: AccountState,
-    announcer: Publisher,
+    publisher: Publisher,
     load: Load,
     *,
     now: Callable[[], datetime],
@@ -188,16 +186,16 @@ async def leave(
     state = await load(state.account) or state
     while state.blind.open:
         verdict = assess(state, initial(state), 0.0, now(), 0.0, watched=0)
-        after = await _committed(verdict.state, verdict.events, announcer, report)
+        after = await _committed(verdict.state, verdict.events, publisher, report)
         state = after or await load(state.account) or AccountState(account=state.account)
     return state
 
 
 async def _committed(
-    state: AccountState, events: Sequence[Event], announcer: Publisher, report: Callable[[AccountRecord], None]
+    state: AccountState, events: Sequence[Event], publisher: Publisher, report: Callable[[AccountRecord], None]
 ) -> AccountState | None:
     """The state one revision on; None where another writer came first."""
-    committed, told = await announcer.commit(Change(account=state), events)
+    committed, told = await publisher.commit(Change(account=state), events)
     if committed.stale:
         return None
     if told:

@@ -63,10 +63,6 @@ class _Entry:
         return limit != before
 
 
-async def _nobody(_account: str, _definition: str, _name: str) -> None:
-    """Hears of no name."""
-
-
 class StepLimits:
     """Of all versions of all definitions. `run` is its loop; the rest runs in the loop's thread and never waits."""
 
@@ -76,22 +72,23 @@ class StepLimits:
         shelf: Shelf,
         *,
         slack: Callable[[], float],
-        changed: Callable[[DefinitionVersion, bool], None],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
-        named: Callable[[str, str, str], Awaitable[None]] = _nobody,
+        named: Callable[[str, str, str], None],
     ) -> None:
-        """`changed` hears of every version whose limits are others now, and whether that is urgent.
+        """`slack`: seconds that are added to what is declared and learned, as configured now.
 
-        `slack` gives the seconds that are added to what is declared and learned; it is asked now and then. `jitter`
-        gives numbers in [0, 1). `named` hears what people call a definition, each time that the API tells another name:
-        account, definition, name.
+        `jitter` gives numbers in [0, 1). `named` hears what people call a definition, at the start and each time that
+        the API tells another name: account, definition, name.
         """
         self._shelf = shelf
         self._slack_now = slack
         self._slack = 0.0
         self._unknown = Limits(slack=self._slack)
-        self._changed = changed
+        self.on_change: Callable[[DefinitionVersion, bool], None] = _ignore_limits
+        """Hears of every version whose limits are others now, and whether that is urgent."""
+        self.on_name: Callable[[str, str], Awaitable[None]] = _ignore_name
+        """Hears of every definition that has a name, or another one: account, definition."""
         self._fault = fault
         self._named = named
         self._names: dict[Definition, str] = {}
@@ -106,6 +103,8 @@ class StepLimits:
         self._slack = self._slack_now()
         self._unknown = Limits(slack=self._slack)
         self._names.update(known.names)
+        for about, name in known.names.items():
+            self._named(*about, name)
         for edition, declared in known.declared.items():
             self._entry(edition).declared = declared
         for edition, step, counts in known.experiences:
@@ -122,7 +121,7 @@ class StepLimits:
             self._unknown = Limits(slack=slack)
             for edition, entry in self._entries.items():
                 entry.renew(slack)
-                self._changed(edition, True)
+                self.on_change(edition, True)
 
     # --- what is known ---
 
@@ -182,7 +181,7 @@ class StepLimits:
                 self._write_soon.set()
         if news:
             entry.renew(self._slack)
-            self._changed(edition, False)
+            self.on_change(edition, False)
 
     def _entry(self, edition: DefinitionVersion) -> _Entry:
         entry = self._entries.get(edition)
@@ -231,7 +230,7 @@ class StepLimits:
             if step in entry.unproven:
                 entry.unproven.discard(step)
                 entry.renew(self._slack)
-                self._changed(edition, False)
+                self.on_change(edition, False)
 
     async def _take_in(self, about: Definition, history: History) -> None:
         """Raises StoreUnavailable: then nothing of it holds."""
@@ -243,7 +242,7 @@ class StepLimits:
             entry = self._entry(edition)
             entry.declared = said
             entry.renew(self._slack)
-            self._changed(edition, True)
+            self.on_change(edition, True)
 
     async def _call(self, about: Definition, history: History) -> None:
         before = self._names.get(about)
@@ -252,4 +251,13 @@ class StepLimits:
             await self._shelf.name(about, name)
             self._names[about] = name
             if name:
-                await self._named(*about, name)
+                self._named(*about, name)
+                await self.on_name(*about)
+
+
+def _ignore_limits(_version: DefinitionVersion, _urgent: bool) -> None:
+    """Until the limits are followed."""
+
+
+async def _ignore_name(_account: str, _definition: str) -> None:
+    """Until the names are followed."""

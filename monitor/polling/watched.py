@@ -1,18 +1,17 @@
-"""One watched target of the running daemon: configuration, last known state, last polls."""
+"""One watched target of the running daemon, and the registry of all of them: others subscribe to it."""
 
 import asyncio
+from collections.abc import Iterator, Mapping, ValuesView
 from datetime import datetime
+from typing import Protocol
 
 from monitor.core.detection.unanswered import NO_SILENCE
-from monitor.core.model import (
-    Target,
-    TargetState,
-)
+from monitor.core.model import Outcome, Target, TargetKey, TargetState
 from monitor.core.records import PollTrace
 
 
 class Watched:
-    """One target of the running daemon: what is asked, what is believed, what the last polls did."""
+    """One target of the running daemon: its configuration, its last known state, its last polls."""
 
     __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "silence", "state", "target", "traces")
 
@@ -22,19 +21,87 @@ class Watched:
         self.last_seen_at = last_seen_at
         """The last answer (200); kept in memory, written to the store within a minute."""
         self.traces: list[PollTrace] = []
-        """The last few polls worth a note, oldest first: the newest, and those that failed or told something."""
+        """The last few polls worth a note, oldest first: the newest, and those that failed or brought an event."""
         self.ended_at: datetime | None = state.since if state.status.ended else None
-        """When we learned that it had ended."""
+        """When the monitor learned that it had ended."""
         self.failures = 0
-        """Consecutive polls that did not say what was asked."""
+        """Consecutive polls without an answer about the instance."""
         self.silence = NO_SILENCE
         """For how long it alone has had no usable answer."""
         self.followed: TargetState | None = None
-        """The belief that its next deadline was taken from."""
+        """The state that its next deadline was taken from."""
         self.judging: asyncio.Event | None = None
-        """Set once a judgement without a poll, which is being committed, is over: a turn waits for it."""
+        """Set once a check without a poll, which is being committed, is over: a poll waits for it."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has answered since it is watched, or has ended, so that it is not polled any more."""
+        return self.ended_at is not None or any(trace.outcome is Outcome.OK for trace in self.traces)
 
     def succeed(self, other: "Watched") -> None:
-        """The target left and came back while `other` was being polled: what was learned by that holds."""
+        """The target left and came back while `other` was being polled: what that poll learned holds."""
         self.state, self.last_seen_at, self.ended_at = other.state, other.last_seen_at, other.ended_at
         self.traces, self.failures, self.silence = other.traces, other.failures, other.silence
+
+
+class TargetObserver(Protocol):
+    """Follows the watched targets. Called in the loop's thread after the registry has changed; must not wait."""
+
+    def target_added(self, target: Target, state: TargetState, /) -> None: ...
+    def target_changed(self, target: Target, state: TargetState, /) -> None:
+        """A watched target has another configuration; its key is the same."""
+        ...
+
+    def target_removed(self, key: TargetKey, /) -> None: ...
+    def target_polled(self, key: TargetKey, /) -> None:
+        """One of its polls has ended, whatever came of it."""
+        ...
+
+
+class WatchedTargets(Mapping[TargetKey, Watched]):
+    """Every target that is shown: those that are polled, and those that ended within the retention."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[TargetKey, Watched] = {}
+        self._observers: list[TargetObserver] = []
+
+    def subscribe(self, observer: TargetObserver) -> None:
+        """Hears of every change from now on, after those that subscribed before."""
+        self._observers.append(observer)
+
+    def add(self, watched: Watched) -> None:
+        self._by_key[watched.target.key] = watched
+        for observer in self._observers:
+            observer.target_added(watched.target, watched.state)
+
+    def changed(self, watched: Watched) -> None:
+        """A watched target has another configuration."""
+        for observer in self._observers:
+            observer.target_changed(watched.target, watched.state)
+
+    def remove(self, key: TargetKey) -> None:
+        """Unknown keys are ignored."""
+        if self._by_key.pop(key, None) is not None:
+            for observer in self._observers:
+                observer.target_removed(key)
+
+    def polled(self, key: TargetKey) -> None:
+        """A poll of the target has ended; one that is not watched any more interests nobody."""
+        if key in self._by_key:
+            for observer in self._observers:
+                observer.target_polled(key)
+
+    def __getitem__(self, key: TargetKey) -> Watched:
+        return self._by_key[key]
+
+    def __iter__(self) -> Iterator[TargetKey]:
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key
+
+    def values(self) -> ValuesView[Watched]:
+        return self._by_key.values()

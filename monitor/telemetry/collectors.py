@@ -5,7 +5,7 @@ interpreter does not interrupt; what it copies are objects whose fields are repl
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily
@@ -177,12 +177,10 @@ class NamedTargets(Collector):
 class PendingDeliveries(Collector):
     """What waits for each receiver, asked at the scrape; `pending` is called on the scraping thread."""
 
-    def __init__(self, pending: Pending) -> None:
+    def __init__(self, pending: Pending, receivers: Iterable[str] = ()) -> None:
+        """`receivers`: those that are shown with 0 if nothing waits for them."""
         self._pending = pending
-        self._receivers: dict[str, None] = {}
-
-    def watch(self, receiver: str) -> None:
-        self._receivers[receiver] = None
+        self._receivers = tuple(receivers)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         number = GaugeMetricFamily(
@@ -194,7 +192,7 @@ class PendingDeliveries(Collector):
             labels=("receiver",),
         )
         pending = dict(self._pending())
-        for receiver in list(self._receivers):
+        for receiver in self._receivers:
             count, since = pending.get(receiver, (0, None))
             number.add_metric((receiver,), count)
             if since is not None:
@@ -203,7 +201,7 @@ class PendingDeliveries(Collector):
         yield oldest
 
 
-class Loops(Collector):
+class LoopIdle(Collector):
     """How long ago each loop last turned, asked at the scrape; `idle` is called on the scraping thread."""
 
     def __init__(self, idle: Idle) -> None:

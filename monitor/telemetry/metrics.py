@@ -21,15 +21,7 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
-from monitor.telemetry.collectors import (
-    DefinitionNames,
-    Idle,
-    Loops,
-    NamedTargets,
-    Pending,
-    PendingDeliveries,
-    TargetsByStatus,
-)
+from monitor.telemetry.collectors import DefinitionNames, NamedTargets, TargetsByStatus
 from monitor.telemetry.families import Families
 from monitor.telemetry.histogram import FastHistogram
 
@@ -72,14 +64,13 @@ class _Account:
 class Metrics:
     """The numbers of one daemon in one registry."""
 
-    def __init__(self, registry: CollectorRegistry, pending: Pending, idle: Idle) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._families = Families(registry)
         self._families.build.info({"version": __version__, "python": platform.python_version()})
         self._census = TargetsByStatus()
         self._names = DefinitionNames(self._census.watches)
         self._named = NamedTargets()
-        self._pending = PendingDeliveries(pending)
-        for collector in (self._census, self._names, self._named, self._pending, Loops(idle)):
+        for collector in (self._census, self._names, self._named):
             registry.register(collector)
         for loop in ("commit", "deadlines", "definitions"):
             self._families.faults.labels(loop)
@@ -113,7 +104,6 @@ class Metrics:
             self._families.deliveries.labels(receiver, outcome.value)
         self._families.delivery_delay.labels(receiver)
         self._families.faults.labels(f"deliver {receiver}")
-        self._pending.watch(receiver)
 
     def _definition(self, account: str, definition: str) -> None:
         if (account, definition) in self._definitions:

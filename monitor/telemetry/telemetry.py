@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from monitor.core.event_types import Severity
-from monitor.core.model import Status, Target, TargetState
+from monitor.core.model import Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
     DeliveryRecord,
@@ -18,7 +18,6 @@ from monitor.core.records import (
     RequestRecord,
     StoreRecord,
 )
-from monitor.telemetry.collectors import Idle, Pending
 from monitor.telemetry.log_lines import LogLines
 from monitor.telemetry.metrics import Metrics
 
@@ -32,12 +31,10 @@ class Telemetry:
         log: FilteringBoundLogger,
         *,
         external_url: str,
-        deliveries: Pending,
-        idle: Idle = dict,
         receivers: Iterable[str] = (),
     ) -> None:
-        """`deliveries` and `idle` are called at every scrape, on the scraping thread: they ask nobody."""
-        self._metrics = Metrics(registry, deliveries, idle)
+        """`receivers`: names of those whose counters are there with 0 from the start."""
+        self._metrics = Metrics(registry)
         self._journal = LogLines(log, external_url=external_url)
         for receiver in receivers:
             self._metrics.receiver(receiver)
@@ -51,13 +48,21 @@ class Telemetry:
         self._metrics.unwatch(account)
 
     def target_added(self, target: Target, state: TargetState) -> None:
-        """It is watched and counted from now on; again, where its name, alias or severities changed."""
+        """It is watched and counted from now on."""
         self._metrics.target_added(target, state)
 
-    def target_removed(self, target: Target, state: TargetState) -> None:  # noqa: ARG002 - the census knows better
+    def target_changed(self, target: Target, state: TargetState) -> None:
+        """It is counted under its name, alias and severities of now, and no more under those of before."""
+        self.target_removed(target.key)
+        self.target_added(target, state)
+
+    def target_removed(self, key: TargetKey) -> None:
         """It is counted no more, whatever it was counted as; polls that are still out change nothing."""
-        self._metrics.target_removed(target.key)
-        self._journal.forget(target.key)
+        self._metrics.target_removed(key)
+        self._journal.forget(key)
+
+    def target_polled(self, key: TargetKey) -> None:
+        """The poll's record says more."""
 
     def definition_named(self, account: str, definition: str, name: str) -> None:
         """What people call a definition, as the API tells it."""

@@ -192,7 +192,8 @@ class Client:
         """Whatever comes of it, the gate hears of the permit once, and one record is given."""
         loop, account, gate = asyncio.get_running_loop(), permit.account, self._gates[permit.account]
         started, sent_at = loop.time(), self._now()
-        outcome, retry_after, date = Outcome.CONNECTION, None, None  # also where it is cancelled: nobody knows
+        outcome, retry_after, date = Outcome.CONNECTION, None, None  # also if it is cancelled: nobody knows
+        detail, cancelled = "", False
         try:
             credential = self._credentials[account]
             secret, headers = self._authorized(account, credential)
@@ -205,17 +206,21 @@ class Client:
                 date = response.headers.get("Date")
                 result = read(question, response, secret)
             if isinstance(result, PollFailed):
-                outcome, retry_after = result.outcome, result.retry_after
+                outcome, retry_after, detail = result.outcome, result.retry_after, result.detail
                 if outcome is Outcome.UNAUTHORIZED:
                     credential.refresh()
             else:
                 outcome = Outcome.OK
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
+        else:
             return result
         finally:
             gate.record(permit, outcome, retry_after)
             duration, ended_at = loop.time() - started, self._now()
             ahead = _ahead(date, sent_at, ended_at)
-            self._report(RequestRecord(account, endpoint, outcome, duration, ended_at, ahead))
+            self._report(RequestRecord(account, endpoint, outcome, duration, ended_at, ahead, detail, cancelled))
 
     def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | PollFailed:
         return self._recall.read(key, response, now=self._now, secret=secret)

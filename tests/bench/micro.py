@@ -88,7 +88,7 @@ def _through(lane: Lane) -> None:
 
 def _of_telemetry() -> Iterator[Figure]:
     logs = configure("info", "json", io.StringIO(), now=lambda: _NOW)
-    telemetry = Telemetry(CollectorRegistry(), logs.log, external_url="http://localhost:8808", deliveries=dict)
+    telemetry = Telemetry(CollectorRegistry(), logs.log, external_url="http://localhost:8808")
     request = RequestRecord("acme", Endpoint.STATUS, Outcome.OK, 0.02, _NOW, 0.0)
     poll = PollRecord(
         target=_TARGET,

@@ -61,7 +61,7 @@ class Notes:
         self._lags, self._ticker.held = self._ticker.held, (0.0, 0.0)
 
     def record_permits(self) -> None:
-        for member in self._daemon.members.values():
+        for member in self._daemon.accounts.values():
             gate = member.gate
             gate._take = self._recorded(gate._take)  # type: ignore[method-assign] # where every permit is made
 
@@ -98,7 +98,7 @@ async def main(config: Path, path: Path) -> None:
     writing.start()
     running = asyncio.create_task(daemon.run(stop))
     if "BENCH_PERMITS" in os.environ:
-        while not daemon.members and not running.done():  # noqa: ASYNC110 - nobody tells us
+        while not daemon.accounts and not running.done():  # noqa: ASYNC110 - nobody tells us
             await asyncio.sleep(0)
         notes.record_permits()
     try:

@@ -175,7 +175,7 @@ async def _daemon(folder: Path, steps: Steps, log: Any) -> None:
 
 
 def _told(daemon: Daemon) -> bool:
-    ended = all(watched.ended_at is not None for watched in daemon.scheduler.watched.values())
+    ended = all(watched.ended_at is not None for watched in daemon.targets.values())
     return ended and not any(daemon.deliverer.pending().values())
 
 

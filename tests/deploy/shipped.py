@@ -9,6 +9,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Metric
 
 from monitor.telemetry import Telemetry, configure
+from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -48,6 +49,8 @@ def families() -> list[Metric]:
     """Every metric of the monitor."""
     registry = CollectorRegistry()
     logs = configure("info", "json", io.StringIO(), now=lambda: datetime.now(UTC))
-    Telemetry(registry, logs.log, external_url="http://localhost", deliveries=dict)
+    Telemetry(registry, logs.log, external_url="http://localhost")
+    registry.register(PendingDeliveries(dict))
+    registry.register(LoopIdle(dict))
     logs.close()
     return list(registry.collect())

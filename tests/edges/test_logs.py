@@ -48,7 +48,7 @@ class Log:
     def __init__(self, level: str = "info", form: str = "json", stream: io.StringIO | None = None) -> None:
         self.stream = stream or io.StringIO()
         self.logs: Logs = configure(level, form, self.stream, now=lambda: NOW)
-        self.telemetry = Telemetry(CollectorRegistry(), self.logs.log, external_url=SITE, deliveries=dict)
+        self.telemetry = Telemetry(CollectorRegistry(), self.logs.log, external_url=SITE)
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines since the last call."""
@@ -199,7 +199,7 @@ def test_throttled_polls_are_left_to_the_line_of_their_lane(log: Log) -> None:
 def test_a_failing_target_that_is_not_watched_any_more_is_forgotten(log: Log) -> None:
     log.telemetry.poll(poll(outcome=Outcome.TIMEOUT))
     log.lines()
-    log.telemetry.target_removed(target(), TargetState(key=target().key))
+    log.telemetry.target_removed(target().key)
     log.telemetry.poll(poll())
     assert log.lines() == []
 

@@ -40,6 +40,7 @@ from monitor.core.records import (
     StoreRecord,
 )
 from monitor.telemetry import Telemetry, configure, render
+from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -127,10 +128,10 @@ class Scene:
             self.registry,
             self.logs.log,
             external_url="http://localhost:8808",
-            deliveries=lambda: self.pending,
-            idle=lambda: self.idle,
             receivers=["oncall"],
         )
+        self.registry.register(PendingDeliveries(lambda: self.pending, ["oncall"]))
+        self.registry.register(LoopIdle(lambda: self.idle))
         self.telemetry.watch("acme")
 
     def value(self, metric: str, /, **labels: str) -> float | None:
@@ -445,7 +446,7 @@ def test_the_build_is_known_by_its_version(scene: Scene) -> None:
 
 def test_a_poll_that_ends_after_its_target_was_removed_counts_nothing(scene: Scene) -> None:
     scene.telemetry.target_added(TARGET, RUNNING)
-    scene.telemetry.target_removed(TARGET, RUNNING)
+    scene.telemetry.target_removed(TARGET.key)
     scene.telemetry.poll(poll_record(state=ENDED, changed=True))
     assert sum(scene.telemetry.totals().values()) == 0
     place = {"account": "acme", "definition": "5870442f"}
@@ -462,7 +463,7 @@ def test_a_target_with_a_name_has_a_series_per_status(scene: Scene) -> None:
     assert believed() == {status.value: float(status is Status.RUNNABLE) for status in Status}
     scene.telemetry.poll(poll_record(state=ENDED, changed=True))
     assert believed() == {status.value: float(status is Status.TERMINATED) for status in Status}
-    scene.telemetry.target_removed(TARGET, ENDED)
+    scene.telemetry.target_removed(TARGET.key)
     assert set(believed().values()) == {None}
 
 
@@ -484,7 +485,7 @@ def test_a_scrape_in_another_thread_does_not_mind_what_changes_meanwhile(scene: 
         target = Target(key=key, interval=1.0, name=f"n{number}")
         scene.telemetry.target_added(target, TargetState(key=key))
         scene.telemetry.poll(poll_record(target=target, before=Status.UNKNOWN, state=RUNNING, changed=False))
-        scene.telemetry.target_removed(target, TargetState(key=key))
+        scene.telemetry.target_removed(key)
     done.set()
     thread.join()
     assert not failures
@@ -510,5 +511,5 @@ def test_a_definition_has_one_name_and_a_newer_one_takes_its_place(scene: Scene)
         scene.telemetry.definition_named("acme", "5870442f", name)
     assert scene.value("workflow_definition_info", **place, name="order") is None
     assert scene.value("workflow_definition_info", **place, name="Order reminder") == 1
-    scene.telemetry.target_removed(TARGET, RUNNING)
+    scene.telemetry.target_removed(TARGET.key)
     assert scene.value("workflow_definition_info", **place, name="Order reminder") is None

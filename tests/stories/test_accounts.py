@@ -168,7 +168,7 @@ async def test_who_is_ready_stays_ready_while_a_slow_lane_earns_its_first_permit
     async with House(tmp_path, scenario, lane={"requests_per_second": 0.05, "burst": 1}) as house:
         said: list[bool] = []
         while house.t < 60.0:
-            said.append(house.daemon.ready() is None)
+            said.append(house.daemon.view.ready() is None)
             await house.until(house.t + 0.5)
         assert said == sorted(said)
         assert said[-1]

@@ -28,7 +28,7 @@ def night(*faults: Fault) -> Scenario:
 
 def believed(house: House, name: str) -> Status:
     target = next(target for target in house.targets if target.name == name)
-    return house.daemon.scheduler.watched[TargetKey(*target[:3])].state.status
+    return house.daemon.targets[TargetKey(*target[:3])].state.status
 
 
 async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_on_by_itself(tmp_path: Path) -> None:
@@ -37,17 +37,17 @@ async def test_while_nothing_can_be_written_nothing_is_asked_and_then_all_goes_o
         await house.until(house.asked("lopez")[-1] + 29.8)  # the next poll sees the fault, and its commit is the first
         with house.disk_fails():
             await house.until(260.0)
-            assert house.daemon.ready() == "the store does not take commits; the log says why"
+            assert house.daemon.view.ready() == "the store does not take commits; the log says why"
             asked = len(house.sent)
             await house.until(500.0)
             assert len(house.sent) == asked, "what is seen could not be kept"
             assert house.told() == []
             assert believed(house, "lopez") is Status.RUNNABLE, "no belief is ahead of the disk"
-            assert all(health.turns for health in house.daemon.loops().values())
+            assert all(health.turns for health in house.daemon.view.loops().values())
             assert house.metric("workflow_monitor_store_available") == 0.0
             assert (house.metric("workflow_monitor_loop_idle_seconds", loop="commit") or 0.0) < 45.0
         await house.until(700.0)
-        assert house.daemon.ready() is None
+        assert house.daemon.view.ready() is None
         assert house.metric("workflow_monitor_store_available") == 1.0
         assert [event["type"] for event in house.about("lopez")] == TOLD
         assert believed(house, "lopez") is Status.TERMINATED
@@ -68,7 +68,7 @@ async def test_every_loop_turns_while_ends_of_alerts_wait_for_the_disk(tmp_path:
             house.targets = [one for one in house.targets if one.name != "order"]
             assert await house.reload() == ()
             await house.until(800.0)
-            assert [name for name, loop in house.daemon.loops().items() if not loop.turns] == []
+            assert [name for name, loop in house.daemon.view.loops().items() if not loop.turns] == []
         await house.until(900.0)
         assert await house.alerts() == []
 
@@ -153,7 +153,7 @@ async def test_loops_turn_while_the_disk_fails_and_the_api_hangs(tmp_path: Path)
         with house.disk_fails():
             for minute in range(3, 40):
                 await house.until(60.0 * minute)
-                assert all(health.turns for health in house.daemon.loops().values()), house.daemon.loops()
+                assert all(health.turns for health in house.daemon.view.loops().values()), house.daemon.view.loops()
         await house.until(6000.0)
         assert [event["type"] for event in house.about("lopez")] == TOLD
         assert [kind for kind in house.types() if kind not in TOLD] == ["monitor.blind", "monitor.sighted"]
@@ -167,7 +167,7 @@ async def test_loops_turn_while_all_polls_wait_for_the_disk(tmp_path: Path) -> N
         with house.disk_fails():
             for minute in range(4, 15):
                 await house.until(60.0 * minute)
-                assert all(health.turns for health in house.daemon.loops().values()), house.daemon.loops()
+                assert all(health.turns for health in house.daemon.view.loops().values()), house.daemon.view.loops()
         await house.until(1000.0)
         assert house.types() == ["workflow.suspended"] * 10
 
@@ -181,9 +181,10 @@ def suspended_at(at: float) -> Scenario:
 async def test_loops_turn_after_an_hour_of_idleness(tmp_path: Path) -> None:
     async with House(tmp_path, night(), targets=[]) as house:
         await house.until(3600.0)
-        assert house.daemon.ready() is None
-        assert set(house.daemon.loops()) >= {"commit", "deliver oncall", "housekeeping", "poll acme", "look globex"}
-        assert max(health.idle for health in house.daemon.loops().values()) <= 30.0
+        assert house.daemon.view.ready() is None
+        loops = {"commit", "deliver oncall", "housekeeping", "poll acme", "look globex"}
+        assert set(house.daemon.view.loops()) >= loops
+        assert max(health.idle for health in house.daemon.view.loops().values()) <= 30.0
 
 
 async def test_a_start_needs_no_lock_where_there_is_nothing_to_introduce(tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ async def test_a_database_whose_file_is_gone_is_said_while_alerts_still_go_out(t
             (tmp_path / "monitor.db").touch()
         await house.until(400.0)
         assert [event["type"] for event in house.about("lopez")] == TOLD
-        assert what in (house.daemon.ready() or "")
+        assert what in (house.daemon.view.ready() or "")
         [line] = house.lines("store.unavailable")
         assert "restart the monitor" in line["detail"]
 

@@ -41,9 +41,7 @@ class Ward:
         self.registry = CollectorRegistry()
         self.stream = StringIO()
         self.logs = configure("info", "console", self.stream, now=now)
-        telemetry = Telemetry(
-            self.registry, self.logs.log, external_url="http://127.0.0.1:9", deliveries=dict, receivers=["oncall"]
-        )
+        telemetry = Telemetry(self.registry, self.logs.log, external_url="http://127.0.0.1:9", receivers=["oncall"])
         self.heartbeat = Heartbeat(
             self.ping,
             interval=interval,

@@ -9,7 +9,7 @@ import pytest
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import DefinitionVersion, Event, Status, TargetKey, TargetState
 from monitor.polling.overdue_watcher import OverdueWatcher
-from monitor.polling.watched import Watched
+from monitor.polling.watched import Watched, WatchedTargets
 from tests.core.beliefs import KEY, TARGET
 
 pytestmark = pytest.mark.looptime
@@ -52,9 +52,6 @@ class Poller:
 class Scheduler:
     """Nobody polls."""
 
-    def __init__(self) -> None:
-        self.watched: dict[TargetKey, Watched] = {}
-
     def poll_now(self, _key: TargetKey) -> bool:
         return False
 
@@ -64,20 +61,21 @@ class Scheduler:
 
 @pytest.mark.parametrize("when", ["at its deadline", "when limits change"])
 async def test_an_error_of_ours_about_one_target_keeps_no_other_from_its_deadline(when: str) -> None:
-    poller, scheduler, faults = Poller(), Scheduler(), list[str]()
+    poller, targets, faults = Poller(), WatchedTargets(), list[str]()
     keeper = OverdueWatcher(
         poller,
-        scheduler,
+        Scheduler(),
+        targets,
         now=now,
         want=lambda _target, _state: None,
         report=lambda _: None,
         fault=lambda loop, error: faults.append(f"{loop}: {type(error).__name__}"),
     )
+    targets.subscribe(keeper)
     for key in (CURSED, FINE):
         target = msgspec.structs.replace(TARGET, key=key)
         state = TargetState(key=key, status=Status.RUNNABLE, version=1)
-        scheduler.watched[key] = Watched(target, state, NOON)
-        keeper.watch(scheduler.watched[key])
+        targets.add(Watched(target, state, NOON))
     poller.cursed = True
     running = asyncio.create_task(keeper.run(lambda: None))
     if when == "when limits change":

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.alerting.publisher import Publisher, PublisherConfig
+from monitor.alerting.publisher import AlertPolicy, Publisher, PublisherConfig
 from monitor.core.commits import Change
 from monitor.core.detection.blindness import Site
 from monitor.core.model import AccountState, Condition, Event, Outcome
@@ -53,16 +53,16 @@ class Tower:
             permits=1,
         )
         config = PublisherConfig(base_url="http://127.0.0.1:8", external_url="http://127.0.0.1:9")
-        self.announcer = Publisher(config, writer, lambda _: None, self.failed)
+        self.announcer = Publisher(config, writer, lambda _: None, policy=AlertPolicy, fault=self.failed)
         self.lookout = ReachabilityWatcher(
             state,
             self.gate,
             self.announcer,
             self.load,
-            blind_after=120.0,
+            blind_after=lambda: 120.0,
             now=self.now,
             report=self.report,
-            forgive=lambda _: None,
+            reset_backoff=lambda: None,
             watched=lambda: 12 if self.watches else 0,
             site=Site("automation.8x8.com:443", "/run/secrets/acme"),
             fault=self.failed,
@@ -96,10 +96,9 @@ class Tower:
     ) -> None:
         """One poll."""
         permit = await self.gate.acquire_urgent()
-        sent_at = self.now()
         await asyncio.sleep(took)
         self.gate.record(permit, outcome, retry_after)
-        self.lookout.record(outcome, sent_at, self.now(), detail)
+        self.lookout.record(outcome, took, self.now(), detail)
 
     async def rest(self) -> None:
         """Its loop is ended."""

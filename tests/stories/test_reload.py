@@ -112,13 +112,13 @@ async def test_an_account_comes_and_is_polled_goes_and_is_not(tmp_path: Path) ->
         assert house.metric("workflow_monitor_requests_total", **ok(GLOBEX.id)) == 0
         await house.until(400.0)
         assert {sent.account for sent in house.sent} == {ACME.id, GLOBEX.id}
-        assert "poll globex" in house.daemon.loops()
+        assert "poll globex" in house.daemon.view.loops()
         house.accounts, house.targets = [GLOBEX.id], everybody[6:]
         assert await house.reload() == ()
         await house.until(800.0)
         assert {sent.account for sent in house.sent if sent.at > 401.0} == {GLOBEX.id}
-        assert "poll acme" not in house.daemon.loops()
-        assert all(health.turns for health in house.daemon.loops().values())
+        assert "poll acme" not in house.daemon.view.loops()
+        assert all(health.turns for health in house.daemon.view.loops().values())
         assert house.metric("workflow_monitor_lane_open", account=ACME.id) is None
         house.targets = everybody
         assert gaps(house.asked("call-0"), 430.0) == pytest.approx([30.0] * 12, abs=0.3)
@@ -227,7 +227,7 @@ async def test_a_target_that_leaves_and_comes_back_during_the_poll_that_sees_its
         await house.until(300.0)
         labels = {"account": ACME.id, "definition": everybody[0].definition}
         assert house.metric("workflow_targets", **labels, status="Terminated") == 1
-        watched = house.daemon.scheduler.watched[TargetKey(*everybody[0][:3])]
+        watched = house.daemon.targets[TargetKey(*everybody[0][:3])]
         assert watched.state.status is Status.TERMINATED
         assert watched.ended_at is not None
         assert [event["type"] for event in house.told()] == ["workflow.step_failed", "workflow.terminated"]

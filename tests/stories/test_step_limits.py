@@ -42,10 +42,11 @@ async def test_a_limit_holds_once_it_is_written_though_an_error_of_ours_came_fir
         Library(),
         shelf,
         slack=lambda: 0.0,
-        changed=lambda edition, _urgent: changed.append(edition),
+        named=lambda _account, _definition, _name: None,
         fault=lambda loop, error: faults.append(f"{loop}: {type(error).__name__}"),
         jitter=lambda: 0.0,
     )
+    allowances.on_change = lambda version, _urgent: changed.append(version)
     shelf.broken = True
     running = asyncio.create_task(allowances.run(lambda: None))
     done = tuple([step(str(number), StepStatus.COMPLETE, 0, 10) for number in range(ENOUGH)])

@@ -44,7 +44,7 @@ async def test_an_error_of_our_own_in_one_poll_ends_no_other_and_is_logged_now_a
         *told, last = house.told()
         assert {event["data"]["name"] for event in told} == {"w1", "w2", "w3"}
         assert last["type"] == "monitor.blind", "nobody else is left to ask about"
-        assert all(health.turns for health in house.daemon.loops().values())
+        assert all(health.turns for health in house.daemon.view.loops().values())
         assert house.metric("workflow_monitor_faults_total", loop="poll acme")
         assert house.metric("workflow_monitor_lane_open", account=ACME.id) == 1
         await house.until(1000.0)

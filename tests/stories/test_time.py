@@ -46,12 +46,12 @@ async def test_what_has_ended_is_not_polled_again_and_vanishes_after_the_retenti
     async with ending(tmp_path) as house:
         await house.until(200.0)
         assert shown(house) == {"Runnable": 0, "Terminated": 1}
-        assert len(house.daemon.scheduler.watched) == 3
+        assert len(house.daemon.targets) == 3
         await house.until(1200.0)
         assert max(house.asked("faulted") + house.asked("complete")) < 135.0
-        assert len(house.daemon.scheduler.watched) == 3
+        assert len(house.daemon.targets) == 3
         await house.until(1500.0)
-        assert [watched.target.name for watched in house.daemon.scheduler.watched.values()] == ["long"]
+        assert [watched.target.name for watched in house.daemon.targets.values()] == ["long"]
         assert not any(shown(house).values())
 
 
@@ -63,7 +63,7 @@ async def test_what_has_ended_is_not_told_again_after_a_restart(tmp_path: Path, 
         await house.crash()
         await house.until(2 * HOUR + away)
         await house.start()
-        assert [watched.target.name for watched in house.daemon.scheduler.watched.values()] == ["long"]
+        assert [watched.target.name for watched in house.daemon.targets.values()] == ["long"]
         await house.until(4 * HOUR + away)  # twelve prunings
         assert len(house.told()) == 3
         assert max(house.asked("faulted") + house.asked("complete")) < HOUR
@@ -72,7 +72,7 @@ async def test_what_has_ended_is_not_told_again_after_a_restart(tmp_path: Path, 
         await house.until(5 * HOUR + away)
         assert len(house.told()) == 3
         assert max(house.asked("faulted") + house.asked("complete")) < HOUR
-        assert [watched.target.name for watched in house.daemon.scheduler.watched.values()] == ["long"]
+        assert [watched.target.name for watched in house.daemon.targets.values()] == ["long"]
 
 
 async def test_what_has_ended_and_comes_back_to_the_watchlist_has_its_alerts_again_and_once(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_failure_is_not_told_again_when_its_event_is_forgotten(tmp_path:
         await house.until(8 * DAY + HOUR)
         events, _ = await house.daemon.store.events(0, None, 100)
         assert not events, "it was a week ago"
-        [watched] = house.daemon.scheduler.watched.values()
+        [watched] = house.daemon.targets.values()
         assert len(watched.state.steps) > 2, "the log went on"
         assert house.types() == ["workflow.step_failed"]
 
@@ -262,7 +262,7 @@ async def test_a_page_during_a_doubted_step_does_not_end_at_once_by_the_clock_of
     async with house:
         await house.until(10.0)
         house.ahead = 5 * HOUR
-        clock = house.daemon._clock
+        clock = house.daemon.parts.clock
         assert (clock.latest() - clock.now()).total_seconds() == pytest.approx(5 * HOUR)
         await house.until(3500.0)
         assert house.daemon.now() < house.now()

@@ -224,14 +224,14 @@ async def test_a_list_that_is_cut_between_two_items_says_what_it_lost(tmp_path: 
 async def test_what_somebody_else_wrote_of_a_target_is_believed_of_it(tmp_path: Path, *, planned: bool) -> None:
     async with house_of(tmp_path) as house:
         await house.until(150.0)
-        scheduler, targets = house.daemon.scheduler, house.daemon.settings.watchlist.targets
-        before = next(one.state for one in scheduler.watched.values() if one.target.name == "diaz")
+        scheduler, targets = house.daemon.parts.scheduler, house.daemon.settings.watchlist.targets
+        before = next(one.state for one in house.daemon.targets.values() if one.target.name == "diaz")
         written = msgspec.structs.replace(unwatched(before), revision=before.revision + 1)
         await scheduler.replace(targets if not planned else {})
         plan = await scheduler.plan(targets)
-        scheduler.believe(written)
+        scheduler.take_over(written)
         await scheduler.apply(plan)
-        assert scheduler.watched[before.key].state == written
+        assert house.daemon.targets[before.key].state == written
 
 
 # --- a step that failed, and its workflow goes on -------------------------------------------------------------

@@ -1,0 +1,247 @@
+"""Every part of the daemon once, from top to bottom: each is made from parts above it."""
+
+from collections.abc import Callable
+from functools import partial
+from socket import gethostname
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from monitor.alerting.closer import Closer
+from monitor.alerting.deliverer import Deliverer
+from monitor.alerting.heartbeat import Heartbeat
+from monitor.alerting.publisher import Publisher
+from monitor.alerting.watchlist_changes import WatchlistChanges
+from monitor.app import from_settings, notifiers
+from monitor.app.accounts import Accounts
+from monitor.app.blast_radius import BlastRadius
+from monitor.app.current_settings import CurrentSettings
+from monitor.app.daemon_clock import Clock
+from monitor.app.environment import Environment, StartError
+from monitor.app.health import Health, Readiness
+from monitor.app.housekeeping import Housekeeper
+from monitor.app.loops import Loops
+from monitor.app.receivers import Receivers
+from monitor.app.reloader import Reloader
+from monitor.app.stored_states import StoredStates
+from monitor.app.view import DaemonView
+from monitor.notify import Notifier
+from monitor.notify.context import NotifierContext
+from monitor.notify.ping import Ping
+from monitor.polling.overdue_watcher import OverdueWatcher
+from monitor.polling.poller import Poller
+from monitor.polling.scheduler import Scheduler
+from monitor.polling.step_limits import StepLimits
+from monitor.polling.watched import WatchedTargets
+from monitor.settings import Receiver, Settings
+from monitor.store import Store, StoreLock, Writer
+from monitor.store.step_limits import StepLimitStore
+from monitor.telemetry import Telemetry, configure
+from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
+from monitor.upstream.client import Client
+
+_PATIENCE = 60.0
+"""Seconds without a turn after which a loop counts as stuck, beside what one poll may take."""
+
+
+class Wiring:
+    """The parts, none of them started. Raises StartError for a receiver that cannot be used."""
+
+    def __init__(
+        self, settings: Settings, load: Callable[[], Settings], outside: Environment, time: Callable[[], float]
+    ) -> None:
+        """`time`: the event loop's clock."""
+        # --- what all others use ---
+        self.registry = CollectorRegistry()
+        self.clock = clock = Clock(outside.now, time)
+        self.around = around = msgspec.structs.replace(outside, now=clock.now)
+        now, jitter = around.now, around.jitter
+        self.background = around.background()
+        self.logs = configure(settings.log.level.value, settings.log.format.value, around.stdout, now=now)
+        clock.log = self.logs.log
+        # A poll may take its timeout twice, for the status and its errors, and wait once for a permit between them.
+        self.loops = loops = Loops(_PATIENCE + 3 * settings.api.timeout)
+        self.current = current = CurrentSettings(settings)
+        self.telemetry = telemetry = Telemetry(
+            self.registry,
+            self.logs.log,
+            external_url=settings.server.external_url,
+            receivers=[receiver.name for receiver in settings.receivers],
+        )
+        self.targets = WatchedTargets()
+        self.targets.subscribe(telemetry)
+
+        # --- the store ---
+        self.lock = StoreLock(settings.store.url)
+        self.store = store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
+        self.writer = Writer(store, report=telemetry.store, jitter=jitter)
+        self.stored_states = StoredStates(store)
+        health = Health(loops, store, self.writer)
+
+        # --- from a committed event to a person ---
+        context = NotifierContext(
+            now=now,
+            latest=clock.latest,
+            casebook=store,
+            external_url=settings.server.external_url,
+            runbook_url=settings.server.runbook_url,
+            host=gethostname(),
+            started_at=now(),
+            hold=current.hold,
+            alive=health.alive,
+            tolls=BlastRadius(self.targets),
+            fault=telemetry.fault,
+        )
+        made = {receiver.name: _notifier(receiver, around, context) for receiver in settings.receivers}
+        self.deliverer = Deliverer(
+            [notifiers.delivered(receiver, made[receiver.name]) for receiver in settings.receivers],
+            store,
+            self.writer,
+            now=now,
+            jitter=jitter,
+            report=telemetry.delivery,
+            fault=telemetry.fault,
+        )
+        self.receivers = Receivers(made, self.deliverer)
+        self.registry.register(PendingDeliveries(self.receivers.pending, made))
+        self.registry.register(LoopIdle(loops.idle))
+        self.publisher = publisher = Publisher(
+            from_settings.publisher(settings),
+            self.writer,
+            self.deliverer.enqueue,
+            policy=current.alert_policy,
+            fault=telemetry.fault,
+        )
+
+        # --- from the API to an event ---
+        self.accounts = Accounts(
+            current, around, publisher, telemetry, clock=clock, loops=loops, load=store.load_account
+        )
+        self.transport = around.transport(settings.api)
+        self.client = Client(
+            from_settings.client(settings.api),
+            self.accounts.credentials,
+            self.accounts.gates,
+            self.transport,
+            now=now,
+            report=self.accounts.requested,
+        )
+        self.step_limit_store = StepLimitStore(store)
+        self.step_limits = StepLimits(
+            self.client,
+            self.step_limit_store,
+            slack=current.step_slack,
+            fault=telemetry.fault,
+            jitter=jitter,
+            named=telemetry.definition_named,
+        )
+        self.poller = Poller(
+            publisher,
+            self.client,
+            self.writer,
+            store,
+            self.step_limits,
+            policy=current.detection_policy,
+            errors_patience=settings.api.timeout,
+            now=now,
+            report=telemetry.poll,
+            skew=self.accounts.skew,
+            answered_at=self.accounts.answered_at,
+            site=self.accounts.site,
+        )
+        self.scheduler = Scheduler(
+            self.poller,
+            self.accounts.queues,
+            self.targets,
+            self.writer,
+            self.stored_states.of,
+            now=now,
+            jitter=jitter,
+            retention=current.retention,
+            fault=telemetry.fault,
+            executor=self.background,
+        )
+        self.overdue = OverdueWatcher(
+            self.poller,
+            self.scheduler,
+            self.targets,
+            now=now,
+            want=self.step_limits.request,
+            report=telemetry.overdue,
+            fault=telemetry.fault,
+        )
+        self.targets.subscribe(self.overdue)
+        # The two ties that come late: what is learned of definitions changes targets that were made with its help.
+        self.step_limits.on_change = self.overdue.limits_changed
+        self.step_limits.on_name = self.scheduler.show_name
+
+        # --- what ends alerts, and what keeps the house ---
+        changes = WatchlistChanges(
+            store,
+            publisher,
+            now=now,
+            grace=current.unwatched_after,
+            is_watched=current.is_watched,
+            was_seen=self.scheduler.was_seen,
+            believe=self.scheduler.take_over,
+            report=telemetry.account,
+            leaving=telemetry.leaving,
+        )
+        self.closer = Closer(
+            store,
+            publisher,
+            now=now,
+            hold=current.hold,
+            routes=from_settings.routes(settings),
+            changes=changes,
+            count=telemetry.alerts_open,
+            fault=telemetry.fault,
+        )
+        self.ping = Ping(settings.heartbeat.url, now=now) if settings.heartbeat is not None else None
+        self.heartbeat = (
+            Heartbeat(
+                self.ping,
+                interval=settings.heartbeat.interval,
+                now=now,
+                report=telemetry.heartbeat,
+                fault=telemetry.fault,
+                reasons=partial(health.unhealthy_reason, self.receivers.acknowledges),
+            )
+            if settings.heartbeat is not None and self.ping is not None
+            else None
+        )
+        self.housekeeper = Housekeeper(
+            self.scheduler, store, self.writer, self.logs, current=current, receivers=[*made], now=now
+        )
+        self.readiness = Readiness(store, self.writer, self.scheduler.first_polls_sent)
+        self.reloader = Reloader(
+            current,
+            load,
+            self.accounts,
+            self.scheduler,
+            log=self.logs.log,
+            now=now,
+            report=telemetry.reload,
+            applied=self.closer.recheck_watchlist,
+            executor=self.background,
+        )
+        self.view = DaemonView(
+            self.targets,
+            self.scheduler,
+            store,
+            telemetry,
+            publisher=publisher,
+            deliverer=self.deliverer,
+            current=current,
+            loops=loops,
+            readiness=self.readiness,
+            reload=self.reloader.reload,
+            now=now,
+        )
+
+
+def _notifier(receiver: Receiver, around: Environment, context: NotifierContext) -> Notifier:
+    try:
+        return around.notifier(receiver, context)
+    except ValueError as error:
+        raise StartError(f"receivers[{receiver.name}]: {error}") from error
