@@ -18,8 +18,9 @@ class ApiClock:
 
     def ticks(self, t: float) -> int:
         """What it shows at t."""
-        ahead = sum(skew.seconds for skew in self._skews if skew.active(t)) if self._skews else 0.0
-        return self._epoch + math.floor((t + ahead) * TICKS)
+        if self._skews:
+            t += sum(skew.seconds for skew in self._skews if skew.active(t))
+        return self._epoch + math.floor(t * TICKS)
 
     def around(self, at: int) -> tuple[float, float]:
         """World times between which it may have shown `at`: the earliest and the latest."""

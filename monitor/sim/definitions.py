@@ -1,7 +1,9 @@
 """The workflow definitions that the simulated accounts own: what a customer of the API would have written."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import msgspec
@@ -29,6 +31,24 @@ class Definition(msgspec.Struct, frozen=True):
 
     def steps(self, version: int | None = None) -> tuple[Step, ...]:
         return self.versions[(version or self.latest) - 1]
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """A definition with the times of its versions."""
+
+    definition: Definition
+    deployed: tuple[float, ...]
+    """World time of each version, oldest first; `-inf`: always there."""
+    deleted: float = inf
+
+    def latest(self, t: float) -> int:
+        """The version that runs what is triggered at t; 0: the definition is not there."""
+        return 0 if t >= self.deleted else bisect_right(self.deployed, t)
+
+    def deployed_at(self, version: int) -> float | None:
+        """World time; None: before all times."""
+        at = self.deployed[version - 1]
+        return None if at == -inf else at
 
 
 @lru_cache(maxsize=1024)
@@ -74,6 +94,25 @@ def _voice(id: str, text: str) -> Step:
 def _dtmf(id: str, timeout: str) -> Step:
     inputs = {"dtmfRequestId": "{{data.call_id}}", "timeout": timeout}
     return Step(id, StepType.WAIT_FOR_DTMF, {"inputs": inputs, "outputs": {"dtmfData": {"code": "{{step.dtmfData}}"}}})
+
+
+def journey(name: str, *, wait: float, patience: float, versions: int) -> Definition:
+    """Fetch, wait, wait for a reply, confirm; every second version has one more step. Seconds, as both declare them."""
+    plain = (
+        _http("fetch_order", "https://orders.example/api/orders"),
+        _wait("wait_until_due", _span(wait)),
+        _reply("wait_for_reply", _span(patience)),
+        _http("confirm_order", "https://orders.example/api/confirmations"),
+    )
+    longer = (*plain, _http("notify_shop", "https://shops.example/api/orders"))
+    return Definition(name, "http_request", tuple(longer if order % 2 else plain for order in range(versions)))
+
+
+def _span(seconds: float) -> str:
+    """As `d.HH:mm:ss`."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours // 24}.{hours % 24:02d}:{minute:02d}:{second:02d}"
 
 
 _REMIND = (

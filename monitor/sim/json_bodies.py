@@ -1,16 +1,16 @@
 """Values into the JSON of the API's document: instances, step logs, errors, definitions, usage."""
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from monitor.sim.api_clock import ApiClock
 from monitor.sim.api_enums import StepStatus
-from monitor.sim.definitions import Definition, Step, definition_id
+from monitor.sim.definitions import Definition, Publication, Step, definition_id
 from monitor.sim.fake_people import Payload, payload
 from monitor.sim.playback import InstanceState
 from monitor.sim.population import Instance
-from monitor.sim.publications import Publication
 from monitor.sim.rows import Row, row_of
 from monitor.sim.scenario import Scenario, chance_of, id_of, triggered_at, workflow_id
 from monitor.sim.script import StepRun
@@ -21,6 +21,10 @@ Json = dict[str, Any]
 
 DIGITS = 2
 """Of the second, in an instance's own times, as in the document's examples."""
+
+
+_REMEMBERED = 32_768
+"""Instances, about 1 kB each."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +58,7 @@ class JsonRenderer:
         self._account = account
         self._sub_account = f"{account}_chat"
         self._clock = clock
+        self._lasting = lru_cache(_REMEMBERED)(self._never_changing)
 
     def instance(self, instance: Instance, reading: InstanceState, t: float, *, logs: bool) -> WorkflowInstance:
         told = self.row(row_of(instance, reading, t))
@@ -65,18 +70,17 @@ class JsonRenderer:
 
     def row(self, row: Row) -> WorkflowInstance:
         """An instance without its log."""
-        chance = chance_of(self._seed, row.number)
-        triggered = triggered_at(self._scenario, self._seed, row.number, row.starts)
-        context = Context(payload(chance), self._account, self._sub_account, self._stamp(triggered, 7))
-        return WorkflowInstance(
-            id_of(chance, row.number),
-            context,
-            definition_id(self._account, row.definition),
-            row.version,
-            row.status,
-            self._stamp(row.starts, DIGITS),
-            None if row.ended_at is None else self._stamp(row.ended_at, DIGITS),
-        )
+        workflow, context, started = self._lasting(row.number, row.starts)
+        definition = definition_id(self._account, row.definition)
+        completed = None if row.ended_at is None else self._stamp(row.ended_at, DIGITS)
+        return WorkflowInstance(workflow, context, definition, row.version, row.status, started, completed)
+
+    def _never_changing(self, number: int, starts: float) -> tuple[str, Context, str]:
+        """Id, `data` and `startedAt`. They are most of the work, and lists ask for the same rows again and again."""
+        chance = chance_of(self._seed, number)
+        triggered = self._stamp(triggered_at(self._scenario, self._seed, number, starts), 7)
+        context = Context(payload(chance), self._account, self._sub_account, triggered)
+        return id_of(chance, number), context, self._stamp(starts, DIGITS)
 
     def errors(self, instance: Instance, reading: InstanceState) -> list[Json]:
         """The schema `workflowErrors`."""

@@ -9,10 +9,11 @@ from typing import TypeVar
 from monitor.sim.api_clock import ApiClock
 from monitor.sim.api_enums import Status
 from monitor.sim.faults import Fault, Trouble
+from monitor.sim.instances import Instances
 from monitor.sim.json_bodies import DIGITS
 from monitor.sim.list_settings import Lists, Offset, Order
 from monitor.sim.responses import invalid
-from monitor.sim.rows import Row, RowSource, Wanted
+from monitor.sim.rows import Row, Wanted, by_start
 from monitor.sim.scenario import Scenario, triggered_at
 from monitor.sim.seeded import fraction
 from monitor.sim.timestamps import TICKS, parse
@@ -26,13 +27,13 @@ _TOLD = TICKS // 10**DIGITS
 
 
 class Listing:
-    """Of one account. `sources`: each gives the rows of the instances that it knows."""
+    """Of one account."""
 
-    def __init__(self, scenario: Scenario, seed: int, clock: ApiClock, sources: Sequence[RowSource]) -> None:
+    def __init__(self, scenario: Scenario, seed: int, clock: ApiClock, instances: Instances) -> None:
         self._scenario = scenario
         self._seed = seed
         self._clock = clock
-        self._sources = sources
+        self._instances = instances
 
     def page(self, definition: str, latest: int, query: Query, t: float, troubles: Sequence[Fault]) -> list[Row]:
         """Newest first; of the `latest` version only, unless the query asks for one. `troubles`: of rows."""
@@ -49,15 +50,15 @@ class Listing:
         return paged(rows, query, self._scenario.lists.offset)
 
     def _troubled(self, wanted: Wanted, t: float, troubles: Sequence[Fault]) -> Iterator[Row]:
-        rows = self._newest_first(wanted, t)
+        rows = self._instances.rows(wanted, t)
         for trouble in troubles:
             hit = self._hit(trouble, t)
             match trouble.trouble:
                 case Trouble.STALE_ROWS:
                     # One that is hit is told as it was, in whatever list it was then; of a row already told
                     # late, the later trouble has its way.
-                    past = self._newest_first(wanted, t - trouble.seconds)
-                    rows = merge(_but(rows, hit), filter(hit, past), key=_by_start)
+                    past = self._instances.rows(wanted, t - trouble.seconds)
+                    rows = merge(_but(rows, hit), filter(hit, past), key=by_start)
                 case Trouble.LOST_ROWS:
                     rows = _but(rows, hit)
                 case Trouble.REPEATED_ROWS:
@@ -70,10 +71,6 @@ class Listing:
         draw = math.floor(t / trouble.lasting) if trouble.lasting else t
         about = (self._seed, trouble.trouble.name, draw)
         return lambda row: fraction(*about, row.number) < trouble.rows
-
-    def _newest_first(self, wanted: Wanted, t: float) -> Iterator[Row]:
-        found = [source.rows(wanted, t) for source in self._sources]
-        return found[0] if len(found) == 1 else merge(*found, key=_by_start)
 
     def _created(self, row: Row) -> float:
         return triggered_at(self._scenario, self._seed, row.number, row.starts)
@@ -125,10 +122,6 @@ def _whole(query: Query, name: str, default: int, least: int, most: int | None =
     if not (text.isascii() and text.isdecimal()) or int(text) < least or (most is not None and int(text) > most):
         raise invalid(f"Invalid {name}.")
     return int(text)
-
-
-def _by_start(row: Row) -> float:
-    return -row.starts
 
 
 def _but(rows: Iterator[Row], hit: Callable[[Row], bool]) -> Iterator[Row]:

@@ -15,6 +15,8 @@ from monitor.sim.script import Ending, Script, StepFault, StepRun
 
 CROWD = 1 << 36
 """Numbers from here on belong to the crowd; those below to roles."""
+TRAFFIC = 1 << 39
+"""From here on to the traffic."""
 
 
 class Instance(msgspec.Struct, frozen=True, gc=False):

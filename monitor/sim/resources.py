@@ -11,14 +11,14 @@ import msgspec
 from monitor.sim import json_bodies
 from monitor.sim.api_clock import ApiClock
 from monitor.sim.api_enums import Endpoint, Verb
-from monitor.sim.definitions import definition_id
+from monitor.sim.definitions import Publication, definition_id
 from monitor.sim.faults import Fault
 from monitor.sim.instances import Instances, Overlay
 from monitor.sim.json_bodies import Json, JsonRenderer
 from monitor.sim.listing import Listing, Query, paged
 from monitor.sim.playback import InstanceState
 from monitor.sim.population import Instance
-from monitor.sim.publications import Publication, published
+from monitor.sim.publications import published
 from monitor.sim.responses import invalid, not_allowed, not_found
 from monitor.sim.scenario import Scenario
 from monitor.sim.script import Command
@@ -40,8 +40,8 @@ class Resources:
         self._overlay = overlay
         self._clock = clock
         self._teller = JsonRenderer(scenario, seed, account, clock)
-        self._instances = Instances(scenario, seed, account, overlay)
-        self._listing = Listing(scenario, seed, clock, self._instances.sources)
+        self.instances = Instances(scenario, seed, account, overlay)
+        self._listing = Listing(scenario, seed, clock, self.instances)
         self._published: Mapping[str, Publication] = {
             definition_id(account, one.definition.name): one for one in published(scenario, account)
         }
@@ -109,10 +109,10 @@ class Resources:
         found = self._definition(definition, t)
         if _WORKFLOW.fullmatch(workflow) is None:
             raise invalid("Invalid workflow id.")
-        instance = self._instances.find(workflow)
+        instance = self.instances.find(workflow)
         if instance is None or instance.definition.name != found.definition.name:
             raise not_found("Workflow", workflow)
-        reading = self._instances.read(instance, workflow, t)
+        reading = self.instances.read(instance, workflow, t)
         if reading is None:
             raise not_found("Workflow", workflow)
         return instance, reading
@@ -122,9 +122,11 @@ class Resources:
         return [self._teller.definition(publication, version) for publication, version in page]
 
     def _executed(self, t: float) -> tuple[int, int, int]:
-        """Count, year, month. One workflow a second is a plausible customer."""
+        """Count, year, month. One workflow a second is a plausible customer without traffic."""
         moment = datetime.fromtimestamp(self._clock.ticks(t) / TICKS, UTC)
-        return 1200 + max(0, int(t)), moment.year, moment.month
+        traffic = self.instances.traffic
+        started = int(t) if traffic is None else traffic.started(t) - traffic.started(0.0)
+        return 1200 + max(0, started), moment.year, moment.month
 
 
 def endpoint(parts: list[str]) -> Endpoint | None:

@@ -1,8 +1,6 @@
 """Rows of a list of instances, before they are paged: what is asked for, and where rows come from."""
 
-from collections.abc import Iterator
 from math import inf
-from typing import Protocol
 
 import msgspec
 
@@ -35,9 +33,9 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     latest: float = inf
 
 
-class RowSource(Protocol):
-    def rows(self, wanted: Wanted, t: float) -> Iterator[Row]:
-        """As they are at t, the latest start first."""
+def by_start(row: Row) -> float:
+    """The key that sorts the latest start first."""
+    return -row.starts
 
 
 def row_of(instance: Instance, reading: InstanceState, t: float) -> Row:

@@ -34,6 +34,7 @@ from monitor.sim.responses import (
 from monitor.sim.scenario import Account, Scenario
 from monitor.sim.seeded import fraction
 from monitor.sim.timestamps import TICKS, http_date
+from monitor.sim.traffic_index import TrafficIndex
 
 EPOCH = datetime(2026, 1, 5, 10, tzinfo=UTC)
 _PREFIX = ["", "api", "v1", "accounts"]
@@ -65,6 +66,13 @@ class World:
         account = parts[4] if parts[:4] == _PREFIX and len(parts) > 5 else ""  # noqa: PLR2004 - prefix, account, rest
         door = self._doors.get(account, self._nowhere)
         return door.answer(_Request(method, path, parts[5:], endpoint(parts[5:]), query, bearer, t, body))
+
+    def traffic(self, account: str) -> TrafficIndex:
+        """What is true of that account's traffic. A KeyError if it has none."""
+        found = self._doors[account].traffic
+        if found is None:
+            raise KeyError(account)
+        return found
 
 
 class _Request(msgspec.Struct, frozen=True, gc=False):
@@ -102,6 +110,10 @@ class _AccountApi:
         self._limit = _limit(account, account.limit_rps) if account else None
         self._list_limit = _limit(account, account.list_limit_rps) if account else None
         self._resources = Resources(world.scenario, world.seed, name, world.overlay, self._clock)
+
+    @property
+    def traffic(self) -> TrafficIndex | None:
+        return self._resources.instances.traffic
 
     def answer(self, request: _Request) -> SimResponse:
         weather = _Effects()
