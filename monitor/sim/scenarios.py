@@ -4,6 +4,7 @@ Two accounts: acme (order reminders, onboarding, surveys) and globex (calls, del
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
 from monitor.sim.population import Crowd, CrowdEvent
 from monitor.sim.scenario import Account, Scenario
 from monitor.sim.scenario_builders import ACME, GLOBEX, HOMES, role, scene
+from monitor.sim.traffic import Traffic
 
 
 def calm() -> Scenario:
@@ -196,6 +198,12 @@ def crowd() -> Scenario:
     return many(5000, events_per_second=2.0, accounts=2)
 
 
+def traffic(live: int = 10_000, **options: Any) -> Scenario:
+    """About so many running instances in account traffic, new ones all day; `options`: fields of `Traffic`."""
+    account = Account(id="traffic", key="sim-key-traffic")
+    return Scenario(name="traffic", accounts=(account,), traffic=(Traffic(account=account.id, live=live, **options),))
+
+
 def storm(size: int = 5000, *, begins: float = 30.0, within: float = 10.0) -> Scenario:
     """So many instances fault within seconds, for three causes: two definitions of acme broke, and one gateway."""
     causes = (
@@ -230,6 +238,7 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
         skewed,
         crowd,
         storm,
+        traffic,
     )
 }
 
