@@ -78,36 +78,33 @@ def state(instance: Instance, t: float) -> InstanceState | None:
     return read(instance.script, instance.starts, (), t)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     t=moments,
-    order=st.integers(0, 1),
-    version=st.integers(1, 7),
     status=st.sampled_from(ALL),
-    window=st.none() | st.tuples(st.integers(-40_000, 3000), st.integers(0, 5000)),
+    window=st.none() | st.tuples(st.integers(-40_000, 3000), st.integers(0, 40_000)),
 )
-def test_a_list_holds_what_the_scripts_say(
-    t: float, order: int, version: int, status: Status | None, window: tuple[int, int] | None
-) -> None:
+def test_a_list_holds_what_the_scripts_say(t: float, status: Status | None, window: tuple[int, int] | None) -> None:
     world, instances = lively()
-    query = {"version": str(version), **asked(status)}
+    query = asked(status)
     begin, end = -(10**9), 10**9
     if window is not None:
         begin, end = window[0], window[0] + window[1]
         query["startTimeFrom"] = (world.epoch + timedelta(seconds=begin)).isoformat()
         query["startTimeTo"] = (world.epoch + timedelta(seconds=end)).isoformat()
     expected = {
-        workflow_id(0, one): now.status
+        workflow_id(0, one): (now.status, one.version)
         for one in instances
-        if (one.definition.name, one.version) == (f"journey-{order:03d}", version)
+        if begin <= math.floor(one.starts * 100) / 100 <= end
         and (now := state(one, t)) is not None
         and status in (None, now.status)
-        and begin <= math.floor(one.starts * 100) / 100 <= end
     }
-    told = everyone(world, t, order, **query)
-    assert len(told) == len(expected)
-    assert {row["workflowId"]: row["status"] for row in told} == expected
-    assert [row["startedAt"] for row in told] == sorted((row["startedAt"] for row in told), reverse=True)
+    lists = [everyone(world, t, order, version=str(version), **query) for order in (0, 1) for version in range(1, 8)]
+    told = {row["workflowId"]: (row["status"], row["version"]) for rows in lists for row in rows}
+    assert told == expected
+    assert len(told) == sum(map(len, lists))
+    for rows in lists:
+        assert [row["startedAt"] for row in rows] == sorted((row["startedAt"] for row in rows), reverse=True)
 
 
 @settings(max_examples=20, deadline=None)
