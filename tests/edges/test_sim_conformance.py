@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from monitor.sim.api_enums import Endpoint
 from monitor.sim.demo_day import demo_day
-from monitor.sim.scenario import Watched, watched
-from monitor.sim.scenarios import SCENARIOS, crowd, faults, stuck
+from monitor.sim.faults import Fault, Trouble
+from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenarios import SCENARIOS, crowd, faults, stuck, traffic
 from monitor.sim.world import World
 
 _DOCUMENT = Path(__file__).parents[2].parent / "shared" / "api" / "8x8-automation-openapi.json"
@@ -43,6 +47,15 @@ def amended(published: dict[str, Any]) -> dict[str, Any]:
         for field in fields:
             document["components"]["schemas"][schema]["properties"][field]["type"] = ["string", "null"]
     return document
+
+
+def odd_lists() -> Scenario:
+    """Traffic whose lists do what the document does not rule out."""
+    rows = (Trouble.STALE_ROWS, Trouble.LOST_ROWS, Trouble.REPEATED_ROWS)
+    troubles = [Fault(trouble=one, begin=0.0, end=1e9, rows=0.2, seconds=30.0) for one in rows]
+    lag = Fault(trouble=Trouble.STALE, begin=0.0, end=1e9, seconds=20.0, endpoints=(Endpoint.LIST,))
+    lists = Lists(offset=Offset.PAGE, order=Order.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True)
+    return msgspec.structs.replace(traffic(500), faults=(*troubles, lag), lists=lists, queueing=60.0)
 
 
 def validator(document: Mapping[str, Any], schema: str, *, many: bool = False) -> Draft4Validator:
@@ -84,13 +97,15 @@ def test_an_ended_instance_needs_no_amendment(published: dict[str, Any]) -> None
     validator(published, "workflowInstanceWithLogs").validate(ask(world, first, 30.0, includeLogs="true"))
 
 
-@pytest.mark.parametrize("make", [demo_day, faults, stuck, crowd], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [demo_day, faults, stuck, crowd, traffic, odd_lists], ids=lambda make: make.__name__)
 def test_lists_definitions_and_usage_are_as_documented(make: Any, amended: dict[str, Any]) -> None:
     world = World(make())
+    filters = amended["paths"]["/api/v1/accounts/{accountId}/definitions/{definitionId}/workflows"]["get"]["parameters"]
+    statuses = next(one["schema"]["enum"] for one in filters if one.get("name") == "status")
     for account in world.scenario.accounts:
 
-        def get(rest: str, owner: str = account.id, key: str = account.key) -> Any:
-            answer = world.answer("GET", f"/api/v1/accounts/{owner}{rest}", {}, key, 40.0)
+        def get(rest: str, owner: str = account.id, key: str = account.key, **query: str) -> Any:
+            answer = world.answer("GET", f"/api/v1/accounts/{owner}{rest}", query, key, 40.0)
             assert answer.status == 200
             return json.loads(answer.body)
 
@@ -98,9 +113,14 @@ def test_lists_definitions_and_usage_are_as_documented(make: Any, amended: dict[
         validator(amended, "definition", many=True).validate(definitions)
         assert definitions
         for definition in definitions:
-            validator(amended, "definition", many=True).validate(get(f"/definitions/{definition['id']}"))
-            rows = get(f"/definitions/{definition['id']}/workflows")
-            validator(amended, "workflowInstance", many=True).validate(rows)
+            versions = get(f"/definitions/{definition['id']}")
+            validator(amended, "definition", many=True).validate(versions)
+            for version in versions:
+                for status in (*statuses, ""):
+                    query = {"version": str(version["version"]), **({"status": status} if status else {})}
+                    rows = get(f"/definitions/{definition['id']}/workflows", **query)
+                    validator(amended, "workflowInstance", many=True).validate(rows)
+                    assert {row["status"] for row in rows} <= ({status} if status else set(statuses))
         validator(amended, "usage", many=True).validate(get("/usage"))
         validator(amended, "usageHistory", many=True).validate(get("/usage/history"))
 
