@@ -1,8 +1,9 @@
 """The composition root: the only place that names concrete classes.
 
-`daemon.py` is the order in which things start, turn and stop; `from_settings.py` makes each part from the settings;
-`start_log.py` is what a log begins with; `reloader.py` applies a changed configuration; `view.py` is what the pages
-see; `drill.py` sends a test alert.
+Read `wiring.py` (every part once, each made from parts above it), `daemon.py` (in which order they start, turn and
+stop), `current_settings.py` (what a reload may change) and `reloader.py` (how it does). `accounts.py` and
+`receivers.py` hold what there is one of for each account and receiver; `from_settings.py` and `notifiers.py` turn
+settings into what parts take; `view.py` is what the pages see; `drill.py` sends a test alert.
 """
 
 from monitor.app.daemon import Daemon
