@@ -283,6 +283,8 @@ Workflow w1 of d1, version 3, account acme.
 http://m:8808/targets/acme/d1/w1
 """,
     "not found": """\
+Cause: the API answers 404, not found, to each request about it.
+
 Severity: warning.
 
 Seen: 2026-01-05 10:00:21 UTC
@@ -461,6 +463,22 @@ def test_a_failed_step_without_an_error_says_so_first() -> None:
     many = msgspec.structs.replace(INCIDENT, event=failed)
     for text in (body(failed, link=LINK), incident_body(many, tolls=(), external_url="")):
         assert text.startswith("Cause: not known. The API tells no error of this step.\n\nSeverity: ")
+
+
+def test_a_definition_is_called_by_its_own_name_and_its_id_stays_at_the_end() -> None:
+    named = msgspec.structs.replace(EVENTS["fault"], definition_name="onboarding")
+    many = msgspec.structs.replace(INCIDENT, event=named)
+    assert incident_title(many) == "23 workflows of onboarding terminated: step1: Invalid subaccount id."
+    assert "\n\nWorkflow w1 of onboarding (d1), version 3, account acme.\n" in body(named, link=LINK)
+
+
+@pytest.mark.parametrize(
+    ("before", "words"), [(Status.RUNNABLE, "\nIt was Runnable before.\n"), (None, "warning.\n\n")]
+)
+def test_what_is_not_found_was_never_seen_as_such(before: Status | None, words: str) -> None:
+    text = body(told(EventType.NOT_FOUND, from_status=before, to_status=Status.NOT_FOUND), link=LINK)
+    assert f"Severity: {words}" in text or f"Severity: warning.{words}" in text
+    assert "first seen" not in text
 
 
 def test_the_first_of_many_begins_with_what_is_known_of_it() -> None:

@@ -7,7 +7,7 @@ from monitor.core import step_log
 from monitor.core.alerting.fault_groups import normalize
 from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
-from monitor.core.model import Cause, Event, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
 from monitor.core.text.summary import about
 
@@ -28,18 +28,23 @@ def moment(at: datetime) -> str:
 
 
 def where(event: Event) -> str:
-    """Which workflow, by its ids: what people search for."""
+    """Which workflow, by its ids, which people search for, and by its definition's name."""
     account = f"account {clean(event.account, _NAME)}"
     if not event.workflow:
         return account[0].upper() + account[1:]
     version = f", version {event.version}" if event.version is not None else ""
-    return f"Workflow {clean(event.workflow, _NAME)} of {clean(event.definition_label, _NAME)}{version}, {account}"
+    definition = clean(event.definition_label, _NAME)
+    if event.definition_name:
+        definition = f"{clean(event.definition_name, _NAME)} ({definition})"
+    return f"Workflow {clean(event.workflow, _NAME)} of {definition}{version}, {account}"
 
 
 def change(event: Event) -> str:
     """From which status to which; "" where that says nothing."""
     if event.to_status is None or event.from_status is event.to_status:
         return ""
+    if event.to_status is Status.NOT_FOUND:
+        return f"It was {event.from_status.value} before." if event.from_status is not None else ""
     if event.from_status is None:
         return f"It was {event.to_status.value} when it was first seen."
     return f"It went from {event.from_status.value} to {event.to_status.value}."
@@ -129,6 +134,8 @@ def _cause_without_error(event: Event) -> str:
         return f"Cause: {clean(event.reason, _MESSAGE)}"
     if event.type is EventType.TERMINATED and event.cause is Cause.UNKNOWN:
         return "Cause: not known. Its errors could not be read."
+    if event.type is EventType.NOT_FOUND:
+        return "Cause: the API answers 404, not found, to each request about it."
     if event.type is EventType.STEP_FAILED:
         return "Cause: not known. The API tells no error of this step."
     return ""
