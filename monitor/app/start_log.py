@@ -3,6 +3,7 @@
 from structlog.typing import FilteringBoundLogger
 
 from monitor import __version__
+from monitor.core.formats.urls import without_password
 from monitor.settings import Settings, warnings_at_start
 
 
@@ -14,7 +15,7 @@ def log_start(log: FilteringBoundLogger, settings: Settings) -> None:
         accounts=[account.id for account in settings.accounts],
         targets=len(settings.watchlist.targets),
         receivers=[f"{receiver.name} ({receiver.type})" for receiver in settings.receivers],
-        store=settings.store.url,
+        store=without_password(settings.store.url),
     )
     for warning in warnings_at_start(settings):
         log.warning("config.warning", warning=warning)

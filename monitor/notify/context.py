@@ -6,7 +6,6 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.core.text.links import RUNBOOK
 from monitor.notify.daemon_threads import DaemonThreadExecutor
 from monitor.notify.notifier import AlertReader, Tolls
 
@@ -19,7 +18,7 @@ class NotifierContext(msgspec.Struct, frozen=True, kw_only=True):
     """The latest that it may be now, for terms that others measure; None: `now`."""
     casebook: AlertReader
     external_url: str
-    runbook_url: str = RUNBOOK
+    runbook_url: str = ""
     host: str = ""
     """The name of this machine."""
     started_at: datetime

@@ -13,7 +13,7 @@ from monitor.core.alerting.verdict import Delivered, Refused, Verdict
 from monitor.core.alerts import Incident, Sample, VersionImpact
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.text import alert_text
-from monitor.core.text.links import RUNBOOK, link_of, link_to
+from monitor.core.text.links import link_of, link_to
 from monitor.notify.context import NotifierContext
 from monitor.notify.notifier import AlertReader, Page, Pager, Tolls
 
@@ -24,7 +24,7 @@ _OVER: Final = -1
 
 class IncidentNotifier:
     def __init__(
-        self, pager: Pager, *, casebook: AlertReader, tolls: Tolls, external_url: str, runbook_url: str = RUNBOOK
+        self, pager: Pager, *, casebook: AlertReader, tolls: Tolls, external_url: str, runbook_url: str = ""
     ) -> None:
         self._pager = pager
         self._casebook = casebook
@@ -109,7 +109,7 @@ class IncidentNotifier:
         return page(incident, tolls=tolls, external_url=self._external_url, runbook_url=self._runbook_url)
 
 
-def page(incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = RUNBOOK) -> Page:
+def page(incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = "") -> Page:
     """The incident as a person gets it; links lead to the monitor's own pages under `external_url`."""
     event = incident.event
     return Page(

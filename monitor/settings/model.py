@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from monitor.core.formats.urls import require_https
-from monitor.core.text.links import RUNBOOK
 from monitor.settings import unsupported, urls
 from monitor.settings.fields import FromText, choice, default, duration, identifier, integer, line, number, size
 from monitor.settings.globs import paths
@@ -106,7 +105,7 @@ class Server(Section):
     external_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
     """Links in alerts begin with it; without a value they lead to `port` of this machine."""
     runbook_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
-    """Where people read RUNBOOK.md: the alerts that have a section there link to it."""
+    """Where people read RUNBOOK.md: the alerts that have a section there link to it. Empty: nobody said."""
     admin_token_file: SecretFile = default(None)
     """Bearer token for what changes something; without one those paths answer 403."""
     admin_token_env: SecretVariable = default(None)
@@ -118,8 +117,8 @@ class Server(Section):
 
     @field_validator("runbook_url", mode="wrap")
     @classmethod
-    def _the_shipped_one(cls, written: object, read: ValidatorFunctionWrapHandler) -> object:
-        return RUNBOOK if written is None else read(written)
+    def _nowhere_unless_set(cls, written: object, read: ValidatorFunctionWrapHandler) -> object:
+        return "" if written is None else read(written)
 
     @field_validator("admin_token_env")
     @classmethod

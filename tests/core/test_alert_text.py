@@ -26,6 +26,7 @@ from monitor.core.text.summary import summary
 from tests.core.beliefs import at, error, step
 
 LINK = "http://m:8808/targets/acme/d1/w1"
+RUNBOOK = "https://w.example/RUNBOOK.md"
 FAILED = step("b", StepStatus.FAILED, 2, 2.5)
 TRAIL = (step("a", StepStatus.COMPLETE, 0, 2, "step0"), FAILED)
 ERRORS = (error("Invalid subaccount id.", 2.5),)
@@ -136,7 +137,7 @@ Severity: critical.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Ask who ended it; if nobody did, look for the program that did.
-Runbook: deploy/RUNBOOK.md#workflowterminated
+Runbook: https://w.example/RUNBOOK.md#workflowterminated
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -152,7 +153,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask the API for its errors; the monitor could not read them.
-Runbook: deploy/RUNBOOK.md#workflowterminated
+Runbook: https://w.example/RUNBOOK.md#workflowterminated
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -168,7 +169,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See whether the workflow goes on: a failed step may be tried again.
-Runbook: deploy/RUNBOOK.md#workflowstepfailed
+Runbook: https://w.example/RUNBOOK.md#workflowstepfailed
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -206,7 +207,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Find out who suspended it and why; it goes on only when somebody resumes it.
-Runbook: deploy/RUNBOOK.md#workflowsuspended
+Runbook: https://w.example/RUNBOOK.md#workflowsuspended
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -235,7 +236,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: See which step it is at, and whether that one still moves.
-Runbook: deploy/RUNBOOK.md#workflowoverdue
+Runbook: https://w.example/RUNBOOK.md#workflowoverdue
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -265,7 +266,7 @@ Last steps:
 - step1: WaitingForEvent, started 19s ago
 
 Next: Check whether what it waits for was sent, and whether it went to this workflow.
-Runbook: deploy/RUNBOOK.md#workflowstepoverdue
+Runbook: https://w.example/RUNBOOK.md#workflowstepoverdue
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -290,7 +291,7 @@ Severity: warning.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Check the account and the ids in the watchlist.
-Runbook: deploy/RUNBOOK.md#workflownotfound
+Runbook: https://w.example/RUNBOOK.md#workflownotfound
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -318,7 +319,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Ask for this one by hand (workflow-monitor status); look at it in the API's own console.
-Runbook: deploy/RUNBOOK.md#workflowunanswered
+Runbook: https://w.example/RUNBOOK.md#workflowunanswered
 
 Workflow w1 of d1, version 3, account acme.
 To close this alert: workflow-monitor close 1
@@ -356,7 +357,7 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Next: Check the API key of this account: it is missing, wrong or not valid any more.
-Runbook: deploy/RUNBOOK.md#monitorblind
+Runbook: https://w.example/RUNBOOK.md#monitorblind
 
 Account acme.
 To close this alert: workflow-monitor close 1
@@ -381,7 +382,7 @@ Severity: warning.
 Seen: 2026-01-05 10:00:21 UTC
 
 Next: Look for a newer version of the monitor; until then changes like this one may go untold.
-Runbook: deploy/RUNBOOK.md#monitorschemadrift
+Runbook: https://w.example/RUNBOOK.md#monitorschemadrift
 
 Account acme.
 To close this alert: workflow-monitor close 1
@@ -428,7 +429,14 @@ http://m:8808/targets/acme/d1/w1
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_a_text_for_somebody_woken_at_night(name: str) -> None:
-    assert body(EVENTS[name], link=LINK) + "\n" == TEXTS[name]
+    assert body(EVENTS[name], link=LINK, runbook_url=RUNBOOK) + "\n" == TEXTS[name]
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_no_text_names_a_runbook_that_nobody_can_open(name: str) -> None:
+    event = msgspec.structs.replace(EVENTS[name], labels={})
+    assert "RUNBOOK" not in body(event, link=LINK).upper()
+    assert "runbook" not in details(msgspec.structs.replace(INCIDENT, event=event), ())
 
 
 def test_every_type_of_event_is_shown_here() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.formats.urls import host_and_port, parse_base_url, parse_url, require_https
+from monitor.core.formats.urls import host_and_port, parse_base_url, parse_url, require_https, without_password
 
 FINE = [
     "https://automation.8x8.com",
@@ -102,3 +102,20 @@ def test_no_text_breaks_the_judgement(text: str) -> None:
         require_https(parse_base_url(text), allow_http=False)
     except ValueError as error:
         assert str(error)  # noqa: PT017 - any of its messages will do
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:////var/lib/monitor.db", "sqlite:////var/lib/monitor.db"),
+        ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
+        ("postgresql://monitor@db/w", "postgresql://monitor@db/w"),
+        ("postgresql+psycopg://monitor:pa55@db:5432/w?x=1", "postgresql+psycopg://monitor:***@db:5432/w?x=1"),
+        ("postgresql://monitor:p@55:/w0rd@db1:5432,db2/w", "postgresql://monitor:***@db1:5432,db2/w"),
+        ("postgresql://:pa55@db/w", "postgresql://:***@db/w"),
+        ("postgresql://db/w?user=m&password=pa55&x=1", "postgresql://db/w?user=m&password=***&x=1"),
+        ("https://u:pa55@x.example/", "https://u:***@x.example/"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown

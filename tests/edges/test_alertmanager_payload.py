@@ -82,7 +82,24 @@ def test_what_does_not_apply_is_absent() -> None:
     alert = posted(msgspec.structs.replace(ALERT, event=bare))
 
     assert set(alert["labels"]) == {"alertname", "severity", "account", "definition", "workflow", "fault_group"}
-    assert set(alert["annotations"]) == {"summary", "description", "event_id", "observed_at", "runbook_url"}
+    assert set(alert["annotations"]) == {"summary", "description", "event_id", "observed_at"}
+
+
+@pytest.mark.parametrize(
+    ("own", "place", "link"),
+    [
+        ("https://wiki.example/greetings", "https://w.example/r.md", "https://wiki.example/greetings"),
+        ("call the messaging team", "https://w.example/r.md", "https://w.example/r.md#workflowterminated"),
+        ("javascript:alert(1)", "", None),
+        ("docs/greetings.md", "", None),
+        (None, "https://w.example/r.md", "https://w.example/r.md#workflowterminated"),
+        (None, "", None),
+    ],
+)
+def test_a_link_to_a_runbook_is_a_web_address_or_absent(own: str | None, place: str, link: str | None) -> None:
+    event = msgspec.structs.replace(EVENT, labels={"runbook": own} if own is not None else {})
+    alert = of_alert(msgspec.structs.replace(ALERT, event=event), external_url=LINK, hold=240.0, runbook_url=place)
+    assert alert.annotations.get("runbook_url") == link
 
 
 @pytest.mark.parametrize(

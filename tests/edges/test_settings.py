@@ -432,6 +432,10 @@ def test_links_follow_the_port_unless_their_address_is_set(written: dict[str, st
     assert Server.model_validate(written).external_url == link
 
 
-def test_the_runbook_is_the_shipped_one_unless_another_place_is_set() -> None:
-    assert Server().runbook_url == "deploy/RUNBOOK.md"
+@pytest.mark.parametrize("written", [{}, {"runbook_url": None}], ids=["absent", "null"])
+def test_no_alert_links_to_a_runbook_unless_its_place_is_set(written: dict[str, None]) -> None:
+    assert Server.model_validate(written).runbook_url == ""
+
+
+def test_the_runbook_is_where_it_is_said_to_be() -> None:
     assert Server.model_validate({"runbook_url": "https://w.example/r.md"}).runbook_url == "https://w.example/r.md"

@@ -4,9 +4,12 @@ Pure. No message repeats an address: it may hold a token.
 """
 
 import ipaddress
+import re
 from urllib.parse import SplitResult, urlsplit
 
 _LONGEST = 2000
+_PASSWORDS = (re.compile(r"(://[^/?#:@]*:).*(@)"), re.compile(r"([?&;](?:password|passwd|sslpassword)=)[^&;]*()"))
+"""What stands before and behind a password: with the user, up to the last @, as some write it unquoted; or by name."""
 _LONGEST_LABEL = 63
 """Characters between two dots of a host's name (RFC 1035); no resolver can be asked for more, or for none."""
 
@@ -47,6 +50,13 @@ def host_and_port(url: str) -> str:
     host = parts.hostname or ""
     port = parts.port or (80 if parts.scheme == "http" else 443)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def without_password(url: str) -> str:
+    """The URL of whatever it is, for people."""
+    for password in _PASSWORDS:
+        url = password.sub(r"\1***\2", url)
+    return url
 
 
 def _split(text: str) -> SplitResult:

@@ -13,7 +13,7 @@ from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.model import Event, WorkflowError
 from monitor.core.text import paragraphs
 from monitor.core.text.advice import advice
-from monitor.core.text.links import RUNBOOK, link_of, link_to
+from monitor.core.text.links import link_of, link_to
 from monitor.core.text.summary import about, summary
 
 TITLE_LIMIT: Final = 200
@@ -30,7 +30,7 @@ def title(event: Event) -> str:
     return clean(event.summary, TITLE_LIMIT) or clean(summary(event), TITLE_LIMIT)
 
 
-def body(event: Event, *, link: str, runbook_url: str = RUNBOOK) -> str:
+def body(event: Event, *, link: str, runbook_url: str = "") -> str:
     """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
     return _bounded([*_why_and_how_bad(event), *_of_one(event, runbook_url)], link)
 
@@ -83,7 +83,7 @@ def incident_title(incident: Incident) -> str:
 
 
 def incident_body(
-    incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = RUNBOOK
+    incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = ""
 ) -> str:
     """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
     event, radius = incident.event, _blast_radius(incident, tolls)
@@ -96,7 +96,7 @@ def incident_body(
     return _bounded(parts, link_of(event, external_url))
 
 
-def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str = RUNBOOK) -> dict[str, str]:
+def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str = "") -> dict[str, str]:
     """The same facts for programs; a fact that is not there has no key.
 
     Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.

@@ -7,8 +7,7 @@ from monitor.core.alerting.labels import alertname
 from monitor.core.event_types import AlertKind
 from monitor.core.model import Event, TargetKey
 
-RUNBOOK: Final = "deploy/RUNBOOK.md"
-"""The shipped one, in the repository; the links of the Prometheus rules lead there, too, if no other place is set."""
+_LINKS: Final = ("https://", "http://")
 
 
 def link_of(event: Event, external_url: str) -> str:
@@ -23,7 +22,20 @@ def link_to(key: TargetKey, external_url: str) -> str:
 
 
 def runbook_of(event: Event, runbook_url: str) -> str:
-    """The target's own runbook, else the section about such alerts; "" of what is no alert."""
-    if own := event.labels.get("runbook", ""):
-        return own
-    return f"{runbook_url}#{alertname(event.type).lower()}" if event.type.kind is not AlertKind.NOTICE else ""
+    """The target's own runbook, else the section about such alerts; "" of what is no alert, or if there is no place.
+
+    `runbook_url`: where people read RUNBOOK.md; "": nobody said.
+    """
+    return event.labels.get("runbook", "") or _section(event, runbook_url)
+
+
+def runbook_link(event: Event, runbook_url: str) -> str:
+    """As `runbook_of`, for what opens it by a click: a runbook of the target that is no web address is none."""
+    own = event.labels.get("runbook", "")
+    return own if own.startswith(_LINKS) else _section(event, runbook_url)
+
+
+def _section(event: Event, runbook_url: str) -> str:
+    if not runbook_url or event.type.kind is AlertKind.NOTICE:
+        return ""
+    return f"{runbook_url}#{alertname(event.type).lower()}"

@@ -13,7 +13,6 @@ from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.core.event_types import EventType
 from monitor.core.model import TargetKey
-from monitor.core.text.links import RUNBOOK
 from monitor.notify.alertmanager import payload
 from monitor.notify.alertmanager.auth import Auth, Credentials
 from monitor.notify.alertmanager.dedup import Dedup
@@ -50,7 +49,7 @@ class Alertmanager:
         casebook: AlertReader,
         now: Callable[[], datetime],
         external_url: str,
-        runbook_url: str = RUNBOOK,
+        runbook_url: str = "",
         host: str = "",
         hold: Callable[[], float],
         alive: Callable[[], bool],

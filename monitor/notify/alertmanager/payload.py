@@ -17,7 +17,7 @@ from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.urls import is_this_machine
 from monitor.core.model import Event
 from monitor.core.text import alert_text
-from monitor.core.text.links import RUNBOOK, link_of, link_to, runbook_of
+from monitor.core.text.links import link_of, link_to, runbook_link
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -44,7 +44,7 @@ class PostableAlert(msgspec.Struct, frozen=True, kw_only=True):
     link: str
 
 
-def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> PostableAlert:
+def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = "") -> PostableAlert:
     """`hold`: seconds that an event alert stays open, for the words of its end."""
     event = alert.event
     labels = alert_labels(event, alert.fault_group)
@@ -67,7 +67,7 @@ def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str =
     )
 
 
-def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = RUNBOOK) -> PostableAlert:
+def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = "") -> PostableAlert:
     """One alert for all members of an incident, those included that were told one by one."""
     event = incident.event
     shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
@@ -153,7 +153,7 @@ def _facts(event: Event, runbook_url: str) -> dict[str, str]:
         "observed_at": _moment(event.observed_at),
         "last_seen_at": _moment(event.last_seen_at),
         "error": event.errors[0].message if event.errors else "",
-        "runbook_url": runbook_of(event, runbook_url),
+        "runbook_url": runbook_link(event, runbook_url),
     }
 
 
