@@ -76,9 +76,8 @@ def incident_title(incident: Incident) -> str:
         return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
     error = step_log.best_error(event.step, event.errors)
     step = clean(event.step.step, 60) if event.step is not None else "?"
-    what = _MANY[event.type].format(
-        count=count, of=clean(event.definition_name or event.definition_label, 60), step=step
-    )
+    definition = clean(event.definition_name or event.definition_label, 60)
+    what = _MANY[event.type].format(count=count, of=definition, step=step)
     return clean(what + (_why(event, error) if error is not None else ""), TITLE_LIMIT)
 
 
