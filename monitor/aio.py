@@ -7,13 +7,13 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 TURN: Final = 10.0
-"""Seconds; a loop says at least so often that it turns."""
+"""Seconds; a loop beats at least this often."""
 _CHUNK = 500
-"""Items that are taken in before the loop gets its breath."""
+"""Items per slice, before yielding to the event loop."""
 
 
 async def beating(waited_for: Awaitable[T], beat: Callable[[], None]) -> T:
-    """The result of what may take long because somebody else does, with a beat per turn meanwhile.
+    """The result of what may take long because of the writer, with a beat per turn meanwhile.
 
     For what waits for the writer, which says itself whether it turns: a full disk must not look like a loop that is
     stuck. Cancelled, it cancels what it waits for.
@@ -28,7 +28,7 @@ async def beating(waited_for: Awaitable[T], beat: Callable[[], None]) -> T:
 
 
 async def at_most(seconds: float, waiting: Awaitable[object]) -> None:
-    """Until it is there, or so long; then it is cancelled."""
+    """Wait for it this many seconds at most; then it is cancelled."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await waiting

@@ -12,7 +12,7 @@ from monitor.core.event_types import Severity
 from monitor.store import Store, StoreUnavailable
 
 _TURN = 5.0
-"""Seconds; so late may an end come."""
+"""Seconds between two checks: an alert ends this late at most."""
 _AT_ONCE = 500
 """Alerts that end with one commit."""
 
@@ -30,7 +30,7 @@ class Closer:
         count: Callable[[Mapping[Severity, int]], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`hold`: seconds that an event alert stays open once it was told. `routes`: of the receivers that run.
+        """`hold`: seconds that an event alert stays open once a receiver has it. `routes`: of the receivers that run.
 
         `changes`: ends and opens what targets leave behind, and find again.
         `count` is told how many alerts are open, `fault` hears of our own errors, with the loop's name.
@@ -57,7 +57,7 @@ class Closer:
             try:
                 await self._turn(beat)
             except StoreUnavailable:
-                pass  # the writer tells; it is tried again
+                pass  # the writer reports it; the next turn tries again
             except Exception as error:  # noqa: BLE001 - one alert that cannot be closed must not keep the others open
                 self._fault("close", error)
             await self._pause()
@@ -70,7 +70,7 @@ class Closer:
         self._count(await self._store.open_counts())
 
     async def _close_due(self, beat: Callable[[], None]) -> int:
-        """How many have ended."""
+        """How many were ended."""
         due = await self._store.due(self._now(), self._hold(), _AT_ONCE, self._routes)
         # One commit for each: they share a transaction, unless one of them cannot be closed.
         closing = asyncio.gather(*(self._publisher.close([one]) for one in due), return_exceptions=True)
@@ -81,7 +81,7 @@ class Closer:
         return sum(len(one) for one in closed if not isinstance(one, BaseException))
 
     async def _tell_sizes(self, beat: Callable[[], None]) -> None:
-        """Of incidents that have calmed down; one that cannot be read keeps no other from it."""
+        """Publish the final size of incidents that do not grow any more; one that cannot be read delays no other."""
         now = self._now()
         telling = [self._publisher.tell_size(id_, now) for id_ in await self._store.calm(now, _AT_ONCE)]
         for error in await beating(asyncio.gather(*telling, return_exceptions=True), beat):

@@ -25,13 +25,13 @@ from monitor.notify import Notifier
 from monitor.store import DeliveryMark, StoreUnavailable
 
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns at least this often, and beats."""
 _MARKING = 1.0
 """Seconds that a subject waits for the mark of its last delivery before it goes on without."""
 _CLOSE_ENOUGH = 1e-6
-"""Seconds; what may be sent so soon may be sent now, or a timer's rounding would wake the loop in vain."""
+"""Seconds; a delivery due this soon is sent now, else the rounding of a timer would wake the loop in vain."""
 _RECOUNT = 60.0
-"""Seconds between two looks at how much the store holds."""
+"""Seconds between two counts of what the store holds."""
 _UNMARKED = 1000
 """Deliveries of one receiver whose mark is under way; beyond that the receiver waits for the store."""
 
@@ -42,26 +42,26 @@ class Receiver(msgspec.Struct, frozen=True):
     concurrency: int = 16
     """Requests under way at once, each about another subject."""
     urgent_first: bool = False
-    """Whether what is more severe overtakes what is older; a subject's own order stays. See `Backlog`."""
+    """Whether more severe deliveries overtake older ones; the order within a subject stays. See `Backlog`."""
     pace: RateQuota | None = None
     """How often it may be sent anything; every try counts."""
 
 
 class Outbox(Protocol):
-    """Where pending deliveries are kept."""
+    """Keeps pending deliveries."""
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]: ...
     async def pending_counts(self) -> Mapping[str, tuple[int, datetime | None]]: ...
 
 
 class Ledger(Protocol):
-    """Where marks become durable; it tries by itself until they are."""
+    """Makes marks durable; it tries again by itself until they are."""
 
     async def mark(self, mark: DeliveryMark) -> None: ...
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What every receiver's loop shares."""
+    """Shared by the loops of all receivers."""
 
     outbox: Outbox
     ledger: Ledger
@@ -94,13 +94,13 @@ class Deliverer:
         self._couriers = {receiver.name: ReceiverWorker(receiver, around, window) for receiver in receivers}
 
     def enqueue(self, deliveries: Sequence[Delivery]) -> None:
-        """What a commit made pending, right after it. A receiver that is not known keeps its own in the store."""
+        """Take what a commit made pending, right after it. Deliveries of an unknown receiver stay in the store."""
         for delivery in deliveries:
             if (courier := self._couriers.get(delivery.receiver)) is not None:
                 courier.offer(delivery)
 
     def retry(self, deliveries: Sequence[Delivery]) -> None:
-        """What had been given up and was made pending again, right after that was stored."""
+        """Take deliveries that had been given up and are pending again, right after that was stored."""
         for delivery in deliveries:
             if (courier := self._couriers.get(delivery.receiver)) is not None:
                 courier.retry(delivery)
@@ -131,7 +131,7 @@ class Deliverer:
         return {name: courier.oldest for name, courier in self._couriers.items()}
 
     def acknowledges(self) -> Mapping[str, bool]:
-        """Per receiver, whether it took what it was sent last; so it does until something was sent to it."""
+        """Per receiver, whether it took the last delivery; True before the first one."""
         return {name: courier.acknowledges for name, courier in self._couriers.items()}
 
 
@@ -145,14 +145,14 @@ class ReceiverWorker:
         self._around = around
         self._wellness = CircuitBreaker()
         self._bucket: TokenBucket | None = None
-        """What is left of its pace; from the start of the loop on."""
+        """What is left of its rate, from the start of the loop on."""
         self._took_the_last = True
         self._sending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._retrying = 0
         self._unmarkable = 0
-        """Ended here, and pending in the store, which did not take the mark."""
+        """Ended here, but pending in the store, which did not take the mark."""
         self._recount_at = -math.inf
         self._oldest_stored: datetime | None = None
         self._failed_loads = 0
@@ -210,7 +210,7 @@ class ReceiverWorker:
                 await self._pause(min(wait, max(self._recount_at, self._load_at) - _time(), _TURN))
 
     async def _load(self) -> None:
-        """Take in a page of what is in the store only, where there is room for it."""
+        """Load a page of what is in the store only, if there is room for it."""
         if _time() < self._load_at or not (self.backlog.needs_page or _time() >= self._recount_at):
             return
         try:
@@ -222,14 +222,14 @@ class ReceiverWorker:
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
             self._load_at = _time() + backoff(self._failed_loads, 1.0)
-            if not isinstance(error, StoreUnavailable):  # of that the writer tells
+            if not isinstance(error, StoreUnavailable):  # the writer reports that
                 self._around.fault(self.loop_name, error)
         else:
             self._failed_loads = 0
             self.backlog.loaded(page, _time(), self._around.now())
 
     async def _count(self) -> None:
-        """How much the store holds: at the start, and now and then, in case something was never offered here."""
+        """Count what the store holds: at the start and once a minute, in case something was never enqueued here."""
         counts = await self._around.outbox.pending_counts()
         count, self._oldest_stored = counts.get(self._receiver.name, (0, None))
         if self._recount_at == -math.inf:
@@ -251,7 +251,7 @@ class ReceiverWorker:
             task.add_done_callback(self._finished)
 
     def _next(self) -> bool | None:
-        """What may be sent now: True: only what was never tried; False: anything; None: nothing."""
+        """What may be sent now. True: only deliveries never tried; False: any; None: none."""
         if self._wait_to_send(fresh=False) <= 0:
             return False
         return True if self._wait_to_send(fresh=True) <= 0 else None
@@ -266,14 +266,14 @@ class ReceiverWorker:
         return min(to_load, self._wait_to_send(fresh=False), self._wait_to_send(fresh=True))
 
     def _wait_to_send(self, *, fresh: bool) -> float:
-        """`fresh`: only what was never tried. What failed takes half of the places at most, so the rest has some."""
+        """`fresh`: only deliveries never tried. Failed ones take at most half of the places."""
         if self._sending >= self._receiver.concurrency or len(self._tasks) >= _UNMARKED:
             return math.inf
         if not fresh and self._retrying >= max(self._receiver.concurrency // 2, 1):
             return math.inf
         now = _time()
         wait = max(self._wellness.wait(now, fresh=fresh), self.backlog.turns.wait(now, fresh=fresh))
-        paced = 0.0 if self._bucket is None else self._bucket.wait(now)  # to the letter: it is the receiver's limit
+        paced = 0.0 if self._bucket is None else self._bucket.wait(now)  # exactly: it is the receiver's limit
         return max(wait if wait > _CLOSE_ENOUGH else 0.0, paced)
 
     def _make_way(self, subject: str) -> None:
@@ -294,7 +294,7 @@ class ReceiverWorker:
     # --- one delivery ---------------------------------------------------------------------------------------
 
     async def _deliver(self, delivery: Delivery, *, probe: bool) -> None:
-        """One try: send, tell, mark; then the subject's next turn."""
+        """One try: send, report, mark; then the subject's next delivery."""
         verdict = await self._send(delivery)
         self._sending -= 1
         self._retrying -= delivery.attempts > 0
@@ -334,7 +334,7 @@ class ReceiverWorker:
         return next((one for one in found if one.seq == delivery.seq), None)
 
     def _retry_at(self, delivery: Delivery, verdict: Verdict, now: float) -> float | None:
-        """When it has its turn again; None where it has ended."""
+        """When it is tried again; None if it has ended."""
         if not isinstance(verdict, Retry):
             return None
         pause = self._wellness.wait(now)
@@ -344,7 +344,7 @@ class ReceiverWorker:
         return now + max(pause, backoff(delivery.attempts + 1, self._around.jitter(), at_least=verdict.after))
 
     def _tell(self, delivery: Delivery, verdict: Verdict, retry_in: float | None) -> DeliveryMark:
-        """Report the try; returns what is to be kept of it."""
+        """Report the try; returns the mark to store."""
         moment = self._around.now()
         record = DeliveryRecord(
             receiver=delivery.receiver,
@@ -368,7 +368,7 @@ class ReceiverWorker:
         )
 
     async def _mark(self, mark: DeliveryMark) -> None:
-        """Whatever happens here, this process does not send a delivery again that has ended."""
+        """Whatever happens here, this process does not send an ended delivery again."""
         try:
             await self._around.ledger.mark(mark)
         except StoreUnavailable:

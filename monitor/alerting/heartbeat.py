@@ -12,9 +12,9 @@ from monitor.core.alerting.verdict import Delivered, Verdict
 from monitor.core.records import HeartbeatOutcome, HeartbeatRecord
 
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns at least this often, and beats."""
 _SETTLED = 60.0
-"""Seconds; the first ping comes no sooner, or a monitor that fails at each start would look alive."""
+"""Seconds before the first ping, so that a monitor that fails soon after each start does not look alive."""
 
 
 class Heartbeat:

@@ -29,7 +29,7 @@ class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Live: a reload may change it."""
 
     settle: float = 60.0
-    """Seconds that an alert stays open after its condition has ended, lest it flap."""
+    """Seconds that an alert stays open after its condition has ended, so that it does not flap."""
     group_window: float = 3600.0
     """Seconds in which an incident takes in alerts of its group."""
     storm_threshold: int = 50
@@ -37,7 +37,7 @@ class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Publisher:
-    """Commits changes with their events and hands on what is to be delivered: one way out for every event."""
+    """The one way out for every event."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Publisher:
         self._fault = fault
 
     async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
-        """The outcome, and those of `events` that were stored by it (a twin of an old one is not)."""
+        """The outcome, and those of `events` that were stored by it (a duplicate of an old one is not)."""
         outgoing = tuple(self._outgoing(event, events) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
         belief = change.target or change.account
@@ -74,11 +74,11 @@ class Publisher:
         return (await self._commit(Change(closings=tuple(closings)))).closed
 
     async def tell_size(self, incident: str, now: datetime) -> None:
-        """Of an incident that has calmed down."""
+        """Publish the final size of an incident that does not grow any more."""
         await self._commit(Change(calmed=((incident, now),)))
 
     async def _commit(self, change: Change) -> Committed:
-        """What is to be delivered is handed on when it is durable, whether or not the caller is still there."""
+        """Deliveries are handed on once they are durable, even if the caller was cancelled meanwhile."""
         return await self._writer.commit(change, self._hand_on)
 
     def _hand_on(self, committed: Committed) -> None:
@@ -108,7 +108,7 @@ class Publisher:
 
 
 def _swallowed(event: Event) -> Exception:
-    """A belief is changed once, so an event that comes with a change was never told before: its name is wrong.
+    """A state changes once, so an event that comes with a change cannot be a duplicate: its id is wrong.
 
     Except of drift, which many targets show at once; and of a first sight, which may be one of what was forgotten.
     """

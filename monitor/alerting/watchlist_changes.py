@@ -1,4 +1,4 @@
-"""What becomes of alerts when targets leave the watchlist, and when they come back.
+"""Closes the alerts of targets that left the watchlist, and opens them again when a target comes back.
 
 A target that leaves keeps its alerts open for a grace, since a list may lose its targets by accident. One that comes
 back later has what still holds open again: conditions are seen by its next poll, what happened is told again here.
@@ -19,7 +19,7 @@ from monitor.core.records import AccountRecord
 from monitor.store import Store
 
 _LOOK_AROUND = 60.0
-"""Seconds between two looks for targets that left: a poll that was under way may have told something since."""
+"""Seconds between two checks for targets that left: a poll that was under way may have opened an alert since."""
 
 
 class WatchlistChanges:
@@ -38,7 +38,7 @@ class WatchlistChanges:
         report: Callable[[AccountRecord], None],
         leaving: Callable[[int, int, float], None],
     ) -> None:
-        """`grace`: seconds that a target's alerts stay open after it left. `believe` hears of each belief written here.
+        """`grace`: seconds that a target's alerts stay open after it left. `believe` takes each state written here.
 
         `was_seen`: whether a target that is watched has answered, or has ended, since it is. `leaving` is told how many
         targets with open alerts are gone, how many of them are news, and the grace.
@@ -85,7 +85,7 @@ class WatchlistChanges:
         self._leaving(len(gone), news, self._grace())
 
     async def _leave(self, key: TargetKey) -> None:
-        """Close what is open about a target that is not watched any more, in the belief, too: it may come back."""
+        """Close the alerts of a target that is not watched any more, in its stored state, too: it may come back."""
         found = await self._store.alerts_about(key)
         loaded = await self._store.load_target(key)
         if not found or self._is_watched(key):
@@ -103,7 +103,7 @@ class WatchlistChanges:
         before = loaded[0] if loaded is not None else None
         after = unwatched(before) if before is not None else None
         change = Change(target=after if after is not before else None)
-        committed, told = await self._publisher.commit(change, [event])  # where a poll came first: at the next look
+        committed, told = await self._publisher.commit(change, [event])  # if a poll came first, the next turn does it
         if change.target is not None and not committed.stale:
             self._believe(msgspec.structs.replace(change.target, revision=change.target.revision + 1))
         if told:
@@ -113,7 +113,7 @@ class WatchlistChanges:
             self._report(AccountRecord(key.account, told))
 
     async def _welcome(self, beat: Callable[[], None]) -> None:
-        """Open again what was closed because its target left, where that is watched now and it was not done yet."""
+        """Open again what was closed because its target left, if the target is watched now and that is not done yet."""
         try:
             back = {id_: key for id_, key in (await self._store.unwatched_alerts()).items() if self._is_watched(key)}
             done = await self._store.known_alerts([again_id(id_) for id_ in back])
@@ -133,7 +133,7 @@ class WatchlistChanges:
         alerts = [alert for id_ in ids if (alert := await self._store.alert(id_)) is not None]
         state = loaded[0] if loaded is not None else None
         if not self._was_seen(key) and any(needs_a_look(alert.event) for alert in alerts):
-            self._some_may_be_back = True  # and this one is asked about again, soon
+            self._some_may_be_back = True  # so that the next turn asks about it again
             return
         events = [again(alert, self._now()) for alert in alerts if holds_still(alert.event, state)]
         if not events or not self._is_watched(key):

@@ -22,7 +22,7 @@ from monitor.upstream.credentials import Credential
 from monitor.upstream.rate_limiter import RateLimiter
 
 _BELIEVED: Final = 3600.0
-"""Seconds; a `Date` further away is somebody's mistake, and no workflow is overdue for it."""
+"""Seconds; a `Date` further away is a mistake, and no workflow is overdue because of it."""
 _FAREWELL: Final = 5.0
 """Seconds that a reload waits for what an account that leaves has to write; it goes on without."""
 _LEAVE_AGAIN: Final = 60.0

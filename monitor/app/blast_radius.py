@@ -43,7 +43,7 @@ class BlastRadius:
 
 
 def has_failed(state: TargetState) -> bool:
-    """Terminated by a fault, or under way with a failed step that nobody has retried."""
+    """Terminated by a fault, or under way with a failed step that was not retried."""
     if state.status is Status.COMPLETE:
         return False
     return state.cause is Cause.FAULT or step_log.has_failed(state.steps)

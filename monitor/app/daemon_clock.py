@@ -1,4 +1,4 @@
-"""The daemon's clock: it goes on steadily, whatever is done to the machine's."""
+"""The daemon's clock: it advances steadily, even if the machine's clock is set."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ class Clock:
         self.log: FilteringBoundLogger | None = None
 
     def now(self) -> datetime:
-        """What is believed."""
+        """The time, corrected for a step of the machine's clock that is doubted."""
         wall, loop = self.wall(), self._loop_time()
         seconds = wall.timestamp()
         self._turn(read(self._steady, seconds, loop))
@@ -29,7 +29,7 @@ class Clock:
         return wall - timedelta(seconds=seconds - loop - self._steady.offset)
 
     def latest(self) -> datetime:
-        """What is believed or what the wall clock says, whichever is later: for terms that others measure."""
+        """The later of `now()` and the machine's clock: for deadlines that other machines measure."""
         return max(self.now(), self.wall())
 
     def heard(self, account: str, skew: float) -> float:

@@ -26,11 +26,11 @@ _MARGIN: Final = 5.0
 
 
 Making = Callable[[Receiver, Settings, AlertReader], Notifier]
-"""Makes what sends to a receiver; raises OSError or ValueError where it cannot be made."""
+"""Makes the notifier of a receiver; raises OSError or ValueError if it cannot be made."""
 
 
 class DrillResult(msgspec.Struct, frozen=True):
-    """What a receiver made of one half of the drill."""
+    """How a receiver took one half of the drill."""
 
     verdict: Verdict
     latency: float
@@ -58,9 +58,9 @@ async def drill(
     report: Callable[[Drilled], None],
     notifier: Making | None = None,
 ) -> list[Drilled]:
-    """All of them at once; `report` hears of each as it is done. `hold`: seconds that the test alert stays open."""
+    """All of them at once; `report` takes each as it is done. `hold`: seconds that the test alert stays open."""
     workflow = f"drill-{uuid.uuid4()}"
-    # All are made before the first one sends: to make one may take a second, and that is nobody's latency.
+    # All are made before the first one sends: making one may take a second, which is not the receiver's latency.
     ways = [
         _Way(name, one, settings, workflow, notifier or _notifier)
         for receiver in receivers

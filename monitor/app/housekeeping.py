@@ -1,4 +1,4 @@
-"""What has to be done now and then: stop showing what ended, forget what nobody needs any more."""
+"""Periodic work: hides targets that ended long ago, prunes the store, flushes the log."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Housekeeper:
             await self._scheduler.expire_ended()
             self._logs.flush()
             if loop.time() >= prune_at and self._writer.available:
-                # A store that fails is the writer's to tell; this waits until it is back.
+                # The writer reports a store that fails; this waits until it is back.
                 with contextlib.suppress(StoreUnavailable):
                     await beating(self._prune(), beat)
                     prune_at = loop.time() + _PRUNE_EVERY

@@ -1,4 +1,4 @@
-"""Receivers from their settings: who speaks to them, and how they are to be delivered to."""
+"""Receivers from their settings: their notifiers, and how the deliverer treats them."""
 
 from monitor.alerting import deliverer
 from monitor.notify import Notifier
@@ -7,7 +7,7 @@ from monitor.settings import Receiver
 
 
 def notifier(receiver: Receiver, ties: NotifierContext) -> Notifier:
-    """Raises ValueError, with what to do, where a file of the receiver cannot be used."""
+    """Raises ValueError, with what to do, if a file of the receiver cannot be used."""
     return receiver.notifier(ties)
 
 

@@ -87,7 +87,7 @@ class Reloader:
             await asyncio.wait([self._under_way])
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
-        """What is wrong with the configuration, where it was not applied."""
+        """What is wrong with the configuration; empty if it was applied."""
         await self._opened.wait()
         async with self._lock:
             if self._closed:

@@ -1,4 +1,4 @@
-"""What a log begins with: what runs here, whom it watches and tells, and what is likely forgotten."""
+"""The first lines of a log: version, API, accounts, receivers, store, and warnings about the configuration."""
 
 from structlog.typing import FilteringBoundLogger
 

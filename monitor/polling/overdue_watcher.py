@@ -1,4 +1,4 @@
-"""Tells in time what is overdue: a deadline passes at its moment, whether a poll falls on it or not.
+"""Publishes in time what is overdue: a deadline passes at its moment, whether a poll falls on it or not.
 
 At a deadline the belief may be old: the step may have ended since it was looked at. So the next poll is brought
 forward, through the lane like any other, and judged is after it; where it does not come (the lane is shut, the API is
@@ -21,34 +21,34 @@ from monitor.core.scheduling.due_queue import DueQueue, Entry
 from monitor.polling.watched import Watched, WatchedTargets
 
 PATIENCE: Final = 5.0
-"""Seconds that a judgement waits for the poll that was brought forward."""
+"""Seconds that a check waits for the poll that was brought forward."""
 FIRST_PATIENCE: Final = 60.0
 """The same, for a target that was not seen since the start."""
 _FRESH: Final = 2.0
-"""Seconds; what was looked at so lately need not be looked at again."""
+"""Seconds; a target polled this recently is not polled again."""
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns at least this often, and beats."""
 _TICK = 0.001
 """Seconds; a timer's rounding must not wake the loop in vain."""
 _CHUNK = 500
-"""Targets that are looked at before the loop gets its breath."""
+"""Targets per slice, before yielding to the event loop."""
 _AT_ONCE = 100
-"""Judgements that are committed together."""
+"""Checks that are committed together."""
 _AFTER_A_FAULT: Final = 1.0
-"""Seconds that the loop rests after a fault of ours that is about no single target."""
+"""Seconds that the loop rests after a fault of ours that concerns no single target."""
 _AGAIN: Final = 30.0
-"""Seconds after which a judgement that failed by a fault of ours is tried again."""
+"""Seconds after which a check that failed by a fault of ours is tried again."""
 
 
 class Poller(Protocol):
-    """Who knows limits, and commits."""
+    """Knows limits, and commits."""
 
     def next_deadline(self, watched: Watched) -> datetime | None: ...
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]: ...
 
 
 class Scheduler(Protocol):
-    """Who polls."""
+    """Sends polls."""
 
     def poll_now(self, key: TargetKey) -> bool: ...
     def in_flight(self, key: TargetKey) -> bool: ...
@@ -68,7 +68,7 @@ class OverdueWatcher:
         report: Callable[[OverdueRecord], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`want` hears of every target that is watched, as it is believed: its limits may have to be learned first."""
+        """`want` takes every watched target with its last known state: its limits may have to be asked for first."""
         self._poller = poller
         self._scheduler = scheduler
         self._targets = targets
@@ -80,22 +80,22 @@ class OverdueWatcher:
         """When each target's next deadline is, in seconds since 1970 by our clock; those that wait for a poll are under
         way."""
         self._asked: dict[TargetKey, float] = {}
-        """Targets whose poll is waited for, and until when, in loop time."""
+        """Targets that wait for a poll, and until when, in loop time."""
         self._patience: list[tuple[float, TargetKey]] = []
-        """The same as a heap; an item that `_asked` does not confirm is void."""
+        """The same as a heap; an item that differs from `_asked` is stale."""
         self._due: dict[TargetKey, None] = {}
-        """To be judged now."""
+        """To be checked now."""
         self._editions: dict[DefinitionVersion, dict[TargetKey, None]] = {}
         self._edition_of: dict[TargetKey, DefinitionVersion] = {}
         self._changed: dict[DefinitionVersion, None] = {}
-        """Versions whose limits are others now."""
+        """Versions whose limits have changed."""
         self._wake = asyncio.Event()
         self._rings_at = math.inf
-        """When the loop turns next at the latest, by our clock."""
+        """The latest time of the loop's next turn, by our clock."""
         self._time = asyncio.get_running_loop().time
         self._began_at = now()
 
-    # --- what it hears ---
+    # --- changes of what is watched ---
 
     def target_added(self, target: Target, _state: TargetState) -> None:
         self._watch(self._targets[target.key])
@@ -107,12 +107,12 @@ class OverdueWatcher:
         self._forget(key)
 
     def target_polled(self, key: TargetKey) -> None:
-        """The deadline that waited for the poll is judged now."""
+        """A deadline that waited for the poll is checked now."""
         watched = self._targets[key]
         if self._asked.pop(key, None) is not None:
             self._judge_soon(key)
         elif watched.followed is watched.state and not watched.state.status.ended:
-            self._want(watched.target, watched.state)  # who is stuck never changes, and waits for a limit
+            self._want(watched.target, watched.state)  # a stuck step never changes, and waits for a limit
             return
         self._look(watched)
 
@@ -132,7 +132,7 @@ class OverdueWatcher:
             self._agenda.compact()
 
     def limits_changed(self, edition: DefinitionVersion, urgent: bool) -> None:
-        """Steps of this version may take longer or shorter than before."""
+        """The steps of this version have other limits than before."""
         if edition in self._editions:
             self._changed[edition] = None
             if urgent:
@@ -141,7 +141,7 @@ class OverdueWatcher:
     # --- deadlines ---
 
     def _look(self, watched: Watched) -> None:
-        """Put its deadline where it belongs."""
+        """Put its next deadline into the queue."""
         target, state = watched.target, watched.state
         key = target.key
         watched.followed = state
@@ -213,7 +213,7 @@ class OverdueWatcher:
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     def _survive(self, key: TargetKey, error: Exception) -> None:
-        """A fault of ours about one target: it waits for a while, the others do not."""
+        """A fault of ours that concerns one target: it waits for a while, the others do not."""
         self._fault("deadlines", error)
         if (entry := self._agenda.entries.get(key)) is not None:
             self._agenda.reschedule(entry, self._now().timestamp() + _AGAIN)
@@ -261,7 +261,7 @@ class OverdueWatcher:
         return True
 
     def _request_poll(self, watched: Watched) -> None:
-        """Bring its poll forward, where that comes soon and the last one was a while ago."""
+        """Bring its poll forward, if that comes soon and the last one was a while ago."""
         key, seen = watched.target.key, watched.last_seen_at
         patience = PATIENCE if seen is not None and seen >= self._began_at else FIRST_PATIENCE
         if seen is not None and not watched.failures and 0.0 <= (self._now() - seen).total_seconds() <= _FRESH:
@@ -276,7 +276,7 @@ class OverdueWatcher:
         heapq.heappush(self._patience, (until, key))
 
     def _waits_until(self) -> float:
-        """When the first one loses its patience; inf where nobody waits."""
+        """When the first wait expires; inf if there is none."""
         while self._patience:
             until, key = self._patience[0]
             if self._asked.get(key) == until:

@@ -35,7 +35,7 @@ class PollQueue:
         self.gate = gate
         self.schedule = Schedule()
         self.begun = False
-        """Whether its first polls are sent, or were not due yet when somebody asked."""
+        """Whether its first polls are sent, or were not due yet when `first_polls_sent` was called."""
         self.stopping = False
         self._max_backoff = max_backoff
         self._beat = beat
@@ -67,7 +67,7 @@ class PollQueue:
         self.schedule.change(target.key, target.interval, self._time())
 
     def done(self, key: TargetKey, failures: int, jitter: float) -> None:
-        """A poll has ended; whoever pauses learns of it if the next one comes sooner than the pause is over."""
+        """A poll has ended; a worker that pauses is woken if the next poll comes before its pause is over."""
         self.schedule.done(key, self._time(), failures, self._max_backoff(), jitter)
         if self._paused_until > -math.inf:
             due = self.schedule.next_due(key)

@@ -44,7 +44,7 @@ _NO_DRIFTS: frozenset[str] = frozenset()
 
 
 class Allowances(Protocol):
-    """What is known of definitions: how long steps may take, where it is learned, and what people call them."""
+    """What is known of definitions: how long their steps may take, and their names."""
 
     def limits_for(self, key: TargetKey, version: int | None) -> Limits: ...
     def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
@@ -98,7 +98,7 @@ class Poller:
         try:
             observation = await self._client.status(key, permit)
         except Exception:
-            self._hear(watched, Outcome.CONNECTION)  # whatever it was, it was no answer
+            self._hear(watched, Outcome.CONNECTION)  # a fault of ours: there was no answer
             raise
         observed_at = self._now()
         failed = observation if isinstance(observation, PollFailed) else None
@@ -161,7 +161,7 @@ class Poller:
         return ()
 
     def show_name(self, watched: Watched) -> None:
-        """Let the target bear its definition's name, which may have been heard since."""
+        """Give the target its definition's name, which may have become known since."""
         name, target = self._allowances.name(watched.target.key), watched.target
         if name is not None and name != target.definition_name:
             watched.target = msgspec.structs.replace(target, definition_name=name)
@@ -179,12 +179,12 @@ class Poller:
         )
 
     def next_deadline(self, watched: Watched) -> datetime | None:
-        """When something becomes overdue by what is believed, on our clock; it may have passed."""
+        """When something becomes overdue by the last known state, on our clock; it may have passed."""
         key, state = watched.target.key, watched.state
         moment = next_deadline(state, watched.target, self._allowances.limits_for(key, state.version))
         try:
             return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
-        except OverflowError:  # at the edge of the calendar its skew makes no difference
+        except OverflowError:  # at the end of the calendar the skew makes no difference
             return moment
 
     async def _explained(self, target: Target, seen: Seen) -> Seen:
@@ -222,7 +222,7 @@ class Poller:
         )
 
     async def _commit(self, watched: Watched, verdict: Detection) -> tuple[Event, ...] | None:
-        """The belief follows the store: as we wrote it, or as somebody else did; None: somebody else did."""
+        """The state in memory follows the store. None: another writer came first, and its state was loaded."""
         over = [Closing(id_, AlertEnd.RESOLVED, self._now()) for id_ in verdict.over]
         change = Change(target=verdict.state if verdict.changed else None, closings=tuple(over))
         account = watched.target.key.account
@@ -249,7 +249,7 @@ class Poller:
 
 
 def _drifts(events: Sequence[Event]) -> frozenset[str]:
-    """The kinds of drift that they tell."""
+    """The kinds of drift among them."""
     return frozenset([event.reason for event in events if event.type is EventType.SCHEMA_DRIFT and event.reason])
 
 
@@ -259,7 +259,7 @@ def _version(state: TargetState, observation: Observation) -> int | None:
 
 
 def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:
-    """Whether this answer brings something that a person will ask the cause of."""
+    """Whether this answer brings something that needs an explanation from `/errors`."""
     if (snapshot.steps == state.steps and snapshot.status is state.status) or state.status.ended:
         return False
     return snapshot.status is Status.TERMINATED or any(
@@ -268,14 +268,14 @@ def _wants_errors(state: TargetState, snapshot: Snapshot) -> bool:
 
 
 def _share(watched: Watched, snapshot: Snapshot) -> None:
-    """Of two equal step logs, the belief's and the answer's, which its reader keeps, one is enough."""
+    """Share one step log between the last known state and the response cache, if they are equal."""
     steps = watched.state.steps
     if steps is not snapshot.steps and steps == snapshot.steps:
         watched.state = msgspec.structs.replace(watched.state, steps=snapshot.steps)
 
 
 def _note(watched: Watched, record: PollRecord) -> None:
-    """Keep the poll among the traces; an unremarkable one makes way for the next."""
+    """Keep the poll among the traces; the next one replaces an unremarkable one."""
     traces = watched.traces
     trace = PollTrace(
         record.observed_at,

@@ -20,7 +20,7 @@ from monitor.core.records import AccountRecord
 from monitor.upstream.rate_limiter import RateLimiter
 
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns at least this often, and beats."""
 
 Load = Callable[[str], Awaitable[AccountState | None]]
 
@@ -94,7 +94,7 @@ class ReachabilityWatcher:
         self._wake.set()
 
     def doubt(self) -> None:
-        """Somebody else has written what is believed of the account: read it again."""
+        """Another writer may have changed the account's state: read it again."""
         self._doubted = True
         self._wake.set()
 
@@ -129,7 +129,7 @@ class ReachabilityWatcher:
         return min(_TURN, backoff(self._failures, 1.0))
 
     async def _judge(self) -> float:
-        """Seconds until it is time to judge again."""
+        """Seconds until the next assessment."""
         clock, watched, gate = asyncio.get_running_loop().time(), self._watched(), self._gate
         self._reach = idle(self._reach, clock, asks=watched > 0, shut=gate.closed)
         verdict = assess(
@@ -161,7 +161,7 @@ class ReachabilityWatcher:
         self.state = after
 
     async def _pause(self, seconds: float) -> None:
-        """So long, or until something was heard."""
+        """Wait this many seconds, or until something changed."""
         if self._dismissed:
             return
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
@@ -194,7 +194,7 @@ async def leave(
 async def _committed(
     state: AccountState, events: Sequence[Event], publisher: Publisher, report: Callable[[AccountRecord], None]
 ) -> AccountState | None:
-    """The state one revision on; None where another writer came first."""
+    """The state with its next revision; None if another writer came first."""
     committed, told = await publisher.commit(Change(account=state), events)
     if committed.stale:
         return None

@@ -27,7 +27,7 @@ from monitor.upstream.rate_limiter import Permit
 _SLICE: Final = 500
 """Targets that are changed before the event loop runs other tasks."""
 _AFTER_A_FAULT: Final = 1.0
-"""Seconds that a worker rests after a fault of ours, lest it does nothing else."""
+"""Seconds that a worker rests after a fault of ours, so that it does not spin."""
 
 StoredStates = Callable[[Collection[TargetKey]], Awaitable[Mapping[TargetKey, tuple[TargetState, datetime | None]]]]
 """What the store has of these targets, with when they were last seen; those never seen are absent."""

@@ -20,7 +20,7 @@ from monitor.store import StoreUnavailable
 from monitor.store.step_limits import Declared, Definition, StepDurations, StepLimitData
 
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns at least this often, and beats."""
 _WRITE_EVERY = 60.0
 _MOST_STEPS = 500
 """Steps of one version whose executions are counted; their names come from outside, and must not fill the memory."""
@@ -28,7 +28,7 @@ _EVERY_STEP = "*"
 
 
 class Shelf(Protocol):
-    """Where all of this is kept."""
+    """Stores all of this."""
 
     async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None: ...
     async def name(self, about: Definition, name: str) -> None: ...
@@ -54,7 +54,7 @@ class _Entry:
         self.limits = Limits(declared=self.declared or {}, learned=learned, slack=slack)
 
     def learn(self, step: str) -> bool:
-        """Whether the limit that is learned for the step is another one now."""
+        """Whether the limit learned for the step has changed."""
         limit, before = p99(self.counts[step]), self.learned.get(step)
         if limit is None:
             self.learned.pop(step, None)
@@ -86,9 +86,9 @@ class StepLimits:
         self._slack = 0.0
         self._unknown = Limits(slack=self._slack)
         self.on_change: Callable[[DefinitionVersion, bool], None] = _ignore_limits
-        """Hears of every version whose limits are others now, and whether that is urgent."""
+        """Called with each version whose limits have changed, and whether that is urgent."""
         self.on_name: Callable[[str, str], Awaitable[None]] = _ignore_name
-        """Hears of every definition that has a name, or another one: account, definition."""
+        """Called with the account and id of each definition whose name has become known, or has changed."""
         self._fault = fault
         self._named = named
         self._names: dict[Definition, str] = {}
@@ -115,7 +115,7 @@ class StepLimits:
             entry.renew(self._slack)
 
     def apply_slack(self) -> None:
-        """Take over another slack."""
+        """Apply the configured slack, if it has changed."""
         if (slack := self._slack_now()) != self._slack:
             self._slack = slack
             self._unknown = Limits(slack=slack)
@@ -208,7 +208,7 @@ class StepLimits:
                     self._fault("definitions", error)
 
     async def write(self) -> None:
-        """Write the counts that changed; where the store cannot be used, they wait for the next time."""
+        """Write the counts that changed; if the store cannot be used, they wait for the next time."""
         some = list(self._unwritten)
         self._unwritten.clear()
         self._write_soon.clear()
@@ -224,7 +224,7 @@ class StepLimits:
             self._prove(some)
 
     def _prove(self, written: Sequence[tuple[DefinitionVersion, str]]) -> None:
-        """Let the first limits that are written hold."""
+        """From now on the first limits that were written hold."""
         for edition, step in written:
             entry = self._entries[edition]
             if step in entry.unproven:

@@ -66,7 +66,7 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
         self._observers: list[TargetObserver] = []
 
     def subscribe(self, observer: TargetObserver) -> None:
-        """Hears of every change from now on, after those that subscribed before."""
+        """The observer is called for every change from now on, after those that subscribed before."""
         self._observers.append(observer)
 
     def add(self, watched: Watched) -> None:
@@ -86,7 +86,7 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
                 observer.target_removed(key)
 
     def polled(self, key: TargetKey) -> None:
-        """A poll of the target has ended; one that is not watched any more interests nobody."""
+        """A poll of the target has ended; ignored if the target is not watched any more."""
         if key in self._by_key:
             for observer in self._observers:
                 observer.target_polled(key)
