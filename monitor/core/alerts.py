@@ -1,4 +1,4 @@
-"""What needs a person, as values: alerts and their ends, incidents of many alerts with one cause."""
+"""Alerts and their ends, and incidents of many alerts with one cause, as values."""
 
 import enum
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ class AlertEnd(enum.StrEnum):
     """Why an alert is not open any more."""
 
     RESOLVED = "resolved"
-    """What it is about has ended: its condition, or the failed step has completed after all."""
+    """Its condition has ended, or the failed step has completed after all."""
     EXPIRED = "expired"
-    """Its hold is over; whether anybody saw to it is not known."""
+    """Its hold is over; nobody knows whether the fault was dealt with."""
     CLOSED = "closed"
     """A person closed it."""
     UNWATCHED = "unwatched"
@@ -24,7 +24,7 @@ class AlertEnd(enum.StrEnum):
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):
-    """The end of an alert that no event tells."""
+    """The end of an alert without an event."""
 
     alert: str
     end: AlertEnd
@@ -32,21 +32,21 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An event that needs a person, from its telling to its end."""
+    """An event that needs a person, from its notification to its end."""
 
     id: str
     """Of the event that opened it."""
     event: Event
-    """As it was told: labels, severity and text of an open alert follow no configuration."""
+    """As it was when it opened the alert: labels, severity and text of an open alert ignore later configurations."""
     fault_group: str
     incident: str
     """Id of the incident that it is a member of."""
     single: bool
-    """Whether it is told by itself to receivers of alerts, not only by its incident (a storm)."""
+    """Whether receivers of alerts are notified of it by itself; False: only of its incident (a storm)."""
     opened_at: datetime
-    """When the event was observed; the hold of an event alert counts from when it was told."""
+    """When the event was observed; the hold of an event alert counts from its first acknowledgement."""
     receivers: tuple[str, ...] = ()
-    """Those that were told of it by itself, or are to be."""
+    """Receivers that are notified of it by itself, already or soon."""
     end: AlertEnd | None = None
     """None: it is open."""
     ended_at: datetime | None = None
@@ -61,7 +61,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> TargetKey | None:
-        """The target that it is about; None where it is about an account."""
+        """Its target; None if it is about an account."""
         event = self.event
         if event.definition is None or event.workflow is None:
             return None
@@ -72,7 +72,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     """One member of an incident, as its text shows it."""
 
     label: str
-    """What people call the target."""
+    """The target's name for people."""
     key: TargetKey | None
     at: datetime
     """When it happened."""
@@ -82,7 +82,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Alerts with one cause."""
 
     id: str
-    """Derived from the group and the first alert; the key under which a pager knows it."""
+    """Derived from the group and the first alert; a pager's key for the incident."""
     fault_group: str
     event: Event
     """The first one's."""
@@ -96,23 +96,23 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     open: int = 1
     """How many of them are open."""
     expired: int = 0
-    """How many ended because time passed."""
+    """How many ended because their hold was over."""
     samples: tuple[Sample, ...] = ()
     """The first few."""
     receivers: tuple[str, ...] = ()
-    """Receivers of incidents that were told of it, or are to be."""
+    """Receivers of incidents that are notified of it, already or soon."""
     spared: tuple[str, ...] = ()
-    """Receivers of incidents that hear of all of its alerts by other ones."""
+    """Receivers of incidents that are notified of all of its alerts by other incidents."""
     storm: bool = False
-    """Whether it has members that are not told one by one."""
+    """Whether it has members without a notification of their own."""
     storm_receivers: tuple[str, ...] = ()
-    """Receivers of alerts that were told of it, or are to be, since it is a storm."""
+    """Receivers of alerts that are notified of it as a storm, already or soon."""
     storm_told_later: tuple[str, ...] = ()
-    """Receivers of alerts that are to be told of the storm when its size is known."""
+    """Receivers of alerts that are notified of the storm once its size is known."""
     calms_at: datetime | None = None
-    """When its size is told, unless it has grown by then; None: it was told."""
+    """When its size is sent, unless it has grown by then; None: it was sent."""
     labels: Mapping[str, str] = {}
-    """Labels that all of its targets have; those of a storm are its identity, and stay as they were when it began."""
+    """Labels that all of its targets have. A storm's labels are its identity: they stay as they were at its start."""
     end: AlertEnd | None = None
     """How the last of its alerts ended."""
     ended_at: datetime | None = None
@@ -120,7 +120,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def outcome(self) -> AlertEnd | None:
-        """How it ended: expired, where time ended any of its alerts. None: it goes on."""
+        """How it ended: expired, if any of its alerts expired. None: it is still open."""
         if self.ended_at is None:
             return None
         return AlertEnd.EXPIRED if self.expired else self.end or AlertEnd.RESOLVED
@@ -131,10 +131,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class VersionImpact(msgspec.Struct, frozen=True, gc=False):
-    """What became of the watched instances of one version of a definition: the blast radius of a fault."""
+    """The blast radius of a fault: how many watched instances of one version of a definition have failed."""
 
     version: int | None
     watched: int
     """Instances that are watched now, ended ones within the retention included."""
     failed: int
-    """Those of them that were terminated by a fault, or are under way with a failed step that was not retried."""
+    """Watched instances that were terminated by a fault, or run with a failed step that was not retried."""

@@ -1,4 +1,4 @@
-"""What a turn wants to commit, what became of it, and what is delivered of it, as values."""
+"""A change to commit, its result, and the deliveries that it makes, as values."""
 
 import enum
 from datetime import datetime
@@ -11,40 +11,40 @@ from monitor.core.model import AccountState, Event, TargetState
 
 
 class AlertRouting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What becomes of an event that opens an alert: how it is grouped, and which receivers of alerts it belongs to."""
+    """How an event that opens an alert is grouped, and the receivers of alerts and incidents that get it."""
 
     fault_group: str
     """The same for alerts that have one cause; see `core/alerting/fault_groups.py`."""
     fingerprint: str
-    """Of the labels that Alertmanager knows the alert by; see `core/alerting/labels.py`."""
+    """Of the alert's labels in Alertmanager; see `core/alerting/labels.py`."""
     window: float
-    """Seconds from its first alert on, in which an incident takes in more of its group."""
+    """Seconds from an incident's first alert, during which it takes in more alerts of its group."""
     storm_threshold: int
-    """So many members of an incident are told one by one."""
+    """Alerts of an incident that are notified one by one; from the next one on it is a storm."""
     singles: tuple[str, ...] = ()
     """Receivers that get each alert."""
     grouped: tuple[str, ...] = ()
     """Receivers that get one incident for many alerts."""
     spared: tuple[str, ...] = ()
-    """Receivers of incidents that hear of it by another alert of the same fault."""
+    """Receivers of incidents that are notified of the same fault by another alert."""
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
-    """An event on its way into the store: its final text, and the receivers that it belongs to."""
+    """An event to store: its final text, and the receivers that get it."""
 
     event: Event
     body: bytes
-    """The CloudEvents JSON that receivers of events get; made once, so that a twin is equal to the letter."""
+    """The CloudEvents JSON for receivers of events; made once, so that a repeated delivery is equal byte by byte."""
     receivers: tuple[str, ...] = ()
-    """Those that get every event by itself."""
+    """Receivers of single events."""
     paging: AlertRouting | None = None
     """Of an event that opens an alert."""
     settle: float = 0.0
-    """Seconds that the alerts which this event closes stay open, lest they flap."""
+    """Seconds that the alerts which this event closes stay open, so that they do not flap."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one turn wants to commit. A state carries the revision that it is based on."""
+    """One poll's or watcher's change to commit. A state carries the revision that it is based on."""
 
     target: TargetState | None = None
     account: AccountState | None = None
@@ -52,11 +52,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     closings: tuple[Closing, ...] = ()
     """Alerts that end without an event."""
     calmed: tuple[tuple[str, datetime], ...] = ()
-    """Incidents that have calmed down, by id, and when that was seen: their size is told."""
+    """Incidents that have calmed down, by id, and when that was seen: their size is sent."""
 
 
 class DeliveryKind(enum.StrEnum):
-    """What a delivery tells its receiver."""
+    """The subject of a delivery."""
 
     EVENT = "event"
     ALERT_OPENED = "alert_opened"
@@ -67,7 +67,7 @@ class DeliveryKind(enum.StrEnum):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One event, or one turn of an alert or incident, for one receiver; pending until acknowledged."""
+    """One event, or one change of an alert or incident, for one receiver; pending until acknowledged."""
 
     seq: int
     """Its place in the order of commits; of an event, the cursor of `/api/v1/events`."""
@@ -83,20 +83,20 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     observed_at: datetime
     about: DeliveryKind = DeliveryKind.EVENT
     members: int = 0
-    """Of an incident: how many alerts it had when this became due."""
+    """Of an incident: how many alerts it had when the delivery was made."""
     attempts: int = 0
     not_before: datetime | None = None
     """The next try, after a failed one."""
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
-    """What became of a Change."""
+    """The result of a Change."""
 
     stale: bool = False
-    """Somebody else wrote since: nothing of the Change was stored. Load the state again."""
+    """Another writer was first: nothing of the Change was stored. Load the state again."""
     deliveries: tuple[Delivery, ...] = ()
     """Those that this commit made pending."""
     told: frozenset[str] = frozenset()
-    """Ids of the events that this commit stored; an id that was there already is not among them."""
+    """Ids of the events that this commit stored, without those that the store had already."""
     closed: frozenset[str] = frozenset()
-    """Ids of the alerts that the change's own closings closed; one that was not open any more is not among them."""
+    """Ids of the alerts that the change's own closings closed, without those that were closed already."""

@@ -1,7 +1,8 @@
 """The id of a fact, derived from what happened and nothing else.
 
-The same fact gets the same id after a crash, on another replica and in a replay; so neither the time of detection,
-nor the configuration, nor the process may enter here. A change of this file makes every receiver see old facts as new.
+The same fact gets the same id after a crash, on another replica and in a replay. So an id depends neither on the time
+of detection, nor on the configuration, nor on the process. After a change of this file every receiver takes old facts
+for new ones.
 """
 
 import json
@@ -18,5 +19,5 @@ def event_id(type: EventType, account: str, definition: str = "", workflow: str 
     `what` tells facts of one type and target apart: the id of a step execution, `anchor#ordinal` of an episode,
     a kind of drift; empty for what happens once (the end).
     """
-    # A JSON list joins without ambiguity, whatever the ids contain, and is ASCII whatever they are made of.
+    # A JSON list is unambiguous and ASCII for any ids.
     return str(uuid.uuid5(_NAMESPACE, json.dumps((type.value, account, definition, workflow, what))))

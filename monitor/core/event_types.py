@@ -1,8 +1,8 @@
-"""Every type of event with the facts that it owns: one row each in `FACTS`, and the rest of the house asks it.
+"""Every type of event with its facts: one row each in `FACTS`, which all other code reads.
 
-A new type is a member and a row here, its words in `text/` (`summary.py`; of an alert also `alert_text.py` and
-`advice.py`), a row of `deploy/REFERENCE.md`, and of an alert a section of `deploy/RUNBOOK.md`; tests hold each of them
-to this table.
+A new type needs a member and a row here, its words in `text/` (`summary.py`; for an alert also `alert_text.py` and
+`advice.py`), a row of `deploy/REFERENCE.md`, and for an alert a section of `deploy/RUNBOOK.md`. Tests compare each of
+them with this table.
 """
 
 import enum
@@ -26,7 +26,7 @@ class AlertKind(enum.Enum):
     """How an event relates to an alert."""
 
     EVENT = "event"
-    """Opens an alert that stays until its hold ends or somebody closes it."""
+    """Opens an alert that stays until its hold ends or a person closes it."""
     CONDITION = "condition"
     """Opens an alert that closes when the condition ends."""
     NOTICE = "notice"
@@ -70,30 +70,30 @@ class EventType(enum.StrEnum):
 
     @property
     def of_account(self) -> bool:
-        """Whether it is about a whole account: no single target decides how severe it is."""
+        """Whether it is about a whole account, so that no single target sets its severity."""
         return self.value.startswith("monitor.")
 
 
 class EventFacts(msgspec.Struct, frozen=True, gc=False):
-    """What is true of every event of one type."""
+    """Facts about every event of one type."""
 
     severity: Severity
     """The default."""
     kind: AlertKind = AlertKind.NOTICE
     ends: tuple[EventType, ...] = ()
-    """Which alerts of the target or account are over with it."""
+    """Types of the target's or account's alerts that it ends."""
     status_change: bool = False
-    """Whether it says from which status to which."""
+    """Whether it names the old and the new status."""
     failure: bool = False
-    """Whether it matters how many other instances of the definition failed."""
+    """Whether its text shows how many other instances of the definition failed."""
     deliberate: Severity | None = None
-    """The default of what somebody did on purpose; None: no other."""
+    """The default severity of a deliberate act, e.g. a termination by hand; None: `severity`."""
     severity_fixed: str = ""
     """Why `severities` of a target may not set its severity, for people; empty: it may."""
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """Every severity that it has by itself."""
+        """Every severity that it has without configuration."""
         return (self.severity,) if self.deliberate is None else (self.severity, self.deliberate)
 
 
@@ -112,7 +112,7 @@ FACTS: Final[Mapping[EventType, EventFacts]] = {
     EventType.COMPLETED: EventFacts(_INFO, ends=(EventType.SUSPENDED, EventType.STEP_FAILED), status_change=True),
     EventType.SUSPENDED: EventFacts(_WARNING, _CONDITION, status_change=True),
     EventType.RESUMED: EventFacts(_INFO, ends=(EventType.SUSPENDED,), status_change=True),
-    # A failed step is over also when it completes after all (`step_log.recovered`); no event tells that.
+    # Its alert also ends when the step completes after all (`step_log.recovered`), without an event.
     EventType.STEP_FAILED: EventFacts(_WARNING, _EVENT, failure=True),
     EventType.STEP_CANCELLED: EventFacts(_INFO),
     EventType.OVERDUE: EventFacts(_WARNING, _CONDITION),
@@ -123,7 +123,7 @@ FACTS: Final[Mapping[EventType, EventFacts]] = {
     EventType.FOUND: EventFacts(_INFO, ends=(EventType.NOT_FOUND,), status_change=True),
     EventType.UNANSWERED: EventFacts(_WARNING, _CONDITION),
     EventType.ANSWERED: EventFacts(_INFO, ends=(EventType.UNANSWERED,)),
-    # It ends every alert of its target that is still open, of whatever type: see `core/detection/unwatched.py`.
+    # It ends every open alert of its target, of any type: see `core/detection/unwatched.py`.
     EventType.UNWATCHED: EventFacts(_INFO, severity_fixed=_LEFT),
     EventType.BLIND: EventFacts(_CRITICAL, _CONDITION, severity_fixed=_OF_ACCOUNT),
     EventType.SIGHTED: EventFacts(_INFO, ends=(EventType.BLIND,), severity_fixed=_OF_ACCOUNT),

@@ -1,6 +1,6 @@
-"""What a list says: instances without their step logs, definitions, and counts. And what can be asked of one.
+"""Lists of the API and requests for them: instances without their step logs, definitions, and counts.
 
-The end that a row tells is true. Everything else of a list is a hint: a row may be missing, repeated, late or odd.
+An end on a row is true. Everything else on a list is a hint: a row may be missing, repeated, late or wrong.
 """
 
 from datetime import datetime
@@ -29,25 +29,25 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit: int = MOST_ROWS
     """1 to `MOST_ROWS`."""
     offset: int = 0
-    """Of rows or of pages, which is not documented either."""
+    """Of rows or of pages; the API does not document which."""
 
 
 class ListedInstance(msgspec.Struct, frozen=True, gc=False):
-    """A row of a page: what a list says of one instance."""
+    """A row of a page: one instance."""
 
     workflow: str
     """Its id, fit for a URL's path."""
     status: Status
-    """`UNKNOWN` stands for any word but the API's four, and for none."""
+    """`UNKNOWN` stands for any word but the API's four, and for an absent one."""
     version: int | None
     started_at: datetime | None
     completed_at: datetime | None = None
     triggered_at: datetime | None = None
-    """When the trigger that started it was raised; None also where that cannot be read."""
+    """When the trigger that started it was raised; None also if that cannot be read."""
 
     @property
     def certain(self) -> bool:
-        """Whether the row says all that it has to, and nothing that contradicts itself; else a status look decides."""
+        """Whether the row is complete and does not contradict itself; if not, a status look decides."""
         return (
             self.status is not Status.UNKNOWN
             and self.version is not None
@@ -62,7 +62,7 @@ class ListPage(msgspec.Struct, frozen=True, gc=False):
     rows: tuple[ListedInstance, ...]
     """In the order of the API. One instance may stand on several rows."""
     received: int
-    """Rows on the page, also those that are not in `rows`. Fewer than the limit: no more follow."""
+    """Rows on the page, including those that are not in `rows`. Fewer than the limit: it is the last page."""
     drifts: tuple[str, ...] = ()
     """Kinds of drift in this answer, sorted, e.g. `status:Paused`, `missing:list.startedAt`."""
 
@@ -80,7 +80,7 @@ class ListedDefinition(msgspec.Struct, frozen=True, gc=False):
     version: int | None
     """The latest; versions are counted from 1 without gaps."""
     name: str
-    """As people see it; cut. Empty: it has none."""
+    """For people; cut. Empty: it has none."""
 
 
 class DefinitionList(msgspec.Struct, frozen=True, gc=False):
@@ -89,7 +89,7 @@ class DefinitionList(msgspec.Struct, frozen=True, gc=False):
     definitions: tuple[ListedDefinition, ...]
     """Each once, in the order of the API."""
     complete: bool
-    """False: some could not be read, or there are more than were asked for. What is absent may exist all the same."""
+    """False: some could not be read, or there are more than requested, so an absent definition may still exist."""
     drifts: tuple[str, ...] = ()
 
 

@@ -14,10 +14,10 @@ class LoopHealth(msgspec.Struct, frozen=True, gc=False):
 def unhealthy_reason(
     loops: Mapping[str, LoopHealth], store_available: bool, acknowledges: Mapping[str, bool]
 ) -> str | None:
-    """Why the monitor must not say that all is well, for a log; None: it does its work.
+    """Why the monitor must not report that all is well, for a log; None: it works.
 
-    `acknowledges`: of every receiver, whether it is known to take what it is sent. One that does is enough: through it
-    people hear of what ails the others.
+    `acknowledges`: for every receiver, whether it acknowledges. One that does is enough: it brings the news about the
+    others.
     """
     reasons = []
     if stuck := sorted(loop for loop, health in loops.items() if not health.turns):
@@ -35,7 +35,7 @@ class Liveness:
     """The last turn of every loop, on the loop's clock."""
 
     def __init__(self, patience: float = 60.0) -> None:
-        """`patience`: seconds after which a loop that did not turn counts as stuck."""
+        """`patience`: seconds without a turn after which a loop counts as stuck."""
         self._patience = patience
         self._last: dict[str, float] = {}
 
@@ -43,11 +43,11 @@ class Liveness:
         self._last[loop] = now
 
     def forget(self, loop: str) -> None:
-        """The loop has ended as it should."""
+        """The loop has ended on purpose."""
         self._last.pop(loop, None)
 
     def loops(self, now: float) -> dict[str, LoopHealth]:
-        """May be asked on another thread than the one whose loops turn."""
+        """Safe to call from another thread."""
         return {
             loop: LoopHealth(now - last <= self._patience, round(now - last, 3))
             for loop, last in self._last.copy().items()

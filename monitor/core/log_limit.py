@@ -1,4 +1,4 @@
-"""One log line per kind and minute: what comes thousands of times a second is counted, not written."""
+"""One log line per kind and minute: further lines of that kind are counted, not written."""
 
 from collections.abc import Hashable
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 _EVERY: Final = 60.0
 """Seconds between two lines of one kind."""
 _MOST_KINDS: Final = 100
-"""More are not remembered, so a kind may come again sooner."""
+"""Kinds that are remembered; beyond that a kind may be written again sooner."""
 
 
 class LogLimit:
-    """Of one source of lines; not for several threads at once."""
+    """The limit of one source of lines; not thread-safe."""
 
     def __init__(self) -> None:
         self._kinds: dict[Hashable, tuple[float, int]] = {}
-        """When a line of each kind was written last, and how many were not since."""
+        """When a line of each kind was last written, and how many were suppressed since."""
 
     def times(self, kind: Hashable, now: float) -> int:
         """How many times it happened since the last line, this time included; 0: no line now. `now`: seconds."""

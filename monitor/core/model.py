@@ -1,4 +1,4 @@
-"""The words of the house as values: what is watched, what was seen, what is believed, which facts there are.
+"""The domain as values: targets, observations, last known states, events.
 
 Moments are aware `datetime`s in UTC. Durations are `float` seconds. Every value is frozen.
 """
@@ -14,7 +14,7 @@ from monitor.core.event_types import AlertKind, EventType, Severity
 
 
 class Status(enum.StrEnum):
-    """What a target is believed to be: the API's four words, and two of ours."""
+    """The last known status of a target: the API's four words, and two of ours."""
 
     RUNNABLE = "Runnable"
     SUSPENDED = "Suspended"
@@ -57,10 +57,10 @@ class Outcome(enum.StrEnum):
 
     @property
     def answered(self) -> bool:
-        """Whether the API said something of the target that was asked for: the account is not blind.
+        """Whether the API said something about the requested target: then the account is not blind.
 
-        A 400 says nothing of it, whoever sends it: a proxy that refuses everything, an API that does not know the
-        question any more, or one that finds the id malformed.
+        A 400 says nothing about it: it comes from a proxy that refuses everything, from an API that no longer knows
+        the request, or from one that finds the id malformed.
         """
         return self in (Outcome.OK, Outcome.NOT_FOUND)
 
@@ -92,7 +92,7 @@ class TargetKey(NamedTuple):
 
 
 class DefinitionVersion(NamedTuple):
-    """One version of a definition: what is known of the time that its steps take belongs to it."""
+    """One version of a definition; declared and learned durations of steps belong to it."""
 
     account: str
     definition: str
@@ -110,15 +110,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     """Shown instead of the ids."""
     definition_name: str | None = None
-    """What people call the definition, as the API tells it; shown in alerts and pages. No configuration says it."""
+    """The definition's own name, from the API, never from the configuration; shown in alerts and pages."""
     labels: Mapping[str, str] = {}
     severities: Mapping[EventType, Severity] = {}
     max_runtime: float | None = None
-    """Seconds that it may be Runnable before it is overdue."""
+    """Seconds that it may be Runnable; after that it is overdue."""
     step_timeouts: Mapping[str, float] = {}
     """Seconds that an execution of a step may take, by the step's name; `*` stands for every other step."""
     place: str = ""
-    """Where the configuration asks for it, e.g. `watchlist.yaml: targets[3]`; for error messages only."""
+    """Its place in the configuration, e.g. `watchlist.yaml: targets[3]`; for error messages only."""
 
     @property
     def definition_label(self) -> str:
@@ -140,7 +140,7 @@ class StepExecution(msgspec.Struct, frozen=True, gc=False):
 
 
 class WorkflowError(msgspec.Struct, frozen=True, gc=False):
-    """One entry of `/errors`; `message` is already cut to a bounded length and free of control characters."""
+    """One entry of `/errors`; `message` has a bounded length and no control characters."""
 
     step: str
     message: str
@@ -148,7 +148,7 @@ class WorkflowError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the status resource said about an instance, without the customers' data."""
+    """The status resource of an instance, without the customers' data."""
 
     status: Status
     version: int | None
@@ -165,21 +165,21 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
 
     snapshot: Snapshot
     errors: tuple[WorkflowError, ...] | None = None
-    """The answer of `/errors`; None where it was not asked for, or did not come."""
+    """The answer of `/errors`; None if it was not requested, or did not come."""
 
 
 class PollFailed(msgspec.Struct, frozen=True, gc=False):
-    """A request that did not say what was asked, with its reason. `outcome` is never `OK`."""
+    """A request without a usable answer, with its reason. `outcome` is never `OK`."""
 
     outcome: Outcome
     detail: str = ""
     """For people; cut, and free of secrets and of the customers' data."""
     retry_after: float | None = None
-    """Seconds that the API asked to wait, from `Retry-After`; None where it did not, or said nonsense."""
+    """Seconds from `Retry-After`; None if it is absent or nonsense."""
     drift: str | None = None
     """The kind of drift that makes a whole JSON answer unusable, e.g. `type:version`, `missing:status`."""
     too_large: bool = False
-    """There was an answer, larger than `api.max_response_bytes`: of a list, a page of fewer rows may fit."""
+    """The answer was larger than `api.max_response_bytes`; a page of fewer rows may fit."""
 
 
 Observation = Seen | PollFailed
@@ -189,10 +189,10 @@ Observation = Seen | PollFailed
 
 
 class Episode(msgspec.Struct, frozen=True, gc=False):
-    """One stretch of a condition, named by what happened, so that its id is the same wherever it is seen.
+    """One stretch of a condition, named by facts of the API, so that its id is the same for every observer.
 
-    `anchor` is a fact that was known when the condition began: of a target its newest step execution (or ""), of an
-    account the moment of its last answer. `ordinal` counts the episodes of that condition from 1, whatever the anchor.
+    `anchor` is a fact that was known when the condition began: for a target its newest step execution (or ""), for an
+    account the moment of its last answer. `ordinal` counts all episodes of that condition from 1, across anchors.
     """
 
     anchor: str
@@ -200,7 +200,7 @@ class Episode(msgspec.Struct, frozen=True, gc=False):
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
-    """Whether a condition holds, and the last episode of it that was told."""
+    """Whether a condition holds, and its last episode that had an event."""
 
     open: bool = False
     last: Episode | None = None
@@ -212,19 +212,19 @@ class StepOverdue(msgspec.Struct, frozen=True, gc=False):
     execution: str
     """Its id."""
     ordinal: int = 1
-    """Counts the episodes of this execution from 1: a limit that is raised ends one."""
+    """Counts the episodes of this execution from 1: raising the limit ends an episode."""
     open: bool = True
 
 
 class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What we believe of a target, with when and why. Changes only by a commit."""
+    """The last known state of a target. Changes only by a commit."""
 
     key: TargetKey
     status: Status = Status.UNKNOWN
     since: datetime | None = None
     """When we first observed this status."""
     first_seen_at: datetime | None = None
-    """The first answer of the API about it (200); None: never seen."""
+    """When the API first answered 200 about it; None: never."""
     version: int | None = None
     """Version of the definition."""
     started_at: datetime | None = None
@@ -233,33 +233,33 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of a Terminated target."""
     steps: tuple[StepExecution, ...] = ()
     told: frozenset[str] = frozenset()
-    """Step executions whose failure or cancellation was told, so that it is told once."""
+    """Step executions whose failure or cancellation has had its event, so that it has only one."""
     misses: int = 0
     """Consecutive 404s."""
     suspended: Condition = Condition()
     not_found: Condition = Condition()
     unanswered: Condition = Condition()
-    """It alone has had no usable answer for long, while its account answers."""
+    """It alone has had no usable answer for long, while its account has answered."""
     overdue: Condition = Condition()
     late: tuple[StepOverdue, ...] = ()
-    """Executions that were told as overdue, in the order of telling; of those that are gone from the log the newest."""
+    """Executions with an event that they are overdue, in that order; of those that left the log the newest."""
     revision: int = 0
     """Counts commits; compare-and-set. 0: never committed."""
 
 
 class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What we believe of an account's API. Changes only by a commit."""
+    """The last known state of an account's API. Changes only by a commit."""
 
     account: str
     last_answer_at: datetime | None = None
-    """As of the last commit of this row; it is not written on every poll."""
+    """As of the last commit of this row, which not every poll writes."""
     blind: Condition = Condition()
     closed_until: datetime | None = None
-    """`Retry-After` holds the lane shut until then, also across a restart."""
+    """`Retry-After` keeps the lane closed until then, also across a restart."""
     closed_for: float | None = None
-    """Seconds that `closed_until` was ahead when it was set: no clock that is set back makes it more."""
+    """Seconds to `closed_until` when it was set: a clock that is set back does not make the closing longer."""
     learned_rate: float | None = None
-    """Requests per second that a 429 has left, to within a tenth of the ceiling; None: the ceiling."""
+    """Requests per second that were usable after a 429, to within a tenth of the ceiling; None: the ceiling."""
     revision: int = 0
 
 
@@ -277,9 +277,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: str
     observed_at: datetime
     occurred_at: datetime | None = None
-    """Where the API tells it."""
+    """From the API; None if it does not say."""
     last_seen_at: datetime | None = None
-    """When the monitor had last looked before, successfully."""
+    """When the API last answered before this observation."""
     definition: str | None = None
     workflow: str | None = None
     name: str | None = None
@@ -293,28 +293,28 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trail: tuple[StepExecution, ...] = ()
     """The last executions of the step log, oldest first, for the text of an alert."""
     limit: float | None = None
-    """Seconds that were allowed, of what is overdue."""
+    """Of an overdue event: the allowed seconds."""
     started_at: datetime | None = None
-    """When what is overdue began: the instance, or the execution of the step."""
+    """Of an overdue event: the start of the instance, or of the execution of the step."""
     reason: str | None = None
-    """Of `monitor.blind` and `workflow.unanswered`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of what
-    is overdue: who says so, a `LimitSource`."""
+    """Of `monitor.blind` and `workflow.unanswered`: an `Outcome`; of `monitor.schema_drift`: the kind of drift; of an
+    overdue event: the source of its limit, a `LimitSource`."""
     detail: str | None = None
-    """Of `monitor.blind` and `workflow.unanswered`: what the last poll was answered, or what broke, for people; cut,
-    and free of secrets."""
+    """Of `monitor.blind` and `workflow.unanswered`: the answer to the last poll, or its failure, for people; cut, and
+    free of secrets."""
     since: datetime | None = None
-    """Of `monitor.blind`: since when its requests get no answer. Time in which nothing was asked does not count."""
+    """Of `monitor.blind`: the first request without an answer. Time without requests does not count."""
     workflows: int | None = None
-    """Of `monitor.blind`: how many workflows nobody watches now."""
+    """Of `monitor.blind`: how many workflows are not watched because of it."""
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""
     repeats: str | None = None
-    """Id of the event that told it first, where its target has left the watchlist since and come back."""
+    """Id of the first event about it, if its target has left the watchlist since and come back."""
 
     @property
     def subject(self) -> str:
-        """What the event is about, in the words of the contract; deliveries keep their order per subject."""
+        """The subject of the CloudEvent; deliveries keep their order per subject."""
         return f"{self.definition}/{self.workflow}" if self.workflow else self.account
 
     @property
@@ -327,5 +327,5 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def opens_alert(self) -> bool:
-        """An alert needs a person: a notice and what is only `info` does not."""
+        """Whether it needs a person: neither a notice does nor an event of severity `info`."""
         return self.type.kind is not AlertKind.NOTICE and self.severity is not Severity.INFO

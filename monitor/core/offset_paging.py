@@ -1,7 +1,7 @@
-"""Reads a whole list by `offset`, whichever way the API means it: so many rows, or so many pages. Pure.
+"""Reads a whole list by `offset`, whether the API counts rows or pages. Pure.
 
-The second request asks for offset 1. The answer of an API that counts rows is the first page again but for one row;
-that of one that counts pages is another page.
+The second request has offset 1. An API that counts rows answers with the first page again but for one row; an API that
+counts pages answers with another page.
 """
 
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ import msgspec
 
 
 class OffsetPaging(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read so far, and what to ask for next."""
+    """The state of reading, and the next request."""
 
     limit: int
     """Rows on a full page."""
     offset: int = 0
-    """To ask for next."""
+    """Of the next request."""
     done: bool = False
-    """There is nothing more to ask for."""
+    """There is no further request."""
     complete: bool = False
-    """The end was seen. Not where a page showed nothing new: the API does not heed `offset`."""
+    """The end was seen. False if a page showed nothing new: then the API ignores `offset`."""
     ids: frozenset[str] = frozenset()
     """Of all rows so far."""
     step: int = 0
     """Of the offset, from page to page; 0: not known yet."""
 
     def read(self, ids: Sequence[str], received: int) -> "OffsetPaging":
-        """After the page at `offset`, with these ids on it; `received` counts those too that could not be read."""
+        """After the page at `offset` with these ids; `received` also counts rows that could not be read."""
         known = self.ids.union(ids)
         if received < self.limit:
             return msgspec.structs.replace(self, ids=known, done=True, complete=True)
@@ -40,5 +40,5 @@ class OffsetPaging(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _next(offset: int, step: int) -> int:
-    """After offset 1 rows are counted from the beginning again; so one row is read twice, and none is left out."""
+    """After offset 1 rows are counted from the beginning again, so that one row is read twice and none is left out."""
     return step if offset == 1 and step > 1 else offset + step

@@ -1,4 +1,4 @@
-"""What happened inside the monitor: one frozen record per unit of work, for metrics and logs."""
+"""Records of the monitor's own work: one frozen record per unit of work, for metrics and logs."""
 
 import enum
 from datetime import datetime
@@ -19,25 +19,25 @@ class RequestRecord(msgspec.Struct, frozen=True, gc=False):
     """Seconds from sending to the last byte, or to the failure."""
     ended_at: datetime
     skew: float | None = None
-    """Seconds that the API's clock is ahead of ours, as far as its `Date` proves; None if it sent none."""
+    """Seconds that the API's clock is ahead of ours, as far as its `Date` proves; None without a `Date`."""
     detail: str = ""
     """Why it failed."""
     cancelled: bool = False
-    """It was given up by us before it ended: it says nothing of the API."""
+    """We cancelled it, so it says nothing about the API."""
 
 
 class PollRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One turn of a target: what was asked, what came of it. Given after the commit."""
+    """One poll of a target and its result, after the commit."""
 
     target: Target
     before: Status
     state: TargetState
-    """The belief after the turn; the same as before where nothing changed."""
+    """The state after the poll; the same object as before if nothing changed."""
     changed: bool
     outcome: Outcome
     detail: str
     events: tuple[Event, ...]
-    """Those that this turn stored; an event that the store knew already is not told again."""
+    """Events that this poll stored, without those that the store had already."""
     delay: float
     """Seconds from due to sent."""
     duration: float
@@ -48,14 +48,14 @@ class PollRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AccountRecord(msgspec.Struct, frozen=True, gc=False):
-    """An account went blind, or is sighted again: the events that were stored."""
+    """An account went blind, or answers again: the events that were stored."""
 
     account: str
     events: tuple[Event, ...]
 
 
 class OverdueRecord(msgspec.Struct, frozen=True, gc=False):
-    """Something about a target became overdue, or is so no more, without a poll: the events that were stored."""
+    """A target or a step became overdue, or is overdue no more, without a poll: the events that were stored."""
 
     target: Target
     events: tuple[Event, ...]
@@ -91,7 +91,7 @@ class DeliveryRecord(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
     """The receiver's answer, cut, without secrets."""
     retry_in: float | None = None
-    """Seconds to the next try, where there is one."""
+    """Seconds to the next try; None if there is none."""
 
 
 class ReloadRecord(msgspec.Struct, frozen=True, gc=False):
@@ -121,31 +121,31 @@ class HeartbeatOutcome(enum.StrEnum):
     FAILED = "failed"
     """It was sent, and not acknowledged."""
     WITHHELD = "withheld"
-    """On purpose: the monitor does not do its work."""
+    """It was not sent, on purpose: the monitor does not work."""
 
 
 class HeartbeatRecord(msgspec.Struct, frozen=True, gc=False):
-    """The turn of the heartbeat came."""
+    """The heartbeat was due."""
 
     at: datetime
     outcome: HeartbeatOutcome
     detail: str = ""
-    """Why it was withheld, or what came in place of an acknowledgement; without secrets."""
+    """Why it was withheld, or the answer without an acknowledgement; without secrets."""
 
 
 class PollTrace(msgspec.Struct, frozen=True, gc=False):
-    """What one poll of a target saw; the last few are shown on the target's page."""
+    """One poll of a target; the target's page shows the last few."""
 
     at: datetime
     outcome: Outcome
     detail: str
     duration: float
     events: tuple[str, ...] = ()
-    """Types of the events that it told."""
+    """Types of its events."""
 
 
 class NextPoll(msgspec.Struct, frozen=True, gc=False):
-    """When and why a target is polled next. `at` is None where it is not polled again."""
+    """When and why a target is polled next. `at` is None if it is not polled again."""
 
     key: TargetKey
     at: datetime | None

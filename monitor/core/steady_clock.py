@@ -1,13 +1,13 @@
-"""Which moment it is when somebody sets the clock: an operator, a bad step of NTP, a machine that was suspended.
+"""The time of day while the system's clock is set: by an operator, by a bad step of NTP, by a machine's suspension.
 
-The law:
+The rules:
 
-1.  Between two readings as much time has passed as the loop's clock says. A wall clock that is off by less than `STEP`
-    is followed at once: so clocks are kept right.
-2.  A larger step is doubted: time goes on from where it was. Nothing that lasts ends because of it.
-3.  It is believed once an answer of the API has taken the same step, by its `Date`, or agrees with the wall clock as it
-    is now (which is being put right); and where no answer said anything about it, after `PATIENCE`. An answer whose
-    `Date` took no such step speaks against it.
+1.  The loop's clock measures the time between two readings. A wall clock that differs by less than `STEP` is followed
+    at once, since clocks are adjusted all the time.
+2.  A larger step is doubted: time goes on as before, so no hold or limit ends because of it.
+3.  The step is believed once the `Date` of an answer has taken the same step, or agrees with the wall clock as it is
+    now (which was being corrected); without any such answer, after `PATIENCE`. An answer whose `Date` took no such step
+    is evidence against it.
 """
 
 from typing import Final
@@ -15,20 +15,20 @@ from typing import Final
 import msgspec
 
 STEP: Final = 60.0
-"""Seconds. Also how far the `Date` of an answer and a step may differ and still tell of the same."""
+"""Seconds. Also the largest difference between a step and the `Date` of an answer that confirms it."""
 PATIENCE: Final = 3600.0
-"""Seconds that a step is doubted of which the API says nothing."""
+"""Seconds that a step is doubted without evidence from the API."""
 
 
 class Steady(msgspec.Struct, frozen=True, gc=False):
-    """How the believed time follows from the loop's."""
+    """The offset of the believed time from the loop's clock."""
 
     offset: float
-    """Seconds: what is believed, less the loop's clock."""
+    """Seconds: the believed time less the loop's clock."""
     step: float = 0.0
-    """Seconds that the wall clock is ahead of what is believed, while that is doubted; 0.0: it is not."""
+    """Seconds that the wall clock is ahead of the believed time, while the step is doubted; 0.0: no step is doubted."""
     since: float = 0.0
-    """Loop time: since when the step is doubted and nothing was said of it."""
+    """Loop time: the start of the doubt, or the last evidence against the step."""
 
 
 def read(before: Steady, wall: float, loop: float) -> Steady:
@@ -44,7 +44,7 @@ def read(before: Steady, wall: float, loop: float) -> Steady:
 def heard(before: Steady, moved: float, loop: float, ahead: float) -> Steady:
     """After an answer of the API.
 
-    `moved`: seconds that its clock has moved against what is believed; `ahead`: seconds that it is ahead of that.
+    `moved`: seconds that its clock has moved against the believed time; `ahead`: seconds that it is ahead of it.
     """
     if before.step and min(abs(moved - before.step), abs(ahead - before.step)) < STEP:
         return _stepped(before)

@@ -1,7 +1,7 @@
-"""What a step log says: its newest execution, its failures, its age, and which errors explain them.
+"""Reads a step log: its newest execution, its failures, its age, and the errors that explain them.
 
-The API's log is cumulative: an entry per execution of a step, kept after it has ended. It may still lose its oldest
-entries one day, or be missing from an answer; an execution may run again under its own id after it failed (a retry).
+The API's log is cumulative: it has an entry per execution of a step, also after its end. It may lose its oldest entries
+one day, or be missing from an answer; an execution may run again under its own id after it failed (a retry).
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ _TOLD = (StepStatus.FAILED, StepStatus.CANCELLED)
 
 
 def newest_step_id(steps: Sequence[StepExecution]) -> str:
-    """The id of the execution that started last, in log order where times do not tell; "" of an empty log."""
+    """The id of the execution that started last, by log order if times are equal or missing; "" for an empty log."""
     best = ""
     at = _NEVER
     for step in steps:
@@ -33,7 +33,7 @@ def newest_step_id(steps: Sequence[StepExecution]) -> str:
 
 
 def unreported(steps: Sequence[StepExecution], told: Collection[str]) -> list[StepExecution]:
-    """The failed and cancelled executions that were not told yet, in log order."""
+    """The failed and cancelled executions without an event, in log order."""
     return [step for step in steps if step.status in _TOLD and step.id not in told]
 
 
@@ -42,10 +42,10 @@ def last_failed(steps: Sequence[StepExecution]) -> StepExecution | None:
 
 
 def recovered(believed: Sequence[StepExecution], seen: Sequence[StepExecution], told: Collection[str]) -> list[str]:
-    """Of the executions that were told as failed, those whose step has completed since what was believed, in log order.
+    """Executions with a failure event whose step has completed since the last known log, in log order.
 
-    By itself, where it was retried under its own id; or by another execution of its step that began after it had
-    failed. One that ran beside it, in a parallel branch or a loop, says nothing of it.
+    Either the execution itself has completed, after a retry under its own id, or another execution of its step that
+    began after the failure. An execution beside it, in a parallel branch or a loop, proves nothing.
     """
     before = {step.id for step in believed if step.status is StepStatus.COMPLETE}
     news = {step.id for step in seen if step.status is StepStatus.COMPLETE and step.id not in before}
@@ -70,15 +70,15 @@ def recovered(believed: Sequence[StepExecution], seen: Sequence[StepExecution], 
 
 
 def has_failed(log: Sequence[StepExecution]) -> bool:
-    """Whether the last execution of some step is Failed: one that was retried is under way again, or done."""
+    """Whether the last execution of some step is Failed; a retried step has a newer execution or status."""
     return StepStatus.FAILED in {step.step: step.status for step in log}.values()
 
 
 def why_stale(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) -> str:
-    """Why the log `seen` must be older than the one believed, in words; "" where nothing proves it.
+    """Why the log `seen` must be older than the last known one, in words; "" if nothing proves it.
 
     A log is older if an execution that had ended for good runs in it, or if it holds nothing new and lacks the newest
-    execution. A log that lacks old entries is not older, and an empty one says nothing of its age.
+    execution. A log that lacks old entries is not older, and an empty one has no provable age.
     """
     known = {step.id: step for step in believed}
     for step in seen:
@@ -92,17 +92,17 @@ def why_stale(believed: Sequence[StepExecution], seen: Sequence[StepExecution]) 
 
 
 def oldest_first(errors: Sequence[WorkflowError]) -> list[WorkflowError]:
-    """By time; those without one last."""
+    """By time; errors without a time last."""
     return sorted(errors, key=lambda error: (error.time is None, error.time or _NEVER))
 
 
 def errors_of(step: StepExecution, errors: Sequence[WorkflowError]) -> list[WorkflowError]:
-    """The errors of this step, of any of its executions: the API does not say of which. Oldest first."""
+    """The errors of this step, oldest first; of any of its executions, since the API does not say which one."""
     return oldest_first([error for error in errors if error.step == step.step])
 
 
 def best_error(step: StepExecution | None, errors: Sequence[WorkflowError]) -> WorkflowError | None:
-    """The error that says best why `step` (or else the whole instance) failed: the nearest in time, else the last."""
+    """The error that best explains the failure of `step` (or of the instance): the nearest in time, else the last."""
     candidates = (errors_of(step, errors) if step is not None else []) or oldest_first(errors)
     timed = [error for error in candidates if error.time is not None] or candidates
     ended_at = step.completed_at if step is not None else None
@@ -112,7 +112,7 @@ def best_error(step: StepExecution | None, errors: Sequence[WorkflowError]) -> W
 
 
 def ended_at(step: StepExecution, steps: Sequence[StepExecution], errors: Sequence[WorkflowError]) -> datetime | None:
-    """When the execution ended, as far as the API tells: the log, or the only error of the only failure of the step."""
+    """When the execution ended: from the log, or from the only error of the step's only failure; None if unknown."""
     if step.completed_at is not None or step.status is not StepStatus.FAILED:
         return step.completed_at
     failures = [other for other in steps if other.step == step.step and other.status is StepStatus.FAILED]

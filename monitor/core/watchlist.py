@@ -1,4 +1,4 @@
-"""All that is watched, and the difference of two such lists."""
+"""All targets, and the difference of two such lists."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,26 +14,26 @@ class Watchlist(msgspec.Struct, frozen=True):
 
 
 class Twins(msgspec.Struct, frozen=True, gc=False):
-    """One target that is asked for twice; their `place`s say where."""
+    """One target that is configured twice; the `place` of each names its file and key."""
 
     first: Target
     second: Target
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What to do to get from one watchlist to another."""
+    """The difference between two watchlists."""
 
     added: tuple[Target, ...] = ()
     removed: tuple[TargetKey, ...] = ()
     changed: tuple[Target, ...] = ()
-    """As they are now: another interval, name, labels, severities or limits."""
+    """As they are now, with another interval, name, labels, severities or limits."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
 
 def build(targets: Iterable[Target]) -> tuple[Watchlist, tuple[Twins, ...]]:
-    """The watchlist of these targets, and those that are asked for twice, of which it holds the first."""
+    """The watchlist of these targets, and those that are configured twice, of which it holds the first."""
     known: dict[TargetKey, Target] = {}
     twins: list[Twins] = []
     for target in targets:

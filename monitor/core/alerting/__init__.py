@@ -1,1 +1,1 @@
-"""Rules of alerts and deliveries: what becomes one incident, who gets what, what is sent next and when again."""
+"""Rules of alerts and deliveries: grouping into incidents, routing, order of deliveries, retries."""

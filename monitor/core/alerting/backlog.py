@@ -1,13 +1,14 @@
-"""What one receiver has not had yet: the oldest of it in memory, the rest in the store only.
+"""The pending deliveries of one receiver: the oldest in memory, the rest in the store only.
 
-The law: nothing is forgotten, nothing is in here twice, and a subject's deliveries keep their order, whatever the
-order in which a commit is offered and the store is read. Deliveries enter in the order of `seq`, by two doors: `offer`
-right after a commit, and `loaded`, a page of the store. While the store may hold some that are not here, newer ones
-are left in the store, too, and come with a later page. A third door is for those that were given up: `revived`.
+The rules: no delivery is forgotten, none is in memory twice, and a subject's deliveries keep their order, in whatever
+order commits are offered and pages of the store are read. Deliveries enter in the order of `seq`, in two ways: `offer`
+right after a commit, and `loaded`, a page of the store. While the store may hold some that are not in memory, newer
+ones stay in the store, too, and come with a later page. Deliveries that were given up come back by `requeue`.
 
-What is urgent goes first among those in memory only: beyond the window, the store is read in the order of `seq`, and a
-critical delivery waits there until half of the window has ended. What failed, and what waits behind it, does not count:
-the store is read past it. So that it may be much, its bodies are left in the store beyond half of the window.
+Urgent deliveries go first only among those in memory: beyond the window, the store is read in the order of `seq`, and a
+critical delivery waits there until half of the window has ended. Failed deliveries, and those behind them, do not count
+towards the window: the store is read past them. Since they may be many, beyond half of the window their bodies stay in
+the store.
 """
 
 import math
@@ -22,16 +23,16 @@ from monitor.core.backoff import LONGEST, LONGEST_ASKED
 from monitor.core.commits import Delivery, DeliveryKind
 
 _FARTHEST = timedelta(seconds=LONGEST + LONGEST_ASKED)
-"""A next try that is further away was written by a clock that has been set back since."""
+"""A next try further ahead was computed before the clock was set back."""
 
 
 _MOST_STUCK = 20
-"""Windows: so many deliveries in all are held in memory, most of them without their bodies; the rest waits."""
+"""Windows of deliveries that memory holds in all, most of them without bodies; the rest waits in the store."""
 
 
 class Backlog:
     def __init__(self, window: int, page: int = 500, *, urgent_first: bool = False) -> None:
-        """At most about `window` deliveries that have not failed are in memory; `page` are asked for at a time."""
+        """`window`: about how many deliveries without a failure memory holds; `page`: how many are read at a time."""
         self.turns = DeliveryQueue(urgent_first=urgent_first)
         self._window = window
         self._most = window * _MOST_STUCK
@@ -41,22 +42,22 @@ class Backlog:
         self._oldest_revived: float = math.inf
         """Seq from which the store is to be read again."""
         self._complete = False
-        """Whether everything that is pending is in memory."""
+        """Whether all pending deliveries are in memory."""
         self._left_out = False
-        """Whether something was offered and left in the store since the last page was asked for."""
+        """Whether an offered delivery was left in the store since the last page was requested."""
         self._beyond = 0
         self._ended: OrderedDict[int, None] = OrderedDict()
-        """The last ones that ended, so that a late offer does not bring them back."""
+        """The last deliveries that ended, so that a late offer does not bring them back."""
         self._ending: dict[int, Delivery] = {}
-        """Revived ones whose end is in the store, and was not told here yet."""
+        """Requeued deliveries whose end is in the store and was not reported here yet."""
 
     @property
     def pending(self) -> int:
-        """Those in the store included, as far as they are known."""
+        """Including those in the store, as far as they are counted."""
         return len(self.turns) + self._beyond
 
     def count(self, pending: int) -> None:
-        """The store holds so many, before any page was loaded."""
+        """Set how many the store holds, before the first page."""
         self._beyond = max(self._beyond, pending)
 
     def offer(self, delivery: Delivery, now: float, delay: float = 0.0) -> None:
@@ -94,7 +95,7 @@ class Backlog:
         return self._newest, self._page
 
     def loaded(self, page: Sequence[Delivery], now: float, moment: datetime) -> None:
-        """The answer to what was asked, in the order of `seq`. `moment` is `now` on the clock of the store."""
+        """Take in the requested page, in the order of `seq`. `moment` is `now` on the clock of the store."""
         new = [delivery for delivery in page if not self._known(delivery)]
         for delivery in new:
             self._take_in(delivery, now + seconds_until(delivery.not_before, moment))
@@ -104,11 +105,11 @@ class Backlog:
         self._beyond = 0 if self._complete else max(0, self._beyond - len(new))
 
     def again(self, delivery: Delivery, ready_at: float) -> None:
-        """It failed, and has its turn again at `ready_at`."""
+        """It failed, and is sent again at `ready_at`."""
         self.turns.retry_at(bodiless(delivery) if self._crowded else delivery, ready_at)
 
     def reread(self) -> None:
-        """The store holds what is not here: read it again from its beginning; what is known is passed over."""
+        """The store holds more than was loaded: read it again from its beginning, without the known deliveries."""
         self._oldest_revived = 0
         self._complete = False
 
@@ -132,7 +133,7 @@ class Backlog:
 
     @property
     def _crowded(self) -> bool:
-        """Whether so much has failed that its bodies stay in the store."""
+        """Whether so many have failed that their bodies stay in the store."""
         return self.turns.stuck > self._window // 2
 
     def _leave_out(self) -> None:
@@ -152,7 +153,7 @@ class Backlog:
 
 
 def bodiless(delivery: Delivery) -> Delivery:
-    """As it waits for a far try: what is sent is read from the store again. See `needs_body`."""
+    """Without its body, while it waits for a distant try: the body is read from the store again. See `needs_body`."""
     return msgspec.structs.replace(delivery, body=b"") if delivery.about is DeliveryKind.EVENT else delivery
 
 
@@ -162,7 +163,7 @@ def needs_body(delivery: Delivery) -> bool:
 
 
 def seconds_until(not_before: datetime | None, moment: datetime) -> float:
-    """Until the next try; both are of the store's clock."""
+    """Until the next try; both times are of the store's clock."""
     if not_before is None:
         return 0.0
     return min(max(not_before - moment, timedelta()), _FARTHEST).total_seconds()

@@ -1,4 +1,4 @@
-"""A circuit breaker per receiver: while it is open, one probe at a time, further and further apart."""
+"""A circuit breaker per receiver: while it is open, one probe at a time, at growing distances."""
 
 import math
 
@@ -6,34 +6,34 @@ from monitor.core.alerting.verdict import Retry, Verdict
 from monitor.core.backoff import backoff
 
 FAILURES_IN_A_ROW = 16
-"""So many different failures without a success between them put the receiver in doubt, not only the deliveries."""
+"""Failures of different deliveries in a row after which the receiver itself is in doubt."""
 
 
 LONGEST_DOUBT = 10.0
-"""Seconds between two retries for a receiver that is in doubt: it answers, so that it is no burden to ask it."""
+"""Seconds between two retries for a receiver in doubt: since it answers, frequent retries do no harm."""
 
 
 class CircuitBreaker:
-    """How one receiver is: while it is unwell it gets one probe at a time, further and further apart.
+    """The state of one receiver: while it is down it gets one probe at a time, at growing distances.
 
-    It is in doubt, rather than down, if it answers and has taken nothing for many different deliveries in a row. Then
-    retries are the probes, but what was never tried goes out as always: it may be taken, and ends the doubt.
+    It is in doubt, rather than down, if it answers but has taken none of many different deliveries in a row. Then
+    retries are the probes, but deliveries that were never tried go out as usual: one that is taken ends the doubt.
 
-    Every send begins with `began` and ends with `ended`. Times are seconds on one clock, whichever. A probe that is
-    answered makes it well again, also by a refusal or by a failure of that one delivery.
+    Every send begins with `on_send` and ends with `on_result` or `on_skip`. Times are seconds on any one clock. A probe
+    that is answered closes the breaker, also if the answer is a refusal or a failure of that one delivery.
     """
 
     def __init__(self) -> None:
         self.failed_probes = 0
-        """0: it is well. 1: it has just fallen ill."""
+        """0: the breaker is closed. 1: it has just opened."""
         self.doubted = False
-        """Whether it is unwell only in that it fails one delivery after the other."""
+        """Whether it is open only because one delivery after the other failed."""
         self._in_a_row = 0
         self._closed_until = -math.inf
         self._probing = False
 
     def wait(self, now: float, *, fresh: bool = False) -> float:
-        """Seconds until something may be sent; infinite while a probe is out. `fresh`: something never tried."""
+        """Seconds until a delivery may be sent; infinite while a probe is under way. `fresh`: one never tried."""
         if fresh and self.doubted:
             return 0.0
         if self._probing:
@@ -41,14 +41,14 @@ class CircuitBreaker:
         return max(0.0, self._closed_until - now) if self.failed_probes else 0.0
 
     def on_send(self, *, fresh: bool = False) -> bool:
-        """Something is being sent. True: it is the probe."""
+        """A delivery is being sent. True: it is the probe."""
         if fresh and self.doubted:
             return False
         self._probing = self.failed_probes > 0
         return self._probing
 
     def on_result(self, now: float, verdict: Verdict, jitter: float, *, probe: bool) -> None:
-        """`probe`: what `began` said. Whatever was sent before it fell ill says nothing about its recovery."""
+        """`probe`: the result of `on_send`. A send that began before the breaker opened proves no recovery."""
         if probe:
             self._probing = False
         if isinstance(verdict, Retry):
@@ -57,7 +57,7 @@ class CircuitBreaker:
             self._recovered()
 
     def on_skip(self, *, probe: bool) -> None:
-        """What had begun was not sent after all: the next one is the probe in its place."""
+        """The delivery was not sent after all: the next one is the probe in its place."""
         if probe:
             self._probing = False
 
@@ -82,6 +82,6 @@ class CircuitBreaker:
         self._closed_until = now + (min(pause, max(LONGEST_DOUBT, verdict.after or 0.0)) if self.doubted else pause)
 
     def _recovered_from_outage(self) -> None:
-        """It answers again, though it took nothing."""
+        """It answers again, although it took nothing."""
         self.failed_probes = 0
         self.doubted = False

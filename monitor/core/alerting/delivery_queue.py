@@ -1,12 +1,12 @@
-"""Whose turn it is among the pending deliveries of one receiver: a subject's own in order, the rest by readiness.
+"""The order of one receiver's pending deliveries: within a subject by `seq`, across subjects by readiness.
 
-A subject has at most one delivery under way; its next one waits until that one has ended. What failed and waits for
-another try holds up its own subject only, and waits apart from what was never tried, so that thousands of the former
-never stand before one of the latter. If something more severe stands behind what has failed several times, it may
-overtake: see `make_way`.
+A subject has at most one delivery under way; its next one waits until that one has ended. A delivery that failed and
+waits for its next try delays its own subject only. It waits apart from deliveries that were never tried, so that
+thousands of failed ones never delay a new one. A more severe delivery may overtake one that has failed several times:
+see `make_way`.
 
-With `urgent_first`, of those that are ready the most severe has its turn first, and of these the oldest; a subject is
-as severe as the first of its deliveries. Every operation is O(log n), amortised. Times are seconds on the loop's clock.
+With `urgent_first`, the most severe of the ready deliveries goes first, and of these the oldest; the severity of a
+subject is that of its first delivery. Every operation is O(log n), amortised. Times are seconds on the loop's clock.
 """
 
 import heapq
@@ -21,7 +21,7 @@ from monitor.core.commits import Delivery
 from monitor.core.event_types import Severity
 
 PATIENCE: Final = 3
-"""Failed tries of a subject's first delivery after which something more severe may overtake it."""
+"""Failed tries of a subject's first delivery after which a more severe one may overtake it."""
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -31,21 +31,21 @@ class _Entry(msgspec.Struct, gc=False):
 
 class _Turn(NamedTuple):
     key: float
-    """The least first: when it is ready; of what is ready, how severe it is, negated."""
+    """The least goes first: the time at which it is ready; among ready ones, its severity, negated."""
     seq: int
     subject: str
 
 
 class _Line:
-    """The first deliveries of subjects, in the order of their turns. One that lost its place is dropped when met."""
+    """The first deliveries of subjects, in the order of their turns. An outdated turn is dropped at the top."""
 
     def __init__(self, severity_of: Callable[[_Turn], Severity | None], *, urgent_first: bool) -> None:
-        """`severity_of`: of a turn that still stands; None for one that does not."""
+        """`severity_of`: the severity of a valid turn; None for an outdated one."""
         self._severity_of = severity_of
         self._urgent_first = urgent_first
         self._heap: list[_Turn] = []
         self._ready: list[_Turn] = []
-        """Those that are ready, the most urgent one first. Empty without `urgent_first`."""
+        """The ready ones, the most urgent first. Empty without `urgent_first`."""
 
     def push(self, turn: _Turn) -> None:
         heapq.heappush(self._heap, turn)
@@ -60,14 +60,14 @@ class _Line:
         return math.inf if head is None else max(0.0, head.key - now)
 
     def head(self) -> _Turn | None:
-        """The next turn, as of the last `wait`; of those that are ready, if any is."""
+        """The next turn, as of the last `wait`; a ready one, if there is any."""
         return self._top(self._ready) or self._top(self._heap)
 
     def pop(self) -> _Turn:
         return heapq.heappop(self._ready if self._top(self._ready) is not None else self._heap)
 
     def _sort_out(self, now: float) -> None:
-        """Those that have become ready line up by urgency; each does so once."""
+        """Move those that have become ready into the order of urgency; each once."""
         while self._heap and self._heap[0].key <= now:
             turn = heapq.heappop(self._heap)
             if (severity := self._severity_of(turn)) is not None:
@@ -82,9 +82,9 @@ class _Line:
 class DeliveryQueue:
     def __init__(self, *, urgent_first: bool = False) -> None:
         self.oldest: Delivery | None = None
-        """The first of all that are pending; an attribute, so that a scrape's thread may read it at any moment."""
+        """The oldest pending delivery; an attribute, so that a scrape's thread may read it at any moment."""
         self.stuck = 0
-        """Deliveries of subjects whose first one has failed, itself among them."""
+        """Deliveries of subjects whose first one has failed, including that one."""
         self._queues: dict[str, deque[_Entry]] = {}
         self._under_way: set[str] = set()
         self._fresh = _Line(self._severity_of, urgent_first=urgent_first)
@@ -92,7 +92,7 @@ class DeliveryQueue:
         self._pending: OrderedDict[int, Delivery] = OrderedDict()
 
     def __len__(self) -> int:
-        """Those under way included."""
+        """Including those under way."""
         return len(self._pending)
 
     def __contains__(self, seq: int) -> bool:
@@ -104,7 +104,7 @@ class DeliveryQueue:
         return queue is not None and _has_failed(queue)
 
     def add(self, delivery: Delivery, ready_at: float) -> None:
-        """Behind everything of its subject."""
+        """Add it behind all others of its subject."""
         self._pending[delivery.seq] = delivery
         self.oldest = self.oldest or delivery
         queue = self._queues.setdefault(delivery.subject, deque())
@@ -114,13 +114,13 @@ class DeliveryQueue:
             self._line_up(delivery.subject)
 
     def wait(self, now: float, *, fresh: bool = False) -> float:
-        """Seconds until one is ready; infinite if none waits. `fresh`: of those that were never tried."""
+        """Seconds until one is ready; infinite if none waits. `fresh`: only deliveries that were never tried."""
         return self._fresh.wait(now) if fresh else min(self._fresh.wait(now), self._failed.wait(now))
 
     def pop(self, *, fresh: bool = False) -> Delivery:
-        """The most urgent of those that were ready at the last `wait`, or the one that is ready the longest.
+        """The most urgent of those that were ready at the last `wait`, or the one that has been ready longest.
 
-        It is under way until `ended` or `again`. `fresh`: of those that were never tried.
+        It is under way until `done` or `retry_at`. `fresh`: only deliveries that were never tried.
         """
         line = self._fresh if fresh else min(self._fresh, self._failed, key=lambda line: line.head() or _LAST)
         subject = line.pop().subject
@@ -128,7 +128,7 @@ class DeliveryQueue:
         return self._queues[subject][0].delivery
 
     def done(self, delivery: Delivery) -> None:
-        """Delivered or dead; the next of its subject has its turn."""
+        """Delivered or dead; the next one of its subject follows."""
         del self._pending[delivery.seq]
         if self.oldest is not None and self.oldest.seq == delivery.seq:
             self.oldest = next(iter(self._pending.values()), None)
@@ -143,7 +143,7 @@ class DeliveryQueue:
             del self._queues[delivery.subject]
 
     def retry_at(self, delivery: Delivery, ready_at: float) -> None:
-        """Not delivered: the same one (by now with more attempts) has its turn again at `ready_at`."""
+        """Not delivered: the same delivery, with more attempts, is sent again at `ready_at`."""
         self._pending[delivery.seq] = delivery
         self._under_way.discard(delivery.subject)
         queue = self._queues[delivery.subject]
@@ -155,7 +155,7 @@ class DeliveryQueue:
     def make_way(self, subject: str) -> None:
         """Let the first more severe delivery of the subject overtake one that has failed several times and waits.
 
-        For a receiver that takes others: one that is down would take none, and the order would be lost for nothing.
+        Only for a receiver that takes other deliveries: if it is down, overtaking loses the order and gains nothing.
         """
         queue = self._queues.get(subject)
         if queue is None or subject in self._under_way or queue[0].delivery.attempts < PATIENCE:

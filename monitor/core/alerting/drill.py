@@ -1,4 +1,4 @@
-"""A test alert and its end, marked so that nobody takes it for a real one."""
+"""A test alert and its end, clearly marked as a test."""
 
 from datetime import datetime
 from typing import Final
@@ -20,11 +20,11 @@ NAME: Final = "drill"
 """The definition, the target's name, and a label."""
 
 _LABELS: Final = {NAME: "true", "runbook": "nothing needs to be done, this is a drill"}
-"""The second one stands where the texts say what to do next."""
+"""The texts show the label `runbook` as the next step."""
 
 
 class DrillAlert(msgspec.Struct, frozen=True, gc=False):
-    """One half of a drill: what happened, and what is then known of it."""
+    """One half of a drill: its event, and the alert and incident after it."""
 
     event: Event
     alert: Alert
@@ -32,7 +32,7 @@ class DrillAlert(msgspec.Struct, frozen=True, gc=False):
 
 
 def opening(account: str, workflow: str, receiver: str, now: datetime) -> DrillAlert:
-    """The test alert. `workflow` is fresh in every drill, so that no receiver takes it for an earlier one."""
+    """The test alert. `workflow` is new in every drill, so that no receiver takes it for an earlier one."""
     event = Event(
         id=event_id(EventType.SUSPENDED, account, NAME, workflow),
         type=EventType.SUSPENDED,
@@ -80,7 +80,7 @@ def ending(opened: DrillAlert, now: datetime) -> DrillAlert:
 
 
 def delivery(act: DrillAlert, receiver: str, gets: Feed, *, base_url: str, external_url: str) -> Delivery:
-    """What a receiver of that kind is sent, as the daemon would send it. The URLs may end in `/`."""
+    """The delivery that the daemon would send to a receiver of that kind. The URLs may end in `/`."""
     closes = bool(act.event.closes)
     match gets:
         case Feed.EVENTS:

@@ -1,4 +1,4 @@
-"""Which faults are one: failures with the same cause get the same group, whatever numbers and names they mention."""
+"""Groups faults by cause: failures with the same cause have the same group, even if they mention other numbers."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from monitor.core.model import Event
 _NAMESPACE = uuid.UUID("5b1c7d1a-0b0c-5a53-9a51-0f6b8a1c2d3e")
 _READ: Final = 2000
 _COMPARED: Final = 200
-"""Characters of a folded message: long messages are cut where they come in, each at another place of its text."""
+"""Characters of a normalized message: long messages were cut on arrival, each at another place of its text."""
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _VARIABLE: Final = re.compile(
     r"""
@@ -35,11 +35,11 @@ _SHORTEST_ID: Final = 6
 
 
 def normalize(message: str) -> str:
-    """The message with `#` for what differs from case to case: quoted text, numbers, ids, addresses, moments.
+    """The message with `#` for the parts that vary: quoted text, numbers, ids, addresses, timestamps.
 
-    Folding what is folded changes nothing. Only the first `_READ` characters are read.
+    Idempotent. Only the first `_READ` characters are read.
     """
-    # What is put in is never longer than what it stands for: so the cut, too, stays where it is.
+    # A replacement is never longer than the text it replaces, so that the cut is idempotent, too.
     message, before = " ".join(message[: _READ * 8].casefold().split())[:_READ].strip(), None
     while message != before:
         message, before = _VARIABLE.sub(_folded, message), message
@@ -49,7 +49,7 @@ def normalize(message: str) -> str:
 def fault_group(event: Event) -> str:
     """An id that alerts of the same account, definition, version, type, severity, cause, step and message share.
 
-    Of drift, of the same kind of drift. Whose limit is passed, and why an account is blind, may change underway.
+    Drifts share it by their kind. The source of a limit, and the reason for blindness, are left out: they may change.
     """
     error = step_log.best_error(event.step, event.errors)
     step = event.step.step if event.step is not None else error.step if error is not None else ""

@@ -1,10 +1,10 @@
-"""How alerts with one cause become one incident: who joins it, when its growth is told, when it is over.
+"""Groups alerts with one cause into one incident: its members, the notifications of its growth, and its end.
 
 An incident begins with the first alert of its group and takes in every alert of the group for `window` seconds from
-then on, while some alert of it is open. Who is told of incidents hears of the first, of the second, fourth, eighth
-and so on, of its size once it has calmed down, and of its end, once no alert of it is open. Who is told of alerts hears
-of a storm once it has calmed down or lasts long: so with its size. Where alerts ended because time passed, nobody is
-told that it is over: nobody knows.
+then on, while some alert of it is open. Receivers of incidents are notified of the first, second, fourth, eighth alert
+and so on, of the size once the incident has calmed down, and of the end, once no alert of it is open. Receivers of
+alerts are notified of a storm once it has calmed down or has lasted long, and therefore with its size. If any alert
+expired, nobody is notified of an end: nobody knows whether the fault is over.
 """
 
 import json
@@ -21,13 +21,13 @@ from monitor.core.model import Event, TargetKey
 from monitor.core.text.summary import label
 
 SAMPLES: Final = 5
-"""An incident shows at most this many of its workflows, the first ones."""
+"""The most workflows that an incident shows, the first ones."""
 GROUP_WAIT: Final = 2.0
-"""Seconds that an incident's first telling waits for more of it: a page that says how many is worth more."""
+"""Seconds that an incident's first notification waits for more alerts, so that it can say how many there are."""
 _CALM: Final = 60.0
-"""Seconds without another alert after which an incident has calmed down; longer, where it has gone on for long."""
+"""Seconds without another alert after which an incident has calmed down; more if it has lasted long."""
 LONG: Final = 900.0
-"""Seconds after which nothing waits for a storm to calm down."""
+"""Seconds after which a storm is sent although it has not calmed down."""
 _NAMESPACE = uuid.UUID("0d8f9a4e-1b8e-5f0a-8d0f-3c2b7a6e5d41")
 
 
@@ -46,14 +46,14 @@ def opened(event: Event, fault_group: str) -> Incident:
 
 
 def accepts(incident: Incident, event: Event, window: float) -> bool:
-    """Whether an alert of its group is taken in; a clock that was set back makes no difference."""
+    """Whether an alert of its group is taken in, also if the clock was set back."""
     if incident.ended_at is not None:
         return False
     return abs(event.observed_at - incident.opened_at) <= timedelta(seconds=window)
 
 
 def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incident:
-    """With one alert more."""
+    """With one more alert."""
     members = incident.members + 1
     return msgspec.structs.replace(
         incident,
@@ -69,31 +69,31 @@ def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incide
 
 
 def _with_sample(samples: tuple[Sample, ...], one: Sample) -> tuple[Sample, ...]:
-    """One workflow may fail many times; it is shown once."""
+    """A workflow that fails many times is shown once."""
     shown = any((each.key, each.label) == (one.key, one.label) for each in samples)
     return samples if shown or len(samples) >= SAMPLES else (*samples, one)
 
 
 def _calms_at(incident: Incident, now: datetime) -> datetime:
-    """Its pauses have to grow with its age, so that its size is told a few times, however long it trickles."""
+    """The required pause grows with the age, so that the size of a long incident is sent a few times only."""
     lasts = (now - incident.opened_at).total_seconds()
     return now + timedelta(seconds=min(max(_CALM, lasts / 2), LONG))
 
 
 def lasts_long(incident: Incident, now: datetime) -> bool:
-    """Whether who is told of alerts hears of the storm at once."""
+    """Whether receivers of alerts are notified of the storm at once."""
     return now - incident.opened_at >= timedelta(seconds=LONG)
 
 
 def calmed(incident: Incident, now: datetime) -> Incident | None:
-    """With its size told; None where it has grown meanwhile, is over, or was told already."""
+    """With its size sent; None if it has grown meanwhile, is over, or its size was sent already."""
     if incident.ended_at is not None or incident.calms_at is None or incident.calms_at > now:
         return None
     return storm_told(msgspec.structs.replace(incident, calms_at=None))
 
 
 def storm_told(incident: Incident) -> Incident:
-    """With a storm that everybody is told of who was to hear of it later."""
+    """With the storm sent to the receivers that were to be notified later."""
     told = (*incident.storm_receivers, *incident.storm_told_later)
     return msgspec.structs.replace(incident, storm_receivers=tuple(dict.fromkeys(told)), storm_told_later=())
 
@@ -103,12 +103,12 @@ def _common(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, st
 
 
 def should_renotify(incident: Incident) -> bool:
-    """Whether its size is told again: each time it has doubled."""
+    """Whether its size is sent again, because it has doubled."""
     return incident.members & (incident.members - 1) == 0
 
 
 def without_alert(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
-    """With one alert that is not open any more; with the last one it is over."""
+    """With one open alert less; without open alerts it is over."""
     left = incident.open - 1
     return msgspec.structs.replace(
         incident,
@@ -120,12 +120,12 @@ def without_alert(incident: Incident, end: AlertEnd, at: datetime) -> Incident:
 
 
 def is_resolved(incident: Incident) -> bool:
-    """Whether people may be told that it is over."""
+    """Whether receivers may be notified that it is over."""
     return incident.ended_at is not None and not incident.expired
 
 
 def covered_by(event: Event, others: Iterable[Event]) -> Event | None:
-    """The termination that a failed step has led to, as far as both were seen at once: one fault is one page."""
+    """The termination that a failed step has led to, if both were seen at once: one fault makes one page."""
     if event.type is not EventType.STEP_FAILED or event.step is None:
         return None
     for other in others:
@@ -136,7 +136,7 @@ def covered_by(event: Event, others: Iterable[Event]) -> Event | None:
 
 
 def condition_of(event: Event) -> str:
-    """What of a target or account holds while an alert of a condition is open; the same in each of its episodes."""
+    """The key of a target's or account's condition; the same in each of its episodes."""
     execution = event.step.id if event.step is not None else ""
     return json.dumps((event.type.value, event.account, event.definition, event.workflow, execution))
 

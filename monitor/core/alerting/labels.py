@@ -1,4 +1,4 @@
-"""What Alertmanager knows an alert by: labels are its identity, so nothing that varies may be one."""
+"""The labels of an alert in Alertmanager: they are its identity, so nothing that varies may be one."""
 
 import json
 import uuid
@@ -18,9 +18,9 @@ def alertname(type: EventType) -> str:
 
 
 def alert_labels(event: Event, fault_group: str) -> dict[str, str]:
-    """The labels of one alert. A label of the target that has a name of ours gets the prefix `exported_`.
+    """The labels of one alert. A label of the target with one of our names gets the prefix `exported_`.
 
-    So does one whose name is such already: two labels never become one.
+    So does a label that has the prefix already: two labels never become one.
     """
     ours = {
         "alertname": alertname(event.type),
@@ -37,7 +37,7 @@ def alert_labels(event: Event, fault_group: str) -> dict[str, str]:
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
-    """The same for the same labels."""
+    """A UUID of the labels."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps(sorted(labels.items()))))
 
 

@@ -11,12 +11,12 @@ from monitor.core.model import Event
 
 
 class Feed(enum.Enum):
-    """What a kind of receiver is told."""
+    """The unit of notification for a kind of receiver."""
 
     EVENTS = "events"
     """Every event by itself."""
     ALERTS = "alerts"
-    """Every alert, and its end; it groups them by itself."""
+    """Every alert, and its end; the receiver groups them."""
     INCIDENTS = "incidents"
     """One incident for many alerts, and its end."""
 
@@ -29,7 +29,7 @@ _GOTTEN = {
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """What one receiver wants to be told; the defaults are the contract's."""
+    """The events that one receiver gets; the defaults are the contract's."""
 
     receiver: str
     min_severity: Severity = Severity.WARNING
@@ -38,7 +38,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     gets: Feed = Feed.EVENTS
 
     def text(self) -> str:
-        """For people: what this receiver is told."""
+        """For people: the events that this receiver gets."""
         of = "every type" if "*" in self.events else ", ".join(self.events)
         above = "" if self.min_severity is Severity.CRITICAL else " and above"
         return f"{_GOTTEN[self.gets]}; {self.min_severity.value}{above}, of {of}"
@@ -50,5 +50,5 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
 
 def receivers_for(event: Event, routes: Iterable[Route], gets: Feed = Feed.EVENTS) -> tuple[str, ...]:
-    """The names of the receivers that get this, in the order of the routes, each once."""
+    """The names of the receivers that get the event, in the order of the routes, each once."""
     return tuple(dict.fromkeys(route.receiver for route in routes if route.gets is gets and route.takes(event)))

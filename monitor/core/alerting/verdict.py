@@ -1,6 +1,6 @@
-"""When to try a delivery again, and how to leave a receiver in peace that is unwell.
+"""The result of one try to deliver.
 
-A transient failure is never given up: nothing is lost, however long a receiver is away. Only a receiver's own refusal
+A delivery with transient failures is never given up, however long a receiver is down. Only a receiver's own refusal
 ends a delivery without success.
 """
 
@@ -12,23 +12,23 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
 
     detail: str = ""
     sent: bool = True
-    """False: there was nothing to send any more, so nothing was learned of the receiver."""
+    """False: there was nothing to send any more, so the result says nothing about the receiver."""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """The receiver will never take it; another try would end the same."""
+    """The receiver will never take it; another try would have the same result."""
 
     detail: str
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
-    """It did not work this time."""
+    """The try failed; a later one may succeed."""
 
     detail: str
     after: float | None = None
     """Seconds that the receiver asked to wait."""
     receiver_down: bool = False
-    """The receiver as a whole is unwell (connection refused, timeout, throttled), not only this delivery."""
+    """The receiver as a whole is down (connection refused, timeout, throttled), not only this delivery."""
 
 
 Verdict = Delivered | Refused | Retry

@@ -1,1 +1,1 @@
-"""Rules of detection: what the difference between two last known states means, and what is overdue or unreachable."""
+"""Rules of detection: events from the difference of two last known states; overdue and unreachable targets."""

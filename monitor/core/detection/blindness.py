@@ -1,6 +1,6 @@
-"""Why requests get no usable answer, in words: what was answered or broke, with the API's address and the key's place.
+"""Why requests get no usable answer, in words: the answer or the failure, the API's address and the key's place.
 
-Of a blind account, and of a workflow that alone has no answer. Pure.
+For a blind account, and for a workflow that alone has no answer. Pure.
 """
 
 import re
@@ -17,26 +17,26 @@ LIMIT: Final = 400
 _PLACE: Final = 120
 _STATUS: Final = re.compile(r"(\d{3})(?: (.*))?")
 _REFUSED: Final = "no connection: Connection refused"
-"""In the words of the transport."""
+"""The transport's own text."""
 
 
 class Site(msgspec.Struct, frozen=True, gc=False):
-    """Whom an account asks, and as whom; for people. What is not known is empty."""
+    """The API's address and the key of an account, for people; empty if unknown."""
 
     address: str = ""
     """Host and port of the API."""
     key: str = ""
-    """Where the account's key is: a file or a variable; never the key."""
+    """The place of the account's key: a file or a variable; never the key."""
 
 
 NOWHERE: Final = Site()
-"""Nothing is known of it."""
+"""An unknown site."""
 
 
 def why(outcome: Outcome, detail: str, site: Site) -> str:
-    """One line of at most `LIMIT` characters; "" where no more is known than the kind.
+    """One line of at most `LIMIT` characters; "" if only the kind is known.
 
-    `detail` is that of the `PollFailed`: the status with the API's word, or what broke.
+    `detail` is that of the `PollFailed`: the status with the API's word, or the failure.
     """
     if not detail:
         return ""

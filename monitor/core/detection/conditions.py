@@ -1,7 +1,7 @@
-"""The episodes of a condition: how they open and close, and what they are called in the ids of their events.
+"""The episodes of a condition: how they open and close, and their names in the ids of their events.
 
 The ordinal counts all episodes of a condition and never starts again: an anchor may come back (steps that began at the
-same moment change places in the log), and a name that was given before would be taken for a twin of the old fact.
+same moment change places in the log), and an event under a used name would be dropped as a repetition.
 """
 
 from monitor.core.model import Condition, Episode
@@ -18,5 +18,5 @@ def closed(condition: Condition) -> Condition:
 
 
 def named(condition: Condition) -> str:
-    """`anchor#ordinal` of its last episode; "" where there was none."""
+    """`anchor#ordinal` of its last episode; "" if there was none."""
     return f"{condition.last.anchor}#{condition.last.ordinal}" if condition.last is not None else ""

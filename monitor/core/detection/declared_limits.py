@@ -1,7 +1,7 @@
-"""What a workflow's definition declares of its steps: how long each may take by its own words.
+"""The limits that a definition declares for its steps.
 
-`Wait.duration`; `WaitForReply.timeout` and `WaitForDTMF.timeout`, one day where silent, a bare number is days;
-`HttpRequest.timeoutSeconds`, 5 where silent. The other types of step declare nothing.
+`Wait.duration`; `WaitForReply.timeout` and `WaitForDTMF.timeout`, one day if absent, a bare number is days;
+`HttpRequest.timeoutSeconds`, 5 if absent. The other types of step declare no limit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from monitor.core.formats.timespan import DAY, parse_timespan
 
 
 class DeclaredStep(msgspec.Struct, frozen=True, gc=False):
-    """A step of a definition, nested ones included: its id, its type, and its `inputs` as they are written there."""
+    """A step of a definition, possibly nested: its id, its type, and its `inputs` as written there."""
 
     name: str
     type: str
@@ -21,13 +21,13 @@ class DeclaredStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """Where a type of step says its limit."""
+    """How a type of step declares its limit."""
 
     field: str
     bare: float
     """Unit of a bare number, seconds."""
     silent: float | None
-    """The limit where the field is absent; None: then nothing is declared."""
+    """The limit if the field is absent; None: no limit."""
 
 
 _RULES: Mapping[str, _Rule] = {
@@ -39,10 +39,10 @@ _RULES: Mapping[str, _Rule] = {
 
 
 def declared_limits(steps: Iterable[DeclaredStep]) -> dict[str, float | None]:
-    """Seconds by the step's name; None where they are not known before run time. What declares nothing is absent.
+    """Seconds by the step's name; None if they are not known before run time. A step without a limit is absent.
 
-    Of two steps with one name the longer limit counts, and one that is not known most of all: the log does not tell
-    them apart.
+    For two steps with one name the longer limit counts, and an unknown one counts as longest, since the log does not
+    tell them apart.
     """
     limits: dict[str, float | None] = {}
     for step in steps:

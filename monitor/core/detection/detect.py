@@ -1,36 +1,35 @@
-"""What follows from a poll: the law of this monitor.
+"""The rules of detection: from a poll to events.
 
-(belief, observation, policy, now) -> (belief', events, why). Nothing else decides what is told about a workflow.
+(last known state, observation, policy, now) -> (new state, events, reason). Nothing else decides about events of a
+workflow.
 
-What must be known here: what is believed, what was seen, and when.
-What must not be known here: how it was asked, who will be told, whether anything was told before a crash. The same
-observation of the same belief always gives the same events under the same ids; given again to the belief that it led
-to, it gives none.
+Input: the last known state, the observation, and the time. Not input: the way of the request, the receivers, or whether
+an event was sent before a crash. The same observation of the same state always gives the same events under the same
+ids; applied again to the resulting state, it gives none.
 
-The law:
+The rules:
 
-1.  A request that failed changes nothing, except that a 404 counts: `not_found_after` in a row are believed; and that
-    a target which alone has no usable answer for long is told as unanswered, until it has one (`unanswered.py`).
-2.  First sight is told like a change, without `from_status`; except Runnable, which is no news.
-3.  Every failed or cancelled execution in the step log is told once, under its own id, whenever it is first seen.
-4.  What has ended has ended: nothing that is seen afterwards changes it.
-5.  An answer that is provably older than the belief changes nothing, unless it brings the end, or the instance back
-    from NotFound (`core/step_log.py` says what proves it).
-6.  A condition (suspended, not found, overdue) is an episode: opened once, closed once, by what contradicts it. Any
-    answer (200) contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and Unknown say nothing
-    about it. What is overdue, and until when, is said in `overdue.py`; its end is told by an event of its own, also
-    where the instance has ended.
-7.  A word that is not known is believed as Unknown, and told once per kind for the account (`drifts.py`); it is never
-    the end.
-8.  In one observation: answered, found, then the steps in log order, then the status, then what is overdue (the
+1.  A failed request changes nothing, with two exceptions: `not_found_after` 404s in a row make the target NotFound; and
+    a target that alone has had no usable answer for long is unanswered, until it has one (`unanswered.py`).
+2.  First sight makes the same events as a change, without `from_status`; Runnable at first sight makes none.
+3.  Every failed or cancelled execution in the step log makes one event, under its own id, whenever it is first seen.
+4.  An end is final: no later observation changes it.
+5.  An answer that is provably older than the last known state changes nothing, unless it brings the end, or the
+    instance back from NotFound (`core/step_log.py` has the proof).
+6.  A condition (suspended, not found, overdue) is an episode: opened once, closed once, by an observation that
+    contradicts it. Any answer (200) contradicts NotFound. Runnable, or the end, contradicts Suspended; NotFound and
+    Unknown do not. `overdue.py` has the rules of overdue conditions; their end has an event of its own, also if the
+    instance has ended.
+7.  An unknown word becomes Unknown, and makes one event per kind for the account (`drifts.py`); it is never the end.
+8.  The order within one observation: answered, found, then the steps in log order, then the status, then overdue (the
     instance, then its steps), then drift.
-9.  A field or a log that is missing from an answer is not news: what was known of it stays.
-10. What is overdue is judged whenever the belief changes, and whenever somebody asks (`overdue`): a deadline needs no
-    poll to pass. A poll that sees what is believed judges nothing.
-11. The alert of a failed execution is over once its step has completed after all, or its workflow has; which alerts are
-    over with which event says `FACTS` in `core/event_types.py`.
-12. Conditions of a target that left the watchlist are closed by others, and their beliefs with them. If it comes back
-    and the condition is still believed, it opens again, as the next episode; what was not found is missed afresh.
+9.  A field or a log that is missing from an answer is not news: its last known value stays.
+10. Overdue is assessed whenever the state changes, and on request (`overdue`), since a deadline passes without a poll.
+    A poll that confirms the state assesses nothing.
+11. The alert of a failed execution ends once its step has completed after all, or its workflow has; `FACTS` in
+    `core/event_types.py` says which event ends which alerts.
+12. If a target leaves the watchlist, `unwatched.py` closes its conditions and adapts its state. If it comes back and
+    the condition still holds, it opens again, as the next episode; 404s are counted anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,9 +62,9 @@ _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
 _DONE, _DEAD, _GONE = Status.COMPLETE, Status.TERMINATED, Status.NOT_FOUND
 
 TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
-    # believed, seen: what is told, in order. RESUMED and FOUND only close what is open, SUSPENDED and NOT_FOUND only
-    # open what is closed: beneath NotFound and Unknown a suspension may be open still, and nothing is open of what was
-    # not watched for a while.
+    # (last known, seen): the events in order. RESUMED and FOUND only close an open condition, SUSPENDED and NOT_FOUND
+    # only open a closed one: under NotFound and Unknown a suspension may still be open, and a target that was not
+    # watched for a while has no open condition.
     (_NEW, _NEW): (),
     (_NEW, _RUNS): (EventType.RESUMED,),
     (_NEW, _HELD): (EventType.SUSPENDED,),
@@ -90,7 +89,7 @@ TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
     (_GONE, _DONE): (EventType.FOUND, EventType.COMPLETED),
     (_GONE, _DEAD): (EventType.FOUND, EventType.TERMINATED),
     (_GONE, _GONE): (EventType.NOT_FOUND,),
-    # The end: nothing follows.
+    # An end is final.
     (_DONE, _NEW): (),
     (_DONE, _RUNS): (),
     (_DONE, _HELD): (),
@@ -107,23 +106,23 @@ TABLE: Final[Mapping[tuple[Status, Status], tuple[EventType, ...]]] = {
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What people may decide of the law."""
+    """The configurable part of the rules."""
 
     not_found_after: int = 3
-    """Consecutive 404s that are believed."""
+    """Consecutive 404s after which the target is NotFound."""
 
 
 class Detection(msgspec.Struct, frozen=True, gc=False):
-    """What to believe from now on, what to tell, and why."""
+    """The new state, the events, and the reason."""
 
     state: TargetState
-    """The very object that was given, where `changed` is false."""
+    """The same object as before if `changed` is false."""
     events: tuple[Event, ...]
     changed: bool
     reason: str
-    """For people who ask what a poll did."""
+    """The result of the poll in words, for people."""
     over: tuple[str, ...] = ()
-    """Ids of the events whose alerts have ended without an event of their own."""
+    """Ids of the events whose alerts end without an event of their own."""
 
 
 def detect(
@@ -140,16 +139,16 @@ def detect(
     silence: float = 0.0,
     site: Site = NOWHERE,
 ) -> Detection:
-    """Apply the law to one observation of `target`.
+    """Apply the rules to one observation of `target`.
 
-    `last_seen_at`: the last answer (200) before this one. `now`: when the observation was made. `known_drifts`: the
-    kinds that were told for the account already. `limits`: of the version of the definition that is believed. `skew`:
-    seconds that the API's clock is ahead of `now`. `silence`: seconds that this target alone has had no usable answer.
-    `site`: whom its account asks, for the words.
+    `last_seen_at`: the last answer (200) before this one. `now`: the time of the observation. `known_drifts`: the kinds
+    that had an event for the account already. `limits`: of the last known version of the definition. `skew`: seconds
+    that the API's clock is ahead of `now`. `silence`: seconds that this target alone has had no usable answer. `site`:
+    the API's address and the key's place, for the text.
     """
     if isinstance(observation, Seen):
         seen = observation.snapshot
-        if (  # the hot path: a poll that sees what is believed
+        if (  # the hot path: a poll that confirms the state
             seen.status is state.status
             and seen.steps == state.steps
             and not seen.drifts
@@ -181,7 +180,7 @@ def detect(
 def _answered(
     occasion: Transition, observation: Observation, policy: Policy, known_drifts: frozenset[str]
 ) -> Detection:
-    """The API said something of the target."""
+    """The API said something about the target."""
     if isinstance(observation, PollFailed):
         return _missed(occasion, policy)
     return _seen(occasion, observation, known_drifts)
@@ -196,7 +195,7 @@ def overdue(
     *,
     skew: float = 0.0,
 ) -> Detection:
-    """Only the judgement of what is overdue, for when a deadline passes or a limit changes; asked as `detect` is."""
+    """Assess overdue only, after a deadline or a change of limits; the arguments are those of `detect`."""
     occasion = Transition(
         target=target, before=state, after=state, last_seen_at=last_seen_at, now=now, limits=limits, skew=skew
     )
@@ -207,7 +206,7 @@ def overdue(
 
 
 def _judged(occasion: Transition) -> tuple[TargetState, tuple[Event, ...]]:
-    """The belief after the occasion with what is overdue, and the events of that."""
+    """The state after the transition with its overdue conditions, and their events."""
     moment = occasion.now + timedelta(seconds=occasion.skew)
     judgement = assess_overdue(occasion.before, occasion.after, occasion.target, occasion.limits, moment)
     told = msgspec.structs.replace(occasion, after=judgement.state)
@@ -254,7 +253,7 @@ def _missed(occasion: Transition, policy: Policy) -> Detection:
 
 
 def _changed(occasion: Transition, after: TargetState, reason: str) -> Detection:
-    """The verdict on a belief that no answer brought."""
+    """The detection for a change without an answer."""
     occasion = msgspec.structs.replace(occasion, after=after)
     told = _status_events(occasion) if after.not_found != occasion.before.not_found else ()
     state, late = _judged(occasion)
@@ -290,14 +289,14 @@ def _drifts(kinds: Sequence[str], known: frozenset[str], occasion: Transition) -
 
 
 def _older(state: TargetState, snapshot: Snapshot) -> str:
-    """An end is never older than what has not ended; and what was not found is compared with nothing."""
+    """Why the answer is older, or "". An end is never older than a running state; NotFound compares with nothing."""
     if snapshot.status.ended or state.status is Status.NOT_FOUND:
         return ""
     return step_log.why_stale(state.steps, snapshot.steps)
 
 
 def _ignored(occasion: Transition, reason: str) -> Detection:
-    """An old answer is still an answer: 404s before it are not in a row with those after it."""
+    """An old answer still resets the count of consecutive 404s."""
     state = occasion.before
     if not state.misses:
         return Detection(state, (), False, reason)
@@ -305,7 +304,7 @@ def _ignored(occasion: Transition, reason: str) -> Detection:
 
 
 def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
-    """The belief after an answer, with the conditions that it opens and closes."""
+    """The state after an answer, with the conditions that it opens and closes."""
     snapshot = seen.snapshot
     log = snapshot.steps or state.steps
     held = state.suspended
@@ -337,7 +336,7 @@ def _status_events(occasion: Transition) -> tuple[Event, ...]:
 
 
 def _moot(type: EventType, before: TargetState) -> bool:
-    """Whether the episode of the condition is not changed."""
+    """Whether the event would not change the condition."""
     match type:
         case EventType.SUSPENDED:
             return before.suspended.open

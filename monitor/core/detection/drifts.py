@@ -1,19 +1,19 @@
-"""Which kinds of drift are told of an account: each once, and only so many.
+"""The kinds of drift that have an event for an account: each once, up to a limit.
 
-An API that says something else each time is one fault, not an alert for each of its words.
+An API that sends ever new words is one fault, and must not raise one alert per word.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
 MOST_KINDS: Final = 20
-"""Of one account."""
+"""Kinds with an event of their own, for one account."""
 AND_MORE: Final = "and more"
-"""The kind that stands for all beyond those."""
+"""The kind for all further ones."""
 
 
 def news(kinds: Iterable[str], known: frozenset[str]) -> list[str]:
-    """Those of `kinds` that are to be told of an account where `known` were told."""
+    """Those of `kinds` that need an event, for an account with events for `known`."""
     fresh = [kind for kind in dict.fromkeys(kinds) if kind not in known]
     room = max(MOST_KINDS - len(known - {AND_MORE}), 0)
     told = fresh[:room]

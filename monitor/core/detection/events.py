@@ -1,4 +1,4 @@
-"""From a difference of beliefs to events: which fields each type carries, which id it has, what it closes."""
+"""Makes events from transitions: the fields of each type, its id, and the alerts that it closes."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -27,23 +27,23 @@ from monitor.core.model import (
 from monitor.core.text.summary import summary, target_label
 
 SHOWN_ERRORS: Final = 5
-"""An event carries at most so many: the oldest, and the one that explains best."""
+"""The most errors of an event: the oldest ones, and the one that explains best."""
 TRAIL: Final = 5
-"""An event shows at most so many executions of the step log, the last ones."""
+"""The most executions of the step log in an event, the last ones."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is told about: a target whose belief changes from `before` to `after`."""
+    """A change of a target's state from `before` to `after`."""
 
     target: Target
     before: TargetState
     after: TargetState
     errors: tuple[WorkflowError, ...] | None = None
-    """The answer of `/errors`; None where there is none."""
+    """The answer of `/errors`; None if there is none."""
     last_seen_at: datetime | None
     now: datetime
     limits: Limits = NO_LIMITS
-    """Of the version of the definition that is believed."""
+    """Of the last known version of the definition."""
     skew: float = 0.0
     """Seconds that the API's clock is ahead of `now`."""
 
@@ -52,7 +52,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def status_event(type: EventType, occasion: Transition) -> Event:
-    """The event of a type that is about the status of the whole instance."""
+    """An event about the status of the whole instance."""
     match type:
         case EventType.TERMINATED:
             return _terminated(occasion)
@@ -104,7 +104,7 @@ def _opens(type: EventType, occasion: Transition) -> Event:
 
 
 def _ended(type: EventType, occasion: Transition) -> tuple[str, ...]:
-    """Ids of the events whose alerts are over with one of this type, as far as they may be open."""
+    """Ids of the events whose alerts an event of this type ends, if they may be open."""
     return tuple([id_ for opener in type.facts.ends for id_ in _openings(opener, occasion)])
 
 
@@ -125,12 +125,12 @@ def _openings(opener: EventType, occasion: Transition) -> Sequence[str]:
 
 
 def failures(key: TargetKey, executions: Iterable[str]) -> list[str]:
-    """Ids of the events that told these executions as failed."""
+    """Ids of the failure events of these executions."""
     return [event_id(EventType.STEP_FAILED, *key, what=execution) for execution in executions]
 
 
 def _from_status(before: TargetState) -> Status | None:
-    """The belief; absent where nothing was believed yet."""
+    """The status before; None at first sight."""
     return None if before.status is Status.UNKNOWN and before.first_seen_at is None else before.status
 
 
@@ -138,7 +138,7 @@ def _from_status(before: TargetState) -> Status | None:
 
 
 def unanswered_event(occasion: Transition, failed: PollFailed, site: Site) -> Event:
-    """It alone has had no usable answer for long; `failed`: how the last poll ended; `site`: for the words."""
+    """It alone has had no usable answer for long. `failed`: the last poll; `site`: for the text."""
     return _event(
         EventType.UNANSWERED,
         occasion,
@@ -174,7 +174,7 @@ def step_event(step: StepExecution, occasion: Transition) -> Event:
 
 
 def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) -> tuple[WorkflowError, ...]:
-    """The oldest, and the one that explains best in any case."""
+    """The oldest ones, and always the one that explains best."""
     shown = tuple(errors[:SHOWN_ERRORS])
     return shown if explaining is None or explaining in shown else (*shown[:-1], explaining)
 
@@ -183,7 +183,7 @@ def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) ->
 
 
 def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:
-    """What became overdue, at its deadline; or is overdue no more, at its end where the API tells it."""
+    """An overdue event at its deadline, or its clearing, at the end that the API tells, if it does."""
     after, limit, openers = occasion.after, finding.limit, finding.type.facts.ends
     ended_at = finding.step.completed_at if finding.step is not None else after.completed_at
     return _event(
@@ -203,7 +203,7 @@ def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:
 
 
 def drift_event(kind: str, target: Target, now: datetime) -> Event:
-    """A kind of drift; about the account, once, whichever target showed it."""
+    """A kind of drift, about the account: one event, independent of the target that showed it."""
     key = target.key
     event = Event(
         id=event_id(EventType.SCHEMA_DRIFT, key.account, what=kind),

@@ -1,15 +1,14 @@
-"""Who is overdue, since when, and by whose word: the rules of `max_runtime` and of the steps' limits.
+"""Overdue instances and steps: the rules of `max_runtime` and of the steps' limits.
 
-What must be known here: a belief, the limits, and the time. What must not: whether a poll or a timer asks.
+Input: a state, the limits, and the time. Not input: whether a poll or a timer asks.
 
 1.  A limit is configured (exact), else declared by the definition, else learned; the latter two get a slack.
-2.  Overdue opens while the instance is Runnable, and only then: a suspended one waits for a person who was told so, and
-    of one that is not found, or in a state with an unknown name, nothing can be said. An instance is overdue past
-    `max_runtime`, an execution of a step that is Running, Sleeping or WaitingForEvent past its step's limit; both are
-    counted from their own start.
-3.  It stays open through all that says nothing of it: suspended, not found, unknown words, missing times.
-4.  It closes with the end of the instance; when the execution has finished, or is gone from a log that went on; and
-    when no limit says so any more. A clock that is set back by up to a minute closes nothing.
+2.  Overdue opens only while the instance is Runnable: a suspended one waits for a person, who was notified of that, and
+    nothing is known about one that is NotFound or Unknown. An instance is overdue past `max_runtime`, an execution of a
+    step that is Running, Sleeping or WaitingForEvent past its step's limit; both are counted from their own start.
+3.  It stays open while the state is inconclusive: suspended, not found, unknown words, missing times.
+4.  It closes with the end of the instance; when the execution has finished, or is missing from a log that went on; and
+    when no limit is exceeded any more. A clock that is set back by up to a minute closes nothing.
 """
 
 import enum
@@ -25,17 +24,17 @@ from monitor.core.event_types import EventType
 from monitor.core.model import Status, StepExecution, StepOverdue, StepStatus, Target, TargetState
 
 SET_BACK: Final = timedelta(seconds=60)
-"""An open condition whose deadline lies less ahead than this is not seen as ended."""
+"""An open condition stays open if its deadline is less than this in the future."""
 _BEYOND: Final = datetime.max.replace(tzinfo=UTC)
-"""A deadline that the calendar does not hold."""
+"""A deadline beyond the range of `datetime`."""
 _GONE_KEPT: Final = 50
-"""Executions that are gone from the log and may come back: their episodes go on being counted."""
+"""Executions that left the log and may come back: the count of their episodes is kept."""
 _UNDER_WAY = (StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 _FINISHED = (StepStatus.COMPLETE, StepStatus.FAILED, StepStatus.CANCELLED)
 
 
 class LimitSource(enum.StrEnum):
-    """Who says how long something may take."""
+    """The source of a limit."""
 
     CONFIGURED = "configured"
     """The watchlist."""
@@ -51,7 +50,7 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the steps of one version of a definition, beside the watchlist's own words."""
+    """The limits of the steps of one version of a definition, besides those of the watchlist."""
 
     declared: Mapping[str, float | None] = {}
     """Seconds by step; None: not known before run time. See `core/detection/declared_limits.py`."""
@@ -65,19 +64,19 @@ NO_LIMITS: Final = Limits()
 
 
 class OverdueChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something that became overdue, or is overdue no more."""
+    """An instance or execution that became overdue, or is overdue no more."""
 
     type: EventType
     """OVERDUE, STEP_OVERDUE, or one of their ends."""
     what: str
-    """The episode, for the id of its event: the same at its beginning and at its end."""
+    """The name of the episode, for the ids of its two events."""
     started_at: datetime | None = None
     limit: Limit | None = None
-    """None: there is none any more."""
+    """None: there is no limit any more."""
     execution: str | None = None
-    """The id of the execution; None of the instance."""
+    """The id of the execution; None for the instance."""
     step: StepExecution | None = None
-    """None of the instance, and of an execution of which nothing is left."""
+    """None for the instance, and for an execution that is not in any log any more."""
 
     @property
     def deadline(self) -> datetime | None:
@@ -86,9 +85,9 @@ class OverdueChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class OverdueResult(msgspec.Struct, frozen=True, gc=False):
     state: TargetState
-    """The very object that was given, where nothing changed."""
+    """The same object as before if nothing changed."""
     findings: tuple[OverdueChange, ...] = ()
-    """The instance first, then its steps in the order of the log; those that are gone from it last."""
+    """The instance first, then its steps in the order of the log; those that left the log last."""
 
 
 def run_limit(target: Target) -> Limit | None:
@@ -96,7 +95,7 @@ def run_limit(target: Target) -> Limit | None:
 
 
 def step_limit(target: Target, step: str, limits: Limits) -> Limit | None:
-    """How long an execution of the step may take; None where nobody says so."""
+    """How long an execution of the step may take; None without a limit."""
     configured = target.step_timeouts.get(step, target.step_timeouts.get("*"))
     if configured is not None:
         return Limit(configured, LimitSource.CONFIGURED)
@@ -108,9 +107,9 @@ def step_limit(target: Target, step: str, limits: Limits) -> Limit | None:
 
 
 def next_deadline(state: TargetState, target: Target, limits: Limits) -> datetime | None:
-    """The earliest moment, on the API's clock, at which something becomes overdue that is not told yet.
+    """The earliest moment, on the API's clock, at which the instance or a step becomes overdue without an event so far.
 
-    It may have passed. None while nothing can become overdue.
+    It may be in the past. None while nothing can become overdue.
     """
     if state.status is not Status.RUNNABLE:
         return None
@@ -128,9 +127,9 @@ def next_deadline(state: TargetState, target: Target, limits: Limits) -> datetim
 def assess_overdue(
     before: TargetState, after: TargetState, target: Target, limits: Limits, now: datetime
 ) -> OverdueResult:
-    """The belief `after`, with what is overdue at `now` (on the API's clock), and what of it is news.
+    """The state `after` with its overdue conditions at `now` (on the API's clock), and their changes.
 
-    `before`: the belief that it comes from, which knows the executions that are gone from the log; may be the same.
+    `before`: the state before it, which knows the executions that left the log; may be the same object.
     """
     findings = (*_of_instance(after, target, now), *_of_steps(before, after, target, limits, now))
     if not findings and not after.late:
@@ -198,7 +197,7 @@ def _step_finding(type: EventType, late: StepOverdue, step: StepExecution | None
 
 
 def _lateness(state: TargetState, findings: Sequence[OverdueChange]) -> tuple[StepOverdue, ...]:
-    """What was told of the executions, in the order of telling; a log that flickers does not restart their counts."""
+    """The episodes of the executions, in the order of their events; an incomplete log does not restart their counts."""
     late = {one.execution: one for one in state.late}
     for finding in findings:
         if finding.execution is None:
@@ -210,7 +209,7 @@ def _lateness(state: TargetState, findings: Sequence[OverdueChange]) -> tuple[St
 
 
 def _bounded(late: tuple[StepOverdue, ...], log: Collection[str]) -> tuple[StepOverdue, ...]:
-    """Without the oldest of those that are gone from the log; the very object where none is too much."""
+    """Without the oldest of those that left the log; the same object if there are not too many."""
     gone = [one.execution for one in late if one.execution not in log]
     if len(gone) <= _GONE_KEPT:
         return late
@@ -222,7 +221,7 @@ def _bounded(late: tuple[StepOverdue, ...], log: Collection[str]) -> tuple[StepO
 
 
 def _ended(limit: Limit | None, deadline: datetime | None, now: datetime) -> bool:
-    """Whether no limit says any more that it is late; a time that is missing says nothing."""
+    """Whether no limit is exceeded any more; a missing time proves nothing."""
     return limit is None or (deadline is not None and deadline - now >= SET_BACK)
 
 

@@ -1,16 +1,16 @@
-"""Whether an account's API can be reached, and when to say so: once when it went blind, once when it is sighted again.
+"""Blind accounts: an account that has not answered for long has one event when that begins and one when it ends.
 
-An account is blind when no request got an answer for `blind_after`, counted from the first that got none, and it was
-not one request alone that got none: with long intervals the next is far away. An answer is whatever says something of
-the target that was asked for, a 404 too (`Outcome.answered`); a 400, a refused key, a 429, a 5xx or silence is none.
-While a 429 keeps the lane shut nothing is asked, and nothing is answered: that counts as one long request. Who asks
-nothing is not blind: where every target has ended or was removed, nothing is told, and what was told is closed.
+An account is blind if no request got an answer for `blind_after`, counted from the first one without an answer. One
+request alone is not enough, since with long intervals the next one is far away. An answer says something about the
+requested target, also with a 404 (`Outcome.answered`); a 400, a refused key, a 429, a 5xx or silence is none. While a
+429 keeps the lane closed there are neither requests nor answers, which counts as one long request. An account without
+requests is not blind: once every target has ended or was removed, there is no new event, and an open alert is closed.
 
-What is told is since when requests get no answer, not when the last answer came: time in which nothing was asked (no
-target, the process away, a lane that a 429 kept shut) says nothing of the API.
+The event says since when requests get no answer, not when the last answer came: time without requests (no target, the
+process stopped, a lane that a 429 kept closed) says nothing about the API.
 
-A silence is measured by the loop's clock (`clock`, in seconds), since people set the other one; `now` and
-`last_answer_at` are for telling. After a restart the measuring starts anew. Blindness itself survives in the state.
+Silence is measured by the loop's clock (`clock`, in seconds), since people may set the other one; `now` and
+`last_answer_at` are for texts. After a restart the measurement starts anew. Blindness itself survives in the state.
 """
 
 from datetime import datetime, timedelta
@@ -27,24 +27,24 @@ from monitor.core.model import AccountState, Condition, Event, Outcome
 from monitor.core.text.summary import summary
 
 UNWATCHED: Final = "unwatched"
-"""The reason of a sighting without an answer: nothing is watched there any more."""
+"""The reason of a sighting without an answer: no target of the account is watched any more."""
 _FRESH = timedelta(seconds=45)
-"""How far the stored moment of the last answer may lag behind before it is stored again. With the turn of who judges
-that is less than a minute: so honest are times across a restart."""
+"""How old the stored time of the last answer may be before it is stored again. Together with the watcher's period it
+is less than a minute, which is the accuracy of times across a restart."""
 _ALONE = 1
-"""So many unanswered requests are no silence yet."""
+"""Unanswered requests that are not yet a silence."""
 _PAUSE = 30.0
-"""Seconds; what a 429 keeps the lane shut for longer is time in which nothing was asked."""
+"""Seconds; a lane that a 429 keeps closed for longer makes time without requests."""
 _STREAK = 3
 _STREAK_LASTED = 10.0
 
 
 class Reachability(msgspec.Struct, frozen=True, gc=False):
-    """What this process has heard of an account's API."""
+    """The answers and failures of an account's API in this process."""
 
     last_answer_at: datetime | None = None
     answered: float | None = None
-    """When this process heard the last answer, by the loop's clock."""
+    """When the last answer came, by the loop's clock; None: not in this process."""
     unanswered_since: float | None = None
     """When the first request of the current streak of unanswered ones was sent; None: the last one was answered."""
     streak: int = 0
@@ -52,19 +52,19 @@ class Reachability(msgspec.Struct, frozen=True, gc=False):
     reason: Outcome | None = None
     """Why the newest of them got no answer."""
     detail: str = ""
-    """The same, as its `PollFailed` says it."""
+    """The `detail` of its `PollFailed`."""
     failed_at: float | None = None
     """When it ended, by the loop's clock."""
     told_since: float | None = None
-    """As `unanswered_since`, but not before a pause in which a 429 kept the lane shut."""
+    """As `unanswered_since`, but after any pause in which a 429 kept the lane closed."""
 
 
 class ReachabilityChange(msgspec.Struct, frozen=True, gc=False):
     state: AccountState
-    """The very state that was given, where nothing is to be committed."""
+    """The same object as before if there is nothing to commit."""
     events: tuple[Event, ...] = ()
     check_at: float | None = None
-    """When to judge again if nothing is heard, by the loop's clock; None: only what is heard changes anything."""
+    """When to assess again without news, by the loop's clock; None: only a request's result changes anything."""
 
 
 def initial(state: AccountState) -> Reachability:
@@ -92,7 +92,7 @@ def record(
 
 
 def _told_since(reach: Reachability, outcome: Outcome, sent: float, since: float) -> float:
-    """A 429 that goes on after the pause is the same trouble: only another one began after it."""
+    """A 429 after the pause continues the same outage; another failure after it is a new one."""
     if reach.reason is Outcome.THROTTLED and outcome is not Outcome.THROTTLED:
         paused_at = reach.failed_at if reach.failed_at is not None else reach.unanswered_since
         if paused_at is not None and sent - paused_at > _PAUSE:
@@ -110,7 +110,7 @@ def _since(reach: Reachability, sent: float) -> float:
 
 
 def idle(reach: Reachability, clock: float, *, asks: bool, shut: bool) -> Reachability:
-    """Before it is judged. Who asks nothing begins anew; a lane that is shut by a 429 is silent without a request."""
+    """Before `assess`. Without targets a silence is reset; a lane closed by a 429 is silent without a request."""
     if not asks:
         return Reachability(reach.last_answer_at, reach.answered) if reach.unanswered_since is not None else reach
     if shut and reach.unanswered_since is None:
@@ -119,12 +119,12 @@ def idle(reach: Reachability, clock: float, *, asks: bool, shut: bool) -> Reacha
 
 
 def more_silent(before: Reachability, after: Reachability) -> bool:
-    """Whether what was just heard changes when to judge."""
+    """Whether the last result changes the time of the next assessment."""
     return before.unanswered_since != after.unanswered_since or before.streak <= _ALONE < after.streak
 
 
 def recovered(before: Reachability, after: Reachability, clock: float) -> bool:
-    """Whether an outage has just ended (three requests, ten seconds): what backed off need not wait any longer."""
+    """Whether an outage (three requests, ten seconds) has just ended, so that targets need not back off any longer."""
     since = before.unanswered_since
     ended = after.unanswered_since is None and since is not None
     return ended and before.streak >= _STREAK and since is not None and clock - since >= _STREAK_LASTED
@@ -141,14 +141,14 @@ def assess(
     shut: bool = False,
     site: Site = NOWHERE,
 ) -> ReachabilityChange:
-    """What to believe of the account's API, and what to tell. `blind_after` in seconds.
+    """The new state of the account, and its events. `blind_after` in seconds.
 
-    `watched`: how many workflows of the account are asked about. `shut`: its lane is shut by a 429 now. `site`: for the
-    words.
+    `watched`: how many workflows of the account are polled. `shut`: its lane is closed by a 429 now. `site`: for the
+    text.
     """
     asks = watched > 0
     if state.blind.open:
-        # The moment of the last answer was stored when it went blind: another one is a later one.
+        # The time of the last answer was stored when it went blind, so a different one is later.
         answered = reach.last_answer_at is not None and reach.last_answer_at != state.last_answer_at
         if answered or not asks:
             return _sighted(state, reach, now, None if answered else UNWATCHED)
@@ -189,9 +189,9 @@ def _blind(
 
 
 def _anchor(reach: Reachability, clock: float, now: datetime) -> str:
-    """When the last answer came, or else when the first request was sent that got none, to the second.
+    """The time of the last answer, or else of the first request without one, to the second.
 
-    So an outage has a name of its own also with a database that knows nothing of those before.
+    So the name of an outage is unique also with an empty database.
     """
     return format_timestamp(
         (reach.last_answer_at or _moment(reach.unanswered_since, clock, now)).replace(microsecond=0)

@@ -1,7 +1,7 @@
-"""How long a step usually takes, learned from its past executions: counts in buckets, and their high quantile.
+"""The usual duration of a step, learned from its past executions: counts in buckets, and their high quantile.
 
-The edges of the buckets grow by the fourth root of two, so that a quantile is told at most 19 % too high, never too
-low, and the counts of a year are as short as those of a day.
+The edges of the buckets grow by the fourth root of two, so that a quantile is at most 19 % too high, never too low, and
+the counts of a year need no more space than those of a day.
 """
 
 from bisect import bisect_left
@@ -11,18 +11,18 @@ from typing import Final
 from monitor.core.model import StepExecution, StepStatus
 
 Counts = tuple[tuple[int, int], ...]
-"""(bucket, executions), in the order of the buckets, without empty ones; `()` is the beginning. In JSON `[[4, 12]]`."""
+"""(bucket, executions), in the order of the buckets, without empty ones; at first `()`. In JSON `[[4, 12]]`."""
 
 ENOUGH: Final = 50
-"""Executions before anything is learned."""
+"""Executions from which a limit is learned; fewer give none."""
 QUANTILE: Final = 99
 """Percent."""
 EDGES: Final = tuple(0.25 * 2.0 ** (n / 4) for n in range(99))
-"""Upper edges of the buckets, seconds: a quarter of a second to 68 days. What lasts longer is in one more bucket."""
+"""Upper edges of the buckets, seconds: a quarter of a second to 68 days. One more bucket holds longer durations."""
 
 
 def add(counts: Counts, durations: Iterable[float]) -> Counts:
-    """With these durations, seconds."""
+    """The counts with these durations, in seconds."""
     return merge(counts, tuple((bisect_left(EDGES, seconds), 1) for seconds in durations))
 
 
@@ -34,7 +34,7 @@ def merge(one: Counts, other: Counts) -> Counts:
 
 
 def p99(counts: Counts) -> float | None:
-    """Seconds that 99 of 100 executions did not exceed; None where there are too few, or they are beyond the edges."""
+    """Seconds that 99 of 100 executions did not exceed; None if there are too few, or it is beyond the edges."""
     total = sum(count for _, count in counts)
     if total < ENOUGH:
         return None
@@ -47,7 +47,7 @@ def p99(counts: Counts) -> float | None:
 
 
 def completed_durations(before: Sequence[StepExecution], after: Sequence[StepExecution]) -> list[tuple[str, float]]:
-    """The executions that are Complete in the log `after` and were not in `before`: step, seconds. In log order."""
+    """Executions that are Complete in the log `after` and were not in `before`: step, seconds. In log order."""
     known = {step.id for step in before if step.status is StepStatus.COMPLETE}
     durations = []
     for step in after:

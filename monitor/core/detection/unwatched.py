@@ -1,4 +1,4 @@
-"""The end of watching, and its return: what a target leaves behind, and finds again."""
+"""Targets that leave the watchlist, and come back: their conditions and alerts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,16 +15,16 @@ from monitor.core.text.summary import summary
 
 
 def unwatched(state: TargetState) -> TargetState:
-    """The belief of a target that left the watchlist: no condition is open, and each may open again if it comes back.
+    """The state of a target that left the watchlist: no condition is open, and each may open again if it comes back.
 
-    The very object that was given, where none was open.
+    The same object if none was open.
     """
     conditions = (state.suspended, state.not_found, state.unanswered, state.overdue)
     if not any(condition.open for condition in conditions) and not any(late.open for late in state.late):
         return state
     return msgspec.structs.replace(
         state,
-        # What was not found is missed afresh before it is told again.
+        # Consecutive 404s are counted anew before the next event.
         misses=0 if state.not_found.open else state.misses,
         suspended=closed(state.suspended),
         not_found=closed(state.not_found),
@@ -66,12 +66,12 @@ def unwatched_event(
 
 
 def again_id(alert: str) -> str:
-    """The id under which what an alert was about is told again, once its target is back: no twin of the first."""
+    """The id of the repeated event of an alert whose target is back; it differs from the first event's id."""
     return event_id(EventType.UNWATCHED, "", what=f"again {alert}")
 
 
 def again(alert: Alert, now: datetime) -> Event:
-    """The alert's event, told again since its target, for whose leaving the alert was closed, is watched again."""
+    """The repeated event of an alert that was closed as unwatched, after its target came back."""
     event = alert.event
     return msgspec.structs.replace(
         event, id=again_id(alert.id), repeats=event.repeats or event.id, observed_at=now, closes=()
@@ -79,7 +79,7 @@ def again(alert: Alert, now: datetime) -> Event:
 
 
 def needs_a_look(event: Event) -> bool:
-    """Whether it may be over by now: what was believed before the target left does not tell."""
+    """Whether it may be over by now, which the state from before the target left does not show."""
     return event.type is EventType.STEP_FAILED
 
 
@@ -89,7 +89,7 @@ def _is_over(event: Event, state: TargetState) -> bool:
 
 
 def holds_still(event: Event, state: TargetState | None) -> bool:
-    """Whether what happened needs a person still; conditions are seen by the next poll. `state`: None is unknown."""
+    """Whether the event still needs a person; the next poll sees conditions. `state`: None if unknown."""
     match event.type:
         case EventType.TERMINATED:
             return True

@@ -1,4 +1,4 @@
-"""How long the other side asks to wait: `Retry-After` (RFC 9110, 10.2.3), and the moments of HTTP (5.6.7)."""
+"""`Retry-After` (RFC 9110, 10.2.3), and the dates of HTTP (5.6.7)."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _LONGEST_DATE = 64
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """The moment in UTC of a `Date` or `Retry-After` header, in any of the three formats; None where it is none."""
+    """The moment in UTC of a `Date` or `Retry-After` header, in any of the three formats; None if it is not one."""
     if len(text) > _LONGEST_DATE:
         return None
     try:
@@ -20,12 +20,11 @@ def parse_http_date(text: str) -> datetime | None:
 
 
 def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
-    """Seconds to wait, as many as were asked for; None where there is no answer in it.
+    """Seconds to wait; None if the header is absent or nonsense.
 
-    `text` is whole or fractional seconds, or a date. A date is taken relative to `now`, which should be the answer's
-    own `Date`, so that clocks that differ do not matter; without one a date says nothing. Negative numbers, dates that
-    have passed and anything else are nonsense, which is not an answer. Whether
-    it is too long to be meant, who obeys decides.
+    `text` is whole or fractional seconds, or a date. A date is relative to `now`, which should be the answer's own
+    `Date`, so that a difference of clocks does not matter; without `now` a date is nonsense. So are negative numbers,
+    dates in the past and anything else. The caller bounds the value.
     """
     stripped = (text or "").strip()
     if _SECONDS.fullmatch(stripped):

@@ -4,13 +4,13 @@ _LONGEST = 200
 
 
 def check_id(text: str) -> str:
-    """The id as it was; raises ValueError for one that would change a URL's path, or could not be shown.
+    """The unchanged id; raises ValueError for one that would change a URL's path, or could not be shown.
 
-    Ids are opaque: the API's own text says "not a valid uuid" of ids that are 24 hex digits by its documentation. So
-    nothing is asked of their form; whatever passes here is percent-encoded when it is sent.
+    Ids are opaque: the API's own error says "not a valid uuid" for ids that are 24 hex digits by its documentation. So
+    no format is required; every id that passes here is percent-encoded when it is sent.
     """
     if text.isascii() and text.encode().isalnum() and len(text) <= _LONGEST:
-        return text  # as nearly all are; none of what is refused below is a letter or a digit
+        return text  # nearly all ids; no letter or digit is refused below
     if not text:
         raise ValueError("an id must not be empty")
     if len(text) > _LONGEST:

@@ -13,8 +13,8 @@ _HOURS, _SIXTY = 24, 60
 def parse_timespan(value: object, *, bare: float) -> float | None:
     """Seconds; `bare` is the unit of a bare number, in seconds.
 
-    None where the value does not tell before run time (`{{...}}`), or is no span: negative, not finite, 25 hours of a
-    day, another type.
+    None if the value is known at run time only (`{{...}}`), or is no span: negative, not finite, 25 hours of a day,
+    another type.
     """
     if isinstance(value, str):
         return _parse_text(value.strip(), bare)

@@ -1,13 +1,13 @@
-"""Moments as text: what the API writes, leniently in; RFC 3339 out."""
+"""Timestamps: reads those of the API leniently, writes RFC 3339."""
 
 from datetime import UTC, datetime
 
 _SHORTEST = len("20260105T100002")
-"""A day without a time of day is no moment."""
+"""A date without a time of day is not accepted."""
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """A moment in UTC from RFC 3339 or its ISO 8601 relatives; None where the text is none. Never raises.
+    """A moment in UTC from RFC 3339 or similar ISO 8601 text; None for other text. Never raises.
 
     Any number of fractional digits (the API writes 0 to 7, truncated to microseconds); `Z`, an offset, or nothing,
     which means UTC.
@@ -27,7 +27,7 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def _parse_lower(text: str) -> datetime | None:
-    """RFC 3339 allows a small `z` too, Python's parser does not."""
+    """RFC 3339 also allows a lower-case `z`, Python's parser does not."""
     return parse_timestamp(text[:-1] + "Z") if text.endswith("z") else None
 
 

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `250ms`, `30s`, `5m`, `2h`, `7d`; `8MiB`."""
+"""Durations and sizes of the configuration: `250ms`, `30s`, `5m`, `2h`, `7d`; `8MiB`."""
 
 import re
 
@@ -27,7 +27,7 @@ def parse_size(text: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """The two largest units that matter, for people: `2h 5m`, `31s`, `250ms`.
+    """The two largest units that are not zero, for people: `2h 5m`, `31s`, `250ms`.
 
     >>> format_duration(7505)
     '2h 5m'

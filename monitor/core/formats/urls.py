@@ -1,6 +1,6 @@
-"""Addresses that the monitor sends to: one opinion, for what people configure and for the client that holds the key.
+"""Checks URLs that the monitor sends to, for the settings and for the client that holds the key.
 
-Pure. No message repeats an address: it may hold a token.
+Pure. No error message repeats a URL, since it may hold a token.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ _LONGEST = 2000
 _PASSWORDS = (re.compile(r"(://[^/?#:@]*:).*(@)"), re.compile(r"([?&;](?:password|passwd|sslpassword)=)[^&;]*()"))
 """What stands before and behind a password: with the user, up to the last @, as some write it unquoted; or by name."""
 _LONGEST_LABEL = 63
-"""Characters between two dots of a host's name (RFC 1035); no resolver can be asked for more, or for none."""
+"""Characters between two dots of a host's name (RFC 1035), at least one; resolvers refuse other names."""
 
 
 def parse_url(text: str) -> str:
@@ -35,7 +35,7 @@ def parse_base_url(text: str) -> str:
 
 
 def require_https(url: str, allow_http: bool) -> str:
-    """The URL, refused where it leads nowhere, or would send a secret in the clear; raises ValueError."""
+    """The URL; raises ValueError if it is unusable, or would send a secret without encryption."""
     parts = _split(url)
     if not _can_be_resolved(parts.hostname or ""):
         raise ValueError("expected a host whose name has 1 to 63 characters between its dots")
@@ -45,7 +45,7 @@ def require_https(url: str, allow_http: bool) -> str:
 
 
 def host_and_port(url: str) -> str:
-    """Where a URL with a host leads, e.g. `automation.8x8.com:443`."""
+    """Host and port of a URL with a host, e.g. `automation.8x8.com:443`."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (80 if parts.scheme == "http" else 443)
@@ -64,7 +64,7 @@ def _split(text: str) -> SplitResult:
         raise ValueError("expected a URL of printable ASCII characters, without spaces and backslashes")
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - asked for so that a wrong port is found here
+        parts.port  # noqa: B018 - raises ValueError for a wrong port
     except ValueError:
         raise ValueError("expected a URL with a valid host and port") from None
     return parts
@@ -76,7 +76,7 @@ def _can_be_resolved(host: str) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Names under `localhost` are not: resolvers differ in whether they ask others for them."""
+    """Whether it is the loopback. Names under `localhost` are not: some resolvers send them to other machines."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,1 +1,1 @@
-"""Rules of the budget: whose poll is due, and when a request may be sent."""
+"""Rules of the budget: which poll is due, and when a request may be sent."""

@@ -1,4 +1,4 @@
-"""What the budget buys: requests per second needed and allowed, and how late a change is seen at worst."""
+"""The plan of the budget: requests per second needed and allowed, and the worst detection delay."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from monitor.core.model import Target
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What one account may spend."""
+    """The limits of one account."""
 
     requests_per_second: float
     max_concurrency: int
 
 
 class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The budget of one account against what its targets ask for."""
+    """The budget of one account and the need of its targets."""
 
     account: str
     targets: int
@@ -27,7 +27,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per second: the ceiling of the lane."""
     shortest: float
     longest: float
-    """Seconds; of the intervals as they are asked for. 0.0 without targets."""
+    """The longest configured interval, in seconds; 0.0 without targets."""
     timeout: float
     """Seconds that one request may take."""
     max_concurrency: int
@@ -38,14 +38,14 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stretch(self) -> float:
-        """How many times longer every interval becomes, so that the budget is kept; 1.0 where it suffices."""
+        """The factor by which every interval becomes longer to keep the budget; 1.0 if the budget suffices."""
         return max(self.needed / self.allowed, 1.0)
 
     @property
     def detection_delay(self) -> float:
         """Seconds from a change to its detection, at worst: the longest interval, stretched, and one full timeout.
 
-        It counts on an API that answers. What an outage, a closed lane or a back-off adds is not in it.
+        It assumes an API that answers, and excludes outages, closed lanes and back-offs.
         """
         return self.longest * self.stretch + self.timeout if self.targets else 0.0
 
@@ -109,7 +109,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(targets: Iterable[Target], budgets: Mapping[str, Budget], timeout: float) -> Plan:
-    """The plan for these targets; every one's account has its budget. `timeout` (seconds) is that of one request."""
+    """The plan for these targets; `budgets` holds the account of each. `timeout`: seconds that one request may take."""
     intervals: dict[str, list[float]] = {account: [] for account in budgets}
     for target in targets:
         intervals[target.key.account].append(target.interval)

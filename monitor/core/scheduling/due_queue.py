@@ -1,8 +1,8 @@
-"""Turns in the order in which they are due: a heap with lazy deletion, whose garbage is bounded and swept in crumbs.
+"""Targets in the order in which they are due: a heap with lazy deletion, whose dead items are bounded.
 
-Sweeping a whole heap of 100,000 would hold the loop. So it is set aside instead, and each later step moves a few of its
-items over; taking items off the *end* of a heap leaves a heap. Items are tuples of plain numbers, which the garbage
-collector soon stops looking at.
+Compacting a heap of 100,000 items at once would block the loop. So the heap is set aside, and each later step moves a
+few of its items to a new one; removing items from the *end* of a heap leaves a heap. Items are tuples of plain numbers,
+which the garbage collector soon stops tracking.
 """
 
 import heapq
@@ -13,33 +13,33 @@ import msgspec
 from monitor.core.model import TargetKey
 
 _GARBAGE = 64
-"""Dead items that may lie about beyond one for two living."""
+"""Dead items that are allowed beyond one for two living ones."""
 _CRUMB = 8
-"""Items moved per step: the sweep is over well before as much garbage has gathered again."""
+"""Items moved per step: compaction ends well before as many dead items have gathered again."""
 
 
 _Item = tuple[float, int]
-"""When, and the number of the entry."""
+"""When it is due, and the number of its entry."""
 
 
 class Entry(msgspec.Struct, gc=False):
-    """A target with its next turn; `due` is virtual time. While under way: when the poll was sent."""
+    """A target with its next poll; `due` is virtual time. While under way: when the poll was sent."""
 
     key: TargetKey
     interval: float
     fraction: float
     due: float = 0.0
     promised: float = 0.0
-    """The offset when `due` was set: what came on top since is delay."""
+    """The offset when `due` was set: its growth since then is delay."""
     last: float = -math.inf
-    """When its last turn was, in virtual time."""
+    """Its last poll, in virtual time."""
     under_way: bool = False
     number: int = -1
-    """Its place in the agenda."""
+    """Its index in the queue."""
 
 
 class DueQueue:
-    """Entries by key, and those that wait by `due`. A waiting entry's `due` is changed by `put` alone."""
+    """Entries by key, and the waiting ones by `due`. Only `reschedule` changes the `due` of a waiting entry."""
 
     __slots__ = ("_free", "_heap", "_places", "_set_aside", "entries")
 
@@ -50,10 +50,10 @@ class DueQueue:
         self._free: list[int] = []
         self._heap: list[_Item] = []
         self._set_aside: list[_Item] = []
-        """The heap that is being swept; empty most of the time."""
+        """The heap that is being compacted; empty most of the time."""
 
     def add(self, entry: Entry) -> None:
-        """Make it known; it waits from the first `put` on."""
+        """Register it; it waits from the first `reschedule` on."""
         self.entries[entry.key] = entry
         if self._free:
             entry.number = self._free.pop()
@@ -83,11 +83,11 @@ class DueQueue:
 
     def start(self, head: Entry) -> None:
         """The head is under way from now on."""
-        # Its item lies on top of a heap, dead as of now, and is dropped there when the next head is looked for.
+        # Its item is dead now, on top of a heap; the search for the next head drops it.
         head.under_way = True
 
     def compact(self) -> None:
-        """A crumb of tidying; due after each step that may have left something dead."""
+        """One step of compaction; call it after each operation that may leave a dead item."""
         old = self._set_aside
         if not old:
             if len(self._heap) <= len(self.entries) * 3 // 2 + _GARBAGE:
@@ -110,6 +110,6 @@ class DueQueue:
         return None
 
     def _alive(self, item: _Item) -> Entry | None:
-        """The entry that waits for this item's time; an item that outlived its entry's plans is dead."""
+        """The entry that waits for this item's time; None if the item is dead, because its entry has another time."""
         entry = self._places[item[1]]
         return entry if entry is not None and entry.due == item[0] and not entry.under_way else None

@@ -1,14 +1,14 @@
-"""The budget of one account: when a request may be sent, and what its answer teaches about the next.
+"""The rate limit of one account: when a request may be sent, and how its answer changes the rate.
 
-The ceiling is law: the bucket keeps it in every window (`token_bucket.py`). Below it the lane learns a usable rate:
-halved once per closing, raised in step with time back to the ceiling (additive increase, multiplicative decrease: Chiu
-and Jain, 1989).
+The ceiling is never exceeded: the bucket keeps it in every window (`token_bucket.py`). Below it the lane learns a
+usable rate: halved once per closing, raised in proportion to time back to the ceiling (additive increase,
+multiplicative decrease: Chiu and Jain, 1989).
 
     OPEN --429--> CLOSED --Retry-After has passed, one probe is let through--> PROBING
     PROBING --429--> CLOSED
     PROBING --anything else--> OPEN, at the learned rate, nothing saved
 
-A probe that times out opens the lane too: it says nothing about throttling, and at the learned rate it floods nobody.
+A probe that times out opens the lane, too: it says nothing about throttling, and the learned rate is harmless.
 """
 
 import enum
@@ -22,15 +22,15 @@ from monitor.core.scheduling.token_bucket import TokenBucket, seconds_of, ticks_
 
 DECREASE = 0.5
 FLOOR = 0.01
-"""Share of the ceiling below which no closing pushes the rate."""
+"""Share of the ceiling; no closing makes the rate lower."""
 CLIMB = 60.0
-"""Seconds from nothing to the ceiling, for a lane that is used to its limit."""
+"""Seconds from zero to the ceiling, for a lane in full use."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds that a 429 without `Retry-After` closes: doubled for each closing in a row, up to the longest."""
+"""Seconds that a 429 without `Retry-After` closes the lane: doubled for each closing in a row, up to the longest."""
 PROBE_PATIENCE = 300.0
-"""Seconds after which a probe whose answer never came to us no longer bars the next."""
+"""Seconds after which a probe without an answer no longer prevents the next."""
 _LONGEST_RETRY_AFTER = 366 * 86400.0
-"""Seconds; to ask for more is nonsense."""
+"""Seconds; a longer `Retry-After` is nonsense."""
 
 
 class LaneLimits(msgspec.Struct, frozen=True, gc=False):
@@ -48,11 +48,11 @@ class Phase(enum.Enum):
     OPEN = "open"
     CLOSED = "closed"
     PROBING = "probing"
-    """Closed, and its probe is out."""
+    """Closed, and its probe is under way."""
 
 
 class Lane(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a lane. Every decision gives the next value, with its `reason`; times are the loop's clock."""
+    """The state of a lane. Every decision returns the next state with its `reason`; times are the loop's clock."""
 
     limits: LaneLimits
     bucket: TokenBucket
@@ -60,19 +60,19 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
     """Requests per second that are usable now; never above the ceiling."""
     phase: Phase = Phase.OPEN
     until: int = 0
-    """The tick before which nothing is let through; heeded unless open."""
+    """The tick before which nothing is sent; ignored if open."""
     closings: int = 0
-    """How often it closed. A request carries the count it was sent under: an answer from before a closing is stale."""
+    """How often it closed. A request carries this count, so that an answer from before a closing is seen as stale."""
     streak: int = 0
     """Closings since the last good answer."""
     reason: str = "started"
-    """Why it is as it is: the last thing that changed it."""
+    """The cause of its last change."""
 
     @classmethod
     def started(cls, limits: LaneLimits, now: float, permits: int = 0, learned_rate: float | None = None) -> Self:
-        """A new lane holds nothing: another process may have spent all until a moment ago.
+        """A new lane holds no permits: another process may have spent them a moment ago.
 
-        `learned_rate`: what that process had learned, in requests per second; None: nothing.
+        `learned_rate`: requests per second, as that process had learned; None: it had learned nothing.
         """
         ceiling = float(limits.requests_per_second)
         lane = cls(limits, TokenBucket.holding(permits, ceiling, limits.burst, now), ceiling)
@@ -86,7 +86,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         return self.rate >= self.limits.requests_per_second
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may be sent, as far as is known; 0.0: now."""
+        """Seconds until a request may be sent, by this state; 0.0: now."""
         return self.bucket.wait(now) if self.phase is Phase.OPEN else self.bucket.wait(now, self.until)
 
     def closed_for(self, now: float) -> float:
@@ -94,14 +94,14 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         return seconds_of(max(self.until - ticks_before(now), 0)) if self.phase is Phase.CLOSED else 0.0
 
     def take(self, now: float) -> Self | None:
-        """The lane after one request was sent; None where none may be."""
+        """The lane after one request was sent; None if none may be sent."""
         if self.phase is not Phase.OPEN:
             return self._probed(now)
         bucket = self.bucket.spend(now)
         return None if bucket is None else msgspec.structs.replace(self, bucket=bucket)
 
     def answered(self, now: float, closings: int, outcome: Outcome, retry_after: float | None, jitter: float) -> Self:
-        """The lane after the answer to a request that was sent under `closings`; itself where that changes nothing."""
+        """The lane after the answer to a request that carried `closings`; itself if that changes nothing."""
         if outcome is Outcome.THROTTLED:
             return self._throttled(now, retry_after, jitter, fresh=closings == self.closings)
         if closings != self.closings:
@@ -111,7 +111,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         return self._reopened(now, outcome) if self.phase is Phase.PROBING else self
 
     def closed(self, now: float, seconds: float, reason: str) -> Self:
-        """Closed from now on at the rate below; what is answered to requests sent before is stale."""
+        """Closed from now on, at a lower rate; answers to earlier requests are stale."""
         return msgspec.structs.replace(
             self,
             phase=Phase.CLOSED,
@@ -125,7 +125,7 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, rate=rate, bucket=self._bucket(now, rate))
 
     def reconfigured(self, now: float, limits: LaneLimits) -> Self:
-        """Under other limits: a rate that was learned stays where it can, and nothing is given on top."""
+        """Under other limits: a learned rate stays if the ceiling allows it, and no permits are added."""
         if limits == self.limits:
             return self
         ceiling = float(limits.requests_per_second)
@@ -171,14 +171,14 @@ class Lane(msgspec.Struct, frozen=True, gc=False):
         )
 
     def _climbed(self, now: float) -> Self:
-        """Raised by what a lane in full use climbs from one answer to the next; at most doubled."""
+        """Raised by the climb of a lane in full use from one answer to the next; at most doubled."""
         ceiling = float(self.limits.requests_per_second)
         rate = min(self.rate + min(ceiling / (CLIMB * self.rate), self.rate), ceiling)
         reason = "rate is back at its ceiling" if rate >= ceiling else "rate climbs"
         return msgspec.structs.replace(self, rate=rate, bucket=self._bucket(now, rate), streak=0, reason=reason)
 
     def _bucket(self, now: float, rate: float, at_most: int | None = None) -> TokenBucket:
-        """The burst shrinks and grows with the rate: who throttles a rate likes its bursts no better."""
+        """The burst shrinks and grows with the rate, since an API that throttles would refuse the burst as well."""
         limits = self.limits
         burst = max(int(limits.burst * rate / limits.requests_per_second), 1)
         return self.bucket.resized(now, rate, min(burst, limits.burst), at_most)

@@ -1,13 +1,13 @@
-"""Whose poll is due, when, and when the next: the targets of one account.
+"""The poll schedule of one account's targets: which one is due, and when it is due again.
 
 Every target has its slots, `k * interval + phase`, on a *virtual* clock; the phase is a stable hash of its key. Real
-time is virtual time plus an offset. Where the budget keeps up, the offset stands still and no slot ever drifts. Where
-it does not, the head of the queue grows late; what exceeds a small slack is added to the offset, so that the whole
-clock is held. So all targets stretch alike, in proportion to their intervals; the order is always by due; none
-starves; and whatever held the polls up (an hour of `Retry-After`, too), no storm follows.
+time is virtual time plus an offset. While the budget suffices, the offset is constant and no slot drifts. If it does
+not suffice, the head of the queue becomes late; lateness beyond a small slack is added to the offset, which stops the
+virtual clock. So all intervals stretch by the same factor; the order is always by due; no target starves; and no delay
+(not even an hour of `Retry-After`) is followed by a burst of polls.
 
-After a poll comes the first slot that is at least half an interval away, so a first poll or one after a back-off
-leads back to the phase within one and a half intervals.
+After a poll comes the first slot that is at least half an interval away, so that a first poll, or one after a back-off,
+is followed by polls in phase within one and a half intervals.
 
 A decision costs O(log n). Times are the loop's clock, in seconds.
 """
@@ -21,9 +21,9 @@ from monitor.core.model import TargetKey
 from monitor.core.scheduling.due_queue import DueQueue, Entry
 
 _SLACK = 1.0
-"""Seconds that a poll may be late before the clock is held; a quarter of the interval where that is less."""
+"""Seconds that a poll may be late before the virtual clock stops; a quarter of the interval if that is less."""
 _CLOSE_ENOUGH = 1e-6
-"""Seconds; what is due so soon is due now, or a timer's rounding would wake its owner in vain."""
+"""Seconds; a poll that is due this soon is due now, since a timer's rounding would wake its owner too early."""
 
 
 class DuePoll(msgspec.Struct, frozen=True, gc=False):
@@ -31,26 +31,26 @@ class DuePoll(msgspec.Struct, frozen=True, gc=False):
 
     key: TargetKey
     due: float
-    """When it was promised, before any stretching."""
+    """When it was due, without stretching."""
     delay: float
-    """Seconds that it waited since; never negative."""
+    """Seconds since then; never negative."""
 
 
 class Schedule:
-    """One account's targets. Pure: it knows no clock and does nothing by itself."""
+    """One account's targets. Pure: it reads no clock and starts nothing."""
 
     __slots__ = ("_agenda", "_backing_off", "_leaving", "_offset")
 
     def __init__(self) -> None:
         self._agenda = DueQueue()
         self._backing_off: dict[TargetKey, None] = {}
-        """Waiting after a failure."""
+        """Targets that wait after a failure."""
         self._leaving: set[TargetKey] = set()
-        """Removed while under way; forgotten when that poll is done."""
+        """Targets that were removed while under way; forgotten when that poll is done."""
         self._offset = 0.0
 
     def __len__(self) -> int:
-        """Targets that are to be polled again, those under way among them."""
+        """Targets that are to be polled again, including those under way."""
         return len(self._agenda.entries) - len(self._leaving)
 
     def under_way(self, key: TargetKey) -> bool:
@@ -58,17 +58,16 @@ class Schedule:
         return entry is not None and entry.under_way
 
     def next_due(self, key: TargetKey) -> float | None:
-        """When it is due, as things stand; None for a target that is under way or unknown."""
+        """When it is due, at the present offset; None for a target that is under way or unknown."""
         entry = self._agenda.entries.get(key)
         return None if entry is None or entry.under_way else entry.due + self._offset
 
     # --- who is watched ---
 
     def add(self, key: TargetKey, interval: float, now: float, *, first_within: float | None = None) -> None:
-        """Poll `key` every `interval`, first at its next slot, or, spread alike, `first_within` so many seconds.
+        """Poll `key` every `interval`, first at its next slot, or spread alike within `first_within` seconds.
 
-        A target that is there already is changed; one whose last poll is still under way stays, and is polled at
-        most once at a time.
+        A target that exists already is changed; one with a poll under way stays, and is polled at most once at a time.
         """
         if key in self._agenda.entries:
             self._leaving.discard(key)
@@ -95,9 +94,9 @@ class Schedule:
         self._agenda.compact()
 
     def change(self, key: TargetKey, interval: float, now: float) -> None:
-        """Another interval: due at its first new slot that is half an interval after the last turn.
+        """Another interval: due at its first new slot that is half an interval after the last poll.
 
-        A back-off goes on, shorter by as much as the interval is. A first poll comes no later than it would have.
+        A back-off goes on, shorter in proportion to the interval. A first poll comes no later than before.
         Raises KeyError for an unknown target.
         """
         entry = self._agenda.entries[key]
@@ -109,16 +108,16 @@ class Schedule:
             self._agenda.compact()
 
     def _changed(self, entry: Entry, before: float, clock: float) -> float:
-        """When it is due, since its interval is not `before` any more."""
+        """When it is due, after its interval `before` was changed."""
         if entry.key in self._backing_off:
             return max(clock, entry.last + (entry.due - entry.last) * min(1.0, entry.interval / before))
         slot = _slot(entry, max(clock, entry.last + entry.interval / 2))
         return slot if entry.last > -math.inf else min(slot, entry.due)
 
     def poll_now(self, key: TargetKey, now: float) -> bool:
-        """Due now, before its next slot; False where it is not waiting for one: unknown, under way or backing off.
+        """Due now, before its next slot; False if it does not wait for one: unknown, under way or backing off.
 
-        It goes behind those who are due already, and its slots stay where they are.
+        Targets that are due already go first, and its slots do not change.
         """
         entry = self._agenda.entries.get(key)
         if entry is None or entry.under_way or key in self._backing_off:
@@ -132,7 +131,7 @@ class Schedule:
     # --- whose turn it is ---
 
     def wait(self, now: float) -> float | None:
-        """Seconds until the next target is due; 0.0: now; None: none is waiting."""
+        """Seconds until the next target is due; 0.0: now; None: no target waits."""
         head = self._agenda.head()
         if head is None:
             return None
@@ -140,7 +139,7 @@ class Schedule:
         return left if left > _CLOSE_ENOUGH else 0.0
 
     def pop(self, now: float) -> DuePoll:
-        """The target that is due the longest; under way until `done`. Raises LookupError where `wait(now)` is not 0."""
+        """The target that has been due longest; under way until `done`. Raises LookupError if `wait(now)` is not 0."""
         entry = self._agenda.head()
         if entry is None or entry.due + self._offset - now > _CLOSE_ENOUGH:
             raise LookupError("nothing is due: pop only when wait() is 0")
@@ -152,7 +151,7 @@ class Schedule:
         return DuePoll(entry.key, promised, max(now - promised, 0.0))
 
     def done(self, key: TargetKey, now: float, failures: int, max_backoff: float, jitter: float) -> None:
-        """The poll has ended; `failures` in a row, this one among them, or 0. `jitter` in [0, 1)."""
+        """The poll has ended. `failures` in a row, including this one, or 0. `jitter` in [0, 1)."""
         entry = self._agenda.entries.get(key)
         if entry is None or not entry.under_way:
             return
@@ -169,16 +168,16 @@ class Schedule:
             self._put(entry, _slot(entry, max(clock, entry.due + entry.interval / 2)))
 
     def try_one(self, now: float) -> None:
-        """One of those that back off is due now: its poll tells whether the others may go on, too."""
+        """Make one target that backs off due now: its poll shows whether the others may go on, too."""
         if self._backing_off:
             entry = self._agenda.entries[self._backing_off.popitem()[0]]
             self._put(entry, min(entry.due, self._clock(now)))
             self._agenda.compact()
 
     def reset_backoff(self, now: float, limit: int) -> bool:
-        """After an outage: due again at their next slot, for at most `limit` targets that back off.
+        """After an outage: make at most `limit` targets that back off due at their next slot.
 
-        True where more remain: call it again, once the loop has had its breath.
+        True if more remain: call it again after other tasks of the loop have run.
         """
         clock = self._clock(now)
         for _ in range(min(limit, len(self._backing_off))):
@@ -192,7 +191,7 @@ class Schedule:
     # --- the virtual clock ---
 
     def _clock(self, now: float) -> float:
-        """Virtual time; held where the head is late beyond its slack."""
+        """Virtual time; it stops while the head is late beyond its slack."""
         head = self._agenda.head()
         return now - self._offset if head is None else self._clock_before(head, now)
 
@@ -207,7 +206,7 @@ class Schedule:
 
 
 def _slot(entry: Entry, after: float) -> float:
-    """The first slot later than `after`; counted in whole intervals, so that nothing adds up."""
+    """The first slot later than `after`; counted in whole intervals, so that rounding errors do not accumulate."""
     interval, phase = entry.interval, entry.fraction * entry.interval
     count = math.floor((after - phase) / interval) + 1
     slot = count * interval + phase
@@ -215,9 +214,10 @@ def _slot(entry: Entry, after: float) -> float:
 
 
 def _backoff(interval: float, failures: int, max_backoff: float, jitter: float) -> float:
-    """Seconds; somewhere between the interval and what it has grown to, so that no herd comes back together.
+    """Seconds, spread between the interval and its back-off, so that targets that failed together return apart.
 
-    What is polled more rarely than `max_backoff` is tried again after that: one lost answer is not an hour's blindness.
+    A target with an interval above `max_backoff` is tried again after `max_backoff`: one lost answer must not leave it
+    unseen for an hour.
     """
     interval = min(interval, max_backoff)
     longest = min(interval * 2.0 ** min(failures, 64), max(interval, max_backoff))

@@ -1,8 +1,8 @@
-"""The law of the budget: the generic cell rate algorithm (GCRA, ITU-T I.371), in whole ticks.
+"""The rate limit: the generic cell rate algorithm (GCRA, ITU-T I.371), in whole ticks.
 
-In any window of length `w`, its ends included, at most `burst + rate * w` permits are spent, and nothing is ever saved
-beyond `burst`. The law is strict: a tick is so small a power of two of a second that the floats of a loop's clock are
-whole ticks as they stand, and every rounding that remains is to the side that lets less through.
+In any window of length `w`, its ends included, at most `burst + rate * w` permits are spent, and at most `burst` are
+saved. The limit is exact: a tick is a small enough power of two of a second that a float of the loop's clock is a whole
+number of ticks, and every remaining rounding allows fewer permits, never more.
 """
 
 import math
@@ -12,9 +12,9 @@ import msgspec
 
 _SHIFT = 60
 _TICKS = 2.0**_SHIFT
-"""Ticks in a second. Multiplying by a power of two is exact, and a clock past its first 4 ms has no finer step."""
+"""Ticks in a second. Multiplication by a power of two is exact, and a clock past its first 4 ms has no finer step."""
 _GRACE = 2 ** (_SHIFT - 20)
-"""Ticks, about a microsecond: a timer set by `wait` is not early by its own rounding."""
+"""Ticks, about a microsecond, so that rounding does not end a timer of `wait` too early."""
 
 
 def ticks_before(seconds: float) -> int:
@@ -36,12 +36,12 @@ def period_of(rate: float) -> int:
 
 
 class TokenBucket(msgspec.Struct, frozen=True, gc=False):
-    """What is left to spend. Times are those of the loop's clock, in seconds."""
+    """The permits that are left. Times are those of the loop's clock, in seconds."""
 
     period: int
-    """Ticks from permit to permit when nothing is saved."""
+    """Ticks from permit to permit if none is saved."""
     burst: int
-    """The most that is saved."""
+    """The largest number of saved permits."""
     spent_until: int
     """The tick at which the bucket is full again; the algorithm's theoretical arrival time."""
 
@@ -61,15 +61,15 @@ class TokenBucket(msgspec.Struct, frozen=True, gc=False):
         return 0.0 if tick >= ready else seconds_of(ready - tick + _GRACE)
 
     def spend(self, now: float) -> Self | None:
-        """What is left after one permit; None where there was none to spend."""
+        """The bucket after one permit was spent; None if there is none."""
         if ticks_before(now) < self.ready_at:
             return None
         return type(self)(self.period, self.burst, max(self.spent_until, ticks_after(now)) + self.period)
 
     def resized(self, now: float, rate: float, burst: int, at_most: int | None = None) -> Self:
-        """The same bucket under other limits: what it held stays, cut to what it may hold (or to `at_most`).
+        """The same bucket under other limits: its permits stay, cut to the new burst (or to `at_most`).
 
-        So a window that reaches over the change holds no more than its first burst and what each rate let in.
+        So a window across the change holds no more than its first burst and the permits of each rate.
         """
         period = period_of(rate)
         full = self.burst * self.period
@@ -83,15 +83,15 @@ _WINDOW = 60.0
 
 
 class RateQuota(msgspec.Struct, frozen=True, gc=False):
-    """No window of 60 s, its ends included, holds more than `per_minute` sends; the rest as said above.
+    """No window of 60 s, its ends included, holds more than `per_minute` sends.
 
-    A window holds at most its burst and what the rate lets in, so what is saved for a burst is taken off the rate.
+    A window holds at most the burst and the permits of the rate, so the burst is subtracted from the rate.
     """
 
     per_minute: int
     burst: int = 10
-    """So many go out at once after a quiet time; fewer than `per_minute`."""
+    """Sends that may go out at once after a quiet time; less than `per_minute`."""
 
     def begun(self, now: float) -> TokenBucket:
-        """With nothing saved: what an earlier process sent a moment ago counts, too."""
+        """Without saved permits, since an earlier process may have sent a moment ago."""
         return TokenBucket.holding(0, (self.per_minute - self.burst) / _WINDOW, self.burst, now)

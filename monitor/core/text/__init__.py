@@ -1,1 +1,1 @@
-"""What people read: summaries, mails and pages, links, advice."""
+"""Texts for people: summaries, mails and pages, links, advice."""

@@ -1,4 +1,4 @@
-"""What to do next, where no runbook says it: one short sentence per kind of trouble."""
+"""The next step, if no runbook has it: one short sentence per type of event."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -37,7 +37,7 @@ _OTHERS: Final[Mapping[EventType, str]] = {
 
 
 def advice(event: Event) -> str:
-    """One sentence; "" where nothing is to be done."""
+    """One sentence; "" if there is nothing to do."""
     if event.type is EventType.TERMINATED:
         return _TERMINATED[event.cause or Cause.UNKNOWN]
     if event.type is EventType.BLIND:

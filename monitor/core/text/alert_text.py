@@ -1,4 +1,4 @@
-"""What a person reads who is woken at night: one event, or many with one cause, in plain text."""
+"""The text of a notification, for a person on call: one event, or many with one cause, in plain text."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -49,7 +49,7 @@ def ended(end: AlertEnd, *, hold: float) -> str:
 
 
 def ended_after(incident: Incident) -> str:
-    """How an incident ended, and after how long; empty while it goes on."""
+    """How an incident ended, and after how long; empty while it is open."""
     if incident.outcome is None or incident.ended_at is None:
         return ""
     lasted = max(0.0, (incident.ended_at - incident.first_at).total_seconds())
@@ -57,20 +57,20 @@ def ended_after(incident: Incident) -> str:
 
 
 def subject(title: str, severity: Severity, ended: str = "") -> str:
-    """The title with its severity, for who has no other place for that; `ended`: how it ended, in words."""
+    """The title with its severity, for receivers without a field for it; `ended`: how it ended, in words."""
     how = ended.partition(" ")[0].rstrip(":.")
     return clean(f"{how} ({severity.value}): {title}" if how else f"{severity.value.upper()}: {title}", TITLE_LIMIT)
 
 
 def end_body(ended: str, severity: Severity, *, link: str) -> str:
-    """The text for who is told that it is over."""
+    """The text of an end."""
     return _bounded([ended, paragraphs.severity(severity)], link)
 
 
 def incident_title(incident: Incident) -> str:
-    """One line of at most `TITLE_LIMIT` characters: how many, what, where."""
+    """One line of at most `TITLE_LIMIT` characters: the number, the fault, the definition."""
     event, count = incident.event, incident.members
-    if count < 2:  # noqa: PLR2004 - one is no many
+    if count < 2:  # noqa: PLR2004 - a single one
         return title(event)
     if event.type not in _MANY:
         return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
@@ -84,7 +84,7 @@ def incident_title(incident: Incident) -> str:
 def incident_body(
     incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = ""
 ) -> str:
-    """As `body`; how many, since when, some of them with links, the blast radius, then what is said of the first."""
+    """As `body`; the number, the times, some members with links, the blast radius, then the text of the first."""
     event, radius = incident.event, _blast_radius(incident, tolls)
     if incident.members > 1:
         many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
@@ -96,7 +96,7 @@ def incident_body(
 
 
 def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str = "") -> dict[str, str]:
-    """The same facts for programs; a fact that is not there has no key.
+    """The same facts for programs; an absent fact has no key.
 
     Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
     """
@@ -136,7 +136,7 @@ def _of_one(event: Event, runbook_url: str) -> list[str]:
 
 
 def _why_and_how_bad(event: Event) -> list[str]:
-    """The cause, else the limit, else the change stands first; then the severity and what has not been said yet."""
+    """The cause, else the limit, else the change comes first; then the severity and the rest of these."""
     known = [_lines(*paragraphs.causes(event)), paragraphs.limit(event), paragraphs.change(event)]
     first, *others = [each for each in known if each] or [""]
     return [first, _lines(paragraphs.severity(event.severity), *others)]
@@ -147,7 +147,7 @@ def _lines(*lines: str) -> str:
 
 
 def _bounded(parts: Iterable[str], link: str) -> str:
-    """The paragraphs that there are; what is too long loses its end, never its link."""
+    """The non-empty paragraphs; a text that is too long is cut, but keeps its link."""
     last = clean(link, _LINK)
     room = BODY_LIMIT - len(last) - 2
     text = "\n\n".join(part for part in parts if part)
@@ -168,7 +168,7 @@ _MANY: Final[Mapping[EventType, str]] = {
 
 
 def _why(event: Event, error: WorkflowError) -> str:
-    """The step is left out where the title has named it."""
+    """Without the step if the title names it."""
     named = event.type is EventType.STEP_FAILED
     said = paragraphs.said(msgspec.structs.replace(error, step="") if named else error)
     return f"{paragraphs.such_as(error) or ':'} {said}" if said else ""
@@ -195,7 +195,7 @@ def _sample(sample: Sample, external_url: str) -> str:
 
 
 def _blast_radius(incident: Incident, tolls: Sequence[VersionImpact]) -> str:
-    """The own version first; "" where it is about no failure, or none of the watched failed."""
+    """The event's own version first; "" if it is not about a failure, or no watched instance failed."""
     if not incident.event.type.facts.failure or not any(toll.failed for toll in tolls):
         return ""
     version = incident.event.version

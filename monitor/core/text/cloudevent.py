@@ -1,4 +1,4 @@
-"""An event as receivers get it: CloudEvents 1.0, structured JSON.
+"""The JSON of an event for receivers: CloudEvents 1.0, structured.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
@@ -15,7 +15,7 @@ from monitor.core.text.links import link_of
 
 
 def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
-    """The JSON of the event, the same to the letter each time. The URLs may end in `/`; ids in them are quoted."""
+    """The JSON of the event, always the same bytes. The URLs may end in `/`; ids in them are quoted."""
     return _ENCODER.encode(
         _Envelope(
             specversion="1.0",

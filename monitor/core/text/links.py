@@ -1,4 +1,4 @@
-"""Where people look: addresses of the monitor's own pages."""
+"""Links to the monitor's own pages and to the runbook."""
 
 from typing import Final
 from urllib.parse import quote
@@ -22,15 +22,15 @@ def link_to(key: TargetKey, external_url: str) -> str:
 
 
 def runbook_of(event: Event, runbook_url: str) -> str:
-    """The target's own runbook, else the section about such alerts; "" of what is no alert, or if there is no place.
+    """The target's own runbook, else the section about such alerts; "" for an event without an alert, or without both.
 
-    `runbook_url`: where people read RUNBOOK.md; "": nobody said.
+    `runbook_url`: the address of RUNBOOK.md; "": none is configured.
     """
     return event.labels.get("runbook", "") or _section(event, runbook_url)
 
 
 def runbook_link(event: Event, runbook_url: str) -> str:
-    """As `runbook_of`, for what opens it by a click: a runbook of the target that is no web address is none."""
+    """As `runbook_of`, for a link: a target's runbook that is no web address is skipped."""
     own = event.labels.get("runbook", "")
     return own if own.startswith(_LINKS) else _section(event, runbook_url)
 

@@ -1,4 +1,4 @@
-"""What there is to say of one event, a paragraph each; foreign text in it is clean and cut."""
+"""The paragraphs about one event; foreign text in them is clean and cut."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -18,7 +18,7 @@ _STEPS: Final = 6
 _ERRORS: Final = 5
 _RUNBOOK: Final = "runbook"
 _REASONS: Final = (EventType.UNANSWERED, EventType.SCHEMA_DRIFT)
-"""Types whose reason says why; the reason of what is overdue says whose limit it is."""
+"""Types whose `reason` is a cause; that of overdue events is the source of the limit."""
 _UNDER_WAY: Final = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 
 
@@ -28,7 +28,7 @@ def moment(at: datetime) -> str:
 
 
 def where(event: Event) -> str:
-    """Which workflow, by its ids, which people search for, and by its definition's name."""
+    """The ids of the workflow, for searches, and its definition's name."""
     account = f"account {clean(event.account, _NAME)}"
     if not event.workflow:
         return account[0].upper() + account[1:]
@@ -40,7 +40,7 @@ def where(event: Event) -> str:
 
 
 def change(event: Event) -> str:
-    """From which status to which; "" where that says nothing."""
+    """The old and the new status; "" if they say nothing."""
     if event.to_status is None or event.from_status is event.to_status:
         return ""
     if event.to_status is Status.NOT_FOUND:
@@ -51,7 +51,7 @@ def change(event: Event) -> str:
 
 
 def times(event: Event) -> list[str]:
-    """When it began, happened, was seen, and when the monitor had looked before."""
+    """The times of the beginning, the occurrence, the observation, and the observation before it."""
     seen = f"Seen: {moment(event.observed_at)}"
     lines = []
     if event.started_at is not None:
@@ -68,7 +68,7 @@ def times(event: Event) -> list[str]:
 
 
 def limit(event: Event) -> str:
-    """Which limit was passed and who says so, of what is overdue."""
+    """The exceeded limit and its source, for an overdue event."""
     if event.limit is None:
         return ""
     allowed, of_step = about(event.limit), event.type is EventType.STEP_OVERDUE
@@ -85,7 +85,7 @@ def limit(event: Event) -> str:
 
 
 def blindness(event: Event) -> list[str]:
-    """How many workflows nobody watches, and since when."""
+    """How many workflows are not watched, and since when."""
     lines = []
     if event.workflows is not None:
         lines.append(f"Workflows that nobody watches now: {event.workflows}")
@@ -100,12 +100,12 @@ def severity(severity: Severity) -> str:
 
 
 def to_close(event: Event) -> str:
-    """The command that closes the alert; "" of what opens none."""
+    """The command that closes the alert; "" for an event without an alert."""
     return f"To close this alert: workflow-monitor close {clean(event.id, _NAME)}" if event.opens_alert else ""
 
 
 def cause_of_many(event: Event) -> str:
-    """What the first one says; "such as", if the others say it with other numbers or names."""
+    """The cause of the first event; with "such as" if the others mention other numbers or names."""
     error = step_log.best_error(event.step, event.errors)
     if error is None:
         return _cause_without_error(event)
@@ -113,12 +113,12 @@ def cause_of_many(event: Event) -> str:
 
 
 def such_as(error: WorkflowError) -> str:
-    """`, such as:` of a message in which something differs from case to case; else ""."""
+    """`, such as:` for a message with parts that vary; else ""."""
     return ", such as:" if "#" in normalize(error.message) else ""
 
 
 def causes(event: Event) -> list[str]:
-    """The error that explains best, then the others, oldest first; without an error, what else is known."""
+    """The error that explains best, then the others, oldest first; without an error, another known cause."""
     first = step_log.best_error(event.step, event.errors)
     if first is None:
         return [_cause_without_error(event)]
@@ -127,7 +127,7 @@ def causes(event: Event) -> list[str]:
 
 
 def _cause_without_error(event: Event) -> str:
-    """Why an account is blind or a workflow not watched; of a failure, that its error is not there; else ""."""
+    """Why an account is blind or a workflow not watched; for a failure, that its error is missing; else ""."""
     if event.detail:
         return f"Cause: {clean(event.detail, _MESSAGE)}"
     if event.type in _REASONS and event.reason:
@@ -160,7 +160,7 @@ def runbook(event: Event, runbook_url: str) -> str:
 
 
 def said(error: WorkflowError) -> str:
-    """The step, where there is one, and its message; a step that the message names already is named once."""
+    """The step, if there is one, and its message; a step in the message is not named twice."""
     step, message = clean(error.step, _NAME), clean(error.message, _MESSAGE)
     named = bool(step) and message.startswith(f"{step}:")
     return message if named else ": ".join(part for part in (step, message) if part)
@@ -172,7 +172,7 @@ def _error(error: WorkflowError) -> str:
 
 
 def _last_state(step: StepExecution, now: datetime) -> str:
-    """Of a workflow that has ended: nothing of it waits or runs any more."""
+    """A step of a workflow that has ended, and therefore neither runs nor waits any more."""
     if step.status not in _UNDER_WAY:
         return _step(step, now)
     return f"{clean(step.step, _NAME) or '?'}: was {step.status.value} when the workflow ended"
@@ -192,6 +192,6 @@ def _until_seen(event: Event, since: datetime) -> str:
 
 
 def _gap(since: datetime, until: datetime, after: str, *, before: str = ", ", ago: bool = False) -> str:
-    """A duration in words; "" where the clocks say that it is negative."""
+    """A duration in words; "" if it is negative, because two clocks differ."""
     seconds = (until - since).total_seconds()
     return f"{before}{about(seconds)}{' ago' if ago else after}" if seconds >= 0 else ""

@@ -1,4 +1,4 @@
-"""What people read: foreign text made harmless, and one line per event for somebody woken at night."""
+"""The summary: one line per event, for a person on call."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -17,10 +17,10 @@ _LONGEST_WHY = 120
 
 
 def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int = 0, where: str = "") -> str:
-    """One line: who, what, why. `event.summary` is not read.
+    """One line: the target, the fact, the cause. `event.summary` is not read.
 
-    `headline`: the error that explains best, where it is not the first of the event's. `hidden`: how many errors there
-    are beyond the event's. `where`: the target whose answer showed a drift.
+    `headline`: the error that explains best, if it is not the event's first. `hidden`: how many further errors there
+    are. `where`: the target whose answer showed a drift.
     """
     if event.type.of_account:
         line = _OF_ACCOUNTS[event.type](event, where)
@@ -31,12 +31,12 @@ def summary(event: Event, *, headline: WorkflowError | None = None, hidden: int 
 
 
 def label(event: Event) -> str:
-    """What people call the target: its name, or its ids, shortened."""
+    """The target's name, or its ids, shortened."""
     return target_label(event.name, event.definition_name, event.definition or "", event.workflow or "")
 
 
 def target_label(name: str | None, definition_name: str | None, definition: str, workflow: str) -> str:
-    """The definition may be cut, the workflow is whole: ids that begin alike are common, and people search by them."""
+    """The definition may be cut, the workflow is complete: many ids begin alike, and people search by them."""
     return name or f"{definition_name or _short(definition)}/{clean(workflow, _LONGEST_ID)}"
 
 
@@ -60,7 +60,7 @@ def _terminated(event: Event, error: WorkflowError | None) -> str:
 
 
 def _said(error: WorkflowError) -> str:
-    """A message that names its step already names it once."""
+    """The step and its message; a step in the message is not named twice."""
     named = not error.step or error.message.startswith(f"{error.step}:")
     return error.message if named else f"{error.step}: {error.message}"
 
@@ -124,7 +124,7 @@ def _step_overdue_cleared(event: Event) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration as people say it, in its two largest units: `1d 2h`, `2m 5s`, `800ms`."""
+    """A duration in its two largest units: `1d 2h`, `2m 5s`, `800ms`."""
     if round(seconds, 3) < 1:
         return f"{max(0, round(seconds * 1000))}ms"
     left = round(seconds)
