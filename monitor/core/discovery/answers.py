@@ -1,0 +1,238 @@
+"""What a look changes of what is known: cohorts are split, counted, emptied, closed and merged."""
+
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+import msgspec
+
+from monitor.core.discovery.cohorts import AUDITS, STATUSES, Cohort, Count, Question, Sweep
+from monitor.core.discovery.running import RunningIndex
+from monitor.core.discovery.walk import Span, Walk
+from monitor.core.model import Status
+
+
+class _Listed:
+    """The start times that a walk has listed, by status and in order."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.question = walk.look.question
+        self.answers: tuple[Status, ...] = STATUSES if self.question is None else (self.question,)
+        self._starts: dict[Status, list[datetime]] = {status: [] for status in self.answers}
+        for row in walk.rows.values():
+            if row.started_at is not None:
+                self._starts[_counted_as(row.status, self.question)].append(row.started_at)
+        for starts in self._starts.values():
+            starts.sort()
+
+    def count(self, status: Status, low: datetime, high: datetime | None) -> int:
+        starts = self._starts[status]
+        return (len(starts) if high is None else bisect_left(starts, high)) - bisect_left(starts, low)
+
+    def within(self, low: datetime, high: datetime | None) -> list[datetime]:
+        found: list[datetime] = []
+        for starts in self._starts.values():
+            found += starts[bisect_left(starts, low) : len(starts) if high is None else bisect_left(starts, high)]
+        return sorted(found) if len(self._starts) > 1 else found
+
+
+def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[datetime] = ()) -> Sweep:
+    """After a walk has ended, or was given up on its way: what it has shown wholly counts.
+
+    `running`: who is known to live, with what this walk told. `news`: start times of the listed instances that were
+    not known before.
+    """
+    if walk.reached is None:
+        return sweep
+    listed, found = _Listed(walk), sorted(news)
+    answer = _Answer(sweep, walk, listed, running, found)
+    cohorts: list[Cohort] = []
+    for cohort in sweep.cohorts:
+        cohorts.extend(answer.of(cohort))
+    by_creation = sweep.by_creation or walk.disordered
+    untouched = {id(cohort) for cohort in sweep.cohorts}
+    merged = _merged(cohorts, untouched, walk.asked_at, sweep.fill, by_creation=by_creation)
+    return msgspec.structs.replace(sweep, cohorts=tuple(merged), by_creation=by_creation)
+
+
+class _Answer:
+    """What one walk says of each cohort."""
+
+    def __init__(
+        self, sweep: Sweep, walk: Walk, listed: _Listed, running: RunningIndex, news: Sequence[datetime]
+    ) -> None:
+        assert walk.reached is not None  # noqa: S101 - `answered` has asked
+        self._fill = sweep.fill
+        self._window = Span(walk.look.started_from, walk.look.started_to)
+        self._shown = Span(walk.reached, walk.look.started_to)
+        self._scattered = walk.scattered
+        self._probe = walk.look.probe and not walk.complete
+        self._asked_at = walk.asked_at
+        self._listed = listed
+        self._running = running
+        self._news = news
+
+    def of(self, cohort: Cohort) -> list[Cohort]:
+        if not _overlaps(cohort, self._window):
+            return [cohort]
+        pieces = [cohort]
+        if self._probe:
+            pieces = _split(cohort, [self._shown.low])
+            pieces = [piece if _within(piece, self._shown) else _marked(piece) for piece in pieces]
+        pieces = [smaller for piece in pieces for smaller in self._smaller(piece)]
+        return [self._told(piece) for piece in pieces]
+
+    def _smaller(self, cohort: Cohort) -> list[Cohort]:
+        """Split where a page would not hold what is asked for again and again, or did not show it wholly."""
+        if cohort.closed:
+            return [cohort]
+        if not self._is_scattered(cohort):
+            again = self._listed.question not in (Status.SUSPENDED, Status.COMPLETE)
+            return _split(cohort, self._crowded(cohort)) if again and _within(cohort, self._shown) else [cohort]
+        return _split(cohort, [*self._crowded(cohort), *[span.low for span in self._scattered]])
+
+    def _crowded(self, cohort: Cohort) -> list[datetime]:
+        """Where to split it so that a page holds each piece; nowhere, if it holds the whole."""
+        starts = self._listed.within(cohort.started_from, cohort.started_to)
+        room = self._fill // 2 if cohort.started_to is None else self._fill
+        if len(starts) <= room:
+            return []
+        pieces = max(2, -(-len(starts) // self._fill))
+        return [starts[len(starts) * place // pieces] for place in range(1, pieces)]
+
+    def _told(self, cohort: Cohort) -> Cohort:
+        news = bisect_left(self._news, cohort.started_from)
+        is_news = news < len(self._news) and _holds(cohort, self._news[news])
+        if cohort.closed:
+            return msgspec.structs.replace(cohort, closed=False, emptied_at=None, audits=0) if is_news else cohort
+        whole = _within(cohort, self._shown) and not self._is_scattered(cohort)
+        if not whole:
+            return self._at_least(cohort) if self._is_scattered(cohort) else cohort
+        for status in self._listed.answers:
+            rows = self._listed.count(status, cohort.started_from, cohort.started_to)
+            cohort = cohort.counted(status, rows, self._asked_at)
+        if cohort.probed and cohort.asked_at(None) is not None:
+            cohort = msgspec.structs.replace(cohort, probed=False)
+        return self._emptied(cohort, is_news=is_news)
+
+    def _at_least(self, cohort: Cohort) -> Cohort:
+        """Not shown wholly: no answer, but there are this many."""
+        counts = list(cohort.counts)
+        for status in self._listed.answers:
+            place = STATUSES.index(status)
+            rows = self._listed.count(status, cohort.started_from, cohort.started_to)
+            counts[place] = Count(max(rows, counts[place].rows), counts[place].asked_at)
+        return msgspec.structs.replace(cohort, counts=tuple(counts))
+
+    def _emptied(self, cohort: Cohort, *, is_news: bool) -> Cohort:
+        """Nothing lives: ask for all of it later, twice. If nothing lives then, and nothing is new, it is closed."""
+        question = self._listed.question
+        if question is not None and question.ended:
+            return cohort
+        missing = cohort.unenumerated(self._asked_at)
+        empty = (
+            cohort.settled(self._asked_at)
+            and cohort.alive == 0
+            and Status.RUNNABLE not in missing
+            and Status.SUSPENDED not in missing
+            and self._running.count(cohort.started_from, cohort.started_to) == 0
+        )
+        if not empty:
+            return msgspec.structs.replace(cohort, emptied_at=None, audits=0)
+        if cohort.emptied_at is None or is_news:
+            return msgspec.structs.replace(cohort, emptied_at=self._asked_at, audits=0)
+        if question is not None or self._asked_at < cohort.audited_from:
+            return cohort
+        return msgspec.structs.replace(cohort, audits=cohort.audits + 1, closed=cohort.audits + 1 >= AUDITS)
+
+    def _is_scattered(self, cohort: Cohort) -> bool:
+        return any(_overlaps(cohort, span) for span in self._scattered)
+
+
+# --- splitting and merging ----------------------------------------------------------------------------------
+
+
+def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
+    """At whole milliseconds; what is no border within it is passed over. The next answers know the rows better."""
+    inner = sorted({border.replace(microsecond=border.microsecond // 1000 * 1000) for border in borders})
+    inner = [border for border in inner if border > cohort.started_from and _holds(cohort, border)]
+    if not inner:
+        return [cohort]
+    edges = [cohort.started_from, *inner, cohort.started_to]
+    share = len(edges) - 1
+    counts = tuple([Count(-(-count.rows // share), count.asked_at) for count in cohort.counts])
+    return [
+        msgspec.structs.replace(cohort, started_from=low, started_to=high, counts=counts)
+        for low, high in pairwise(edges)
+        if low is not None
+    ]
+
+
+def _marked(cohort: Cohort) -> Cohort:
+    """Below a probe that one page could not hold."""
+    unasked = not cohort.closed and cohort.asked_at(None) is None
+    return msgspec.structs.replace(cohort, probed=True) if unasked else cohort
+
+
+def _merged(
+    cohorts: Iterable[Cohort], untouched: Container[int], now: datetime, fill: int, *, by_creation: bool
+) -> list[Cohort]:
+    """Neighbours become one while a page holds all that lives in them. Two that are untouched stay as they are."""
+    merged: list[Cohort] = []
+    for cohort in cohorts:
+        before = merged[-1] if merged else None
+        still = before is None or (id(before) in untouched and id(cohort) in untouched)
+        if before is not None and not still and _mergeable(before, cohort, now, fill, by_creation=by_creation):
+            merged[-1] = _joined(before, cohort)
+        else:
+            merged.append(cohort)
+    return merged
+
+
+def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creation: bool) -> bool:
+    if one.closed or other.closed:
+        return one.closed and other.closed
+    for cohort in (one, other):
+        if cohort.probed or cohort.emptied_at is not None or not cohort.settled(now) or cohort.unenumerated(now):
+            return False
+    if by_creation and one.total + other.total > fill:
+        return False
+    return one.alive + other.alive <= fill
+
+
+def _joined(one: Cohort, other: Cohort) -> Cohort:
+    counts = [_sum(first, second) for first, second in zip(one.counts, other.counts, strict=True)]
+    return msgspec.structs.replace(one, started_to=other.started_to, counts=tuple(counts))
+
+
+def _sum(one: Count, other: Count) -> Count:
+    if one.asked_at is None or other.asked_at is None:
+        return Count(one.rows + other.rows)
+    return Count(one.rows + other.rows, min(one.asked_at, other.asked_at))
+
+
+# --- windows ------------------------------------------------------------------------------------------------
+
+
+def _within(cohort: Cohort, span: Span) -> bool:
+    if cohort.started_from < span.low:
+        return False
+    return span.high is None or (cohort.started_to is not None and cohort.started_to <= span.high)
+
+
+def _overlaps(cohort: Cohort, span: Span) -> bool:
+    return (cohort.started_to is None or span.low < cohort.started_to) and (
+        span.high is None or cohort.started_from < span.high
+    )
+
+
+def _holds(cohort: Cohort, moment: datetime) -> bool:
+    return cohort.started_from <= moment and (cohort.started_to is None or moment < cohort.started_to)
+
+
+def _counted_as(status: Status, question: Question) -> Status:
+    """A row counts for what was asked; of a word that is not known, nobody knows that it has ended."""
+    if question is not None:
+        return question
+    return status if status in STATUSES else Status.RUNNABLE

@@ -1,0 +1,203 @@
+"""Windows of start time of one version of a definition, and what the lists have said of each.
+
+A *cohort* holds the instances that started in its window. The cohorts of a version lie side by side, oldest first; the
+last one, the *head*, is open: instances join it. Which statuses a cohort is asked for is decided here:
+
+| cohort | asked for |
+| --- | --- |
+| never asked | all statuses, one page: a small definition needs no more |
+| settled, and a status was not asked for since, or long ago | that status, or all if one page shows them |
+| few of its instances have failed | Terminated, Suspended, and Complete or Runnable, whichever has fewer rows |
+| fewer live than have failed | Runnable and Suspended: what is missing there has ended |
+| nothing lives | all statuses, twice more, as far apart as lists lag |
+| closed | nothing |
+
+Moments are on the API's clock. Values are frozen and can be stored as JSON.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from monitor.core.listing import MOST_ROWS
+from monitor.core.model import DefinitionVersion, Status
+
+LAG: Final = timedelta(minutes=5)
+"""A list shows an instance, and its status, at most this much late; the two clocks differ by less."""
+STATUSES: Final = (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)
+"""The statuses that a list can be asked for; counts stand in this order."""
+AUDITS: Final = 2
+"""Whole looks that show nothing alive and nothing new, after which a cohort is closed: a list may lack a row."""
+_OLDER: Final = 5
+_PLACE: Final[Mapping[Status, int]] = {status: place for place, status in enumerate(STATUSES)}
+
+Question = Status | None
+"""What a list is asked for: one status; None: all."""
+
+
+class Count(msgspec.Struct, frozen=True, gc=False):
+    """What the lists last said of one status of a cohort."""
+
+    rows: int = 0
+    """An estimate where the cohort was split since."""
+    asked_at: datetime | None = None
+    """When the look began; None: never."""
+
+
+_UNASKED = (Count(), Count(), Count(), Count())
+
+
+class Cohort(msgspec.Struct, frozen=True, gc=False):
+    """A window of start times: from `started_from` on, before `started_to`."""
+
+    started_from: datetime
+    started_to: datetime | None
+    """None: the head."""
+    counts: tuple[Count, Count, Count, Count] = _UNASKED
+    """In the order of `STATUSES`."""
+    probed: bool = False
+    """A page of all statuses was too small for what lies here."""
+    emptied_at: datetime | None = None
+    """When the look began that first found nothing alive; None: something lives, or may live."""
+    audits: int = 0
+    """Whole looks since, `LAG` apart, that showed nothing alive and nothing new."""
+    closed: bool = False
+
+    def rows(self, status: Status) -> int:
+        return self.counts[_PLACE[status]].rows
+
+    def asked_at(self, question: Question) -> datetime | None:
+        """When it was last asked; for all statuses, of the one that was asked the longest ago."""
+        if question is not None:
+            return self.counts[_PLACE[question]].asked_at
+        moments = [count.asked_at for count in self.counts if count.asked_at is not None]
+        return min(moments) if len(moments) == len(STATUSES) else None
+
+    @property
+    def total(self) -> int:
+        return sum([count.rows for count in self.counts])
+
+    @property
+    def alive(self) -> int:
+        return self.rows(Status.RUNNABLE) + self.rows(Status.SUSPENDED)
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """From then on nobody joins it; None: the head."""
+        return None if self.started_to is None else self.started_to + LAG
+
+    @property
+    def audited_from(self) -> datetime:
+        """When the next look at all of an emptied cohort counts."""
+        return (self.emptied_at or self.started_from) + LAG * (self.audits + 1)
+
+    def settled(self, now: datetime) -> bool:
+        settles_at = self.settles_at
+        return settles_at is not None and settles_at <= now
+
+    def unenumerated(self, now: datetime) -> tuple[Status, ...]:
+        """The statuses that a settled cohort is to be asked for, whatever it holds.
+
+        Each once it is settled, and again whenever its age since has grown fivefold: a list may lack a row of what began
+        and ended between two looks, and nobody would miss it.
+        """
+        settles_at = self.settles_at
+        if settles_at is None or settles_at > now:
+            return ()
+        since = settles_at + (now - settles_at - LAG) / _OLDER
+        return tuple(
+            [
+                status
+                for status, count in zip(STATUSES, self.counts, strict=True)
+                if count.asked_at is None or count.asked_at < max(settles_at, since)
+            ]
+        )
+
+    def counted(self, status: Status, rows: int, asked_at: datetime) -> "Cohort":
+        """With a new answer. What has ended since was alive before, until the next answer about that."""
+        counts = list(self.counts)
+        place = _PLACE[status]
+        ended = rows - counts[place].rows if status.ended and counts[place].asked_at is not None else 0
+        counts[place] = Count(rows, asked_at)
+        if ended > 0:
+            living = counts[0]
+            counts[0] = Count(max(0, living.rows - ended), living.asked_at)
+        return msgspec.structs.replace(self, counts=tuple(counts))
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """All that is known of the lists of one version."""
+
+    version: DefinitionVersion
+    cohorts: tuple[Cohort, ...]
+    """Oldest first, side by side; the last one is the head."""
+    by_creation: bool = False
+    """A page was out of order by start time: a full page may lack instances that started later than its last row."""
+    limit: int = MOST_ROWS
+    """Rows that a page shows at most."""
+
+    @property
+    def fill(self) -> int:
+        """Rows that a page is meant to hold: it stays shorter than its limit if there are more than expected."""
+        return self.limit * 4 // 5
+
+
+def begin(version: DefinitionVersion, now: datetime, started_within: float, limit: int = MOST_ROWS) -> Sweep:
+    """Before anything was asked. `started_within`: seconds; what started earlier is not looked for."""
+    oldest = _floor(now - timedelta(seconds=started_within))
+    border = _floor(now - LAG)
+    if oldest >= border:
+        return Sweep(version, (Cohort(oldest, None),), limit=limit)
+    return Sweep(version, (Cohort(oldest, border), Cohort(border, None)), limit=limit)
+
+
+def questions(cohort: Cohort, now: datetime, fill: int) -> tuple[Question, ...]:
+    """What a cohort needs to be asked; see the table above. The order is that of their use: failures first."""
+    if cohort.closed:
+        return ()
+    if cohort.emptied_at is not None:
+        return (None,) if now >= cohort.audited_from else ()
+    if all(count.asked_at is None for count in cohort.counts):
+        return _ENDS_FIRST if cohort.probed else (None,)
+    missing = cohort.unenumerated(now)
+    if len(missing) > 1 and cohort.total <= fill and not cohort.probed:
+        return (None,)
+    wanted = _wanted(cohort)
+    return tuple([status for status in _ENDS_FIRST if status in missing or status in wanted])
+
+
+_ENDS_FIRST: Final = (Status.TERMINATED, Status.SUSPENDED, Status.RUNNABLE, Status.COMPLETE)
+
+
+def by_the_living(cohort: Cohort) -> bool:
+    """Whether failures are found by what is missing among the living: that needs fewer rows."""
+    living = cohort.rows(Status.RUNNABLE)
+    return living == 0 or living < cohort.rows(Status.TERMINATED)
+
+
+def _wanted(cohort: Cohort) -> tuple[Status, ...]:
+    if by_the_living(cohort):
+        return (Status.RUNNABLE, Status.SUSPENDED)
+    fewer_complete = cohort.rows(Status.COMPLETE) <= cohort.rows(Status.RUNNABLE)
+    return (Status.TERMINATED, Status.SUSPENDED, Status.COMPLETE if fewer_complete else Status.RUNNABLE)
+
+
+def forgettable(sweep: Sweep, started_at: datetime) -> bool:
+    """Whether no look will list an instance of that start time again: its cohort is closed."""
+    oldest = sweep.cohorts[0].started_from
+    cohort = cohort_of(sweep, started_at)
+    return started_at < oldest if cohort is None else cohort.closed
+
+
+def cohort_of(sweep: Sweep, started_at: datetime) -> Cohort | None:
+    for cohort in reversed(sweep.cohorts):
+        if cohort.started_from <= started_at:
+            return cohort if cohort.started_to is None or started_at < cohort.started_to else None
+    return None
+
+
+def _floor(moment: datetime) -> datetime:
+    """To the millisecond: the coarsest precision that a bound is expected to keep."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

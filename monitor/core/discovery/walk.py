@@ -1,0 +1,193 @@
+"""From page to page through the window of one look.
+
+A page is cut at the millisecond of its smallest start time, and the next one asked for what started before: rows of
+that millisecond come twice, and are dropped. Bounds are whole milliseconds, and the lower one is a millisecond too
+low, so an API that reads them as exclusive, or drops their fraction, loses nothing.
+
+A full page that does not get below the upper bound shows that more instances than the limit have one start time. Only
+then `offset` is used, and read both ways: at `offset=1` an API that counts pages shows a page of other rows, one that
+counts rows shows the same page but for one row.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.core.discovery.list_looks import ListLook
+from monitor.core.listing import ListedInstance, ListPage, ListRequest
+
+_MS = timedelta(milliseconds=1)
+
+
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """Start times from `low` on, before `high`; None: until now."""
+
+    low: datetime
+    high: datetime | None
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.low <= moment and (self.high is None or moment < self.high)
+
+
+class Shown(msgspec.Struct, frozen=True, gc=False):
+    """What one page brought."""
+
+    rows: tuple[ListedInstance, ...]
+    """Those of the window, each once; again if a twin says the end. A row without a start time is in any window."""
+    span: Span | None
+    """The start times that are shown wholly with it; None: no more than before."""
+
+
+class Walk:
+    """One look under way. `asked_at`: when its first request is sent; `by_creation`: see `Sweep`."""
+
+    __slots__ = (
+        "_before",
+        "_by_creation",
+        "_ordered",
+        "_pages",
+        "_reads_pages",
+        "_top",
+        "asked_at",
+        "disordered",
+        "look",
+        "reached",
+        "request",
+        "rows",
+        "scattered",
+    )
+
+    def __init__(self, look: ListLook, asked_at: datetime, *, by_creation: bool = False) -> None:
+        self.look = look
+        self.asked_at = asked_at
+        self.reached: datetime | None = None
+        """The window is shown from here on; None: nothing of it yet."""
+        self.rows: dict[str, ListedInstance] = {}
+        """All that was listed, also beyond the window."""
+        self.scattered: list[Span] = []
+        """Parts that a full page out of order showed: they may hold more."""
+        self.disordered = by_creation
+        """Whether any page was out of order."""
+        self._top = look.started_to
+        self._by_creation = by_creation
+        self._ordered = not by_creation
+        """Of the pages since the last cut."""
+        self._before: frozenset[str] = frozenset()
+        """Ids on the page before, if this one is its next by `offset`."""
+        self._pages = 0
+        """How many that are, since the last cut."""
+        self._reads_pages: bool | None = None
+        """How the API reads `offset`; None: not known yet."""
+        top = None if look.started_to is None else _ceil(look.started_to)
+        self.request: ListRequest | None = self._asks(top)
+        """What to ask next; None: the walk has ended."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole window was shown."""
+        return self.reached is not None and self.reached <= self.look.started_from
+
+    def take(self, page: ListPage) -> Shown:
+        """The answer to `request`, which is another one from now on."""
+        if self.request is None:
+            raise RuntimeError("the walk has ended: ask for another look")
+        rows = self._fresh(page)
+        if page.received < self.request.limit:
+            return Shown(rows, self._reach(self.look.started_from, ordered=True))
+        smallest, ordered = _order(page)
+        self._ordered = self._ordered and ordered
+        self.disordered = self.disordered or not ordered
+        if smallest is None:
+            self.request = None
+            return Shown(rows, None)
+        cut = _floor(smallest) + _MS
+        if self.request.started_to is None or cut < self.request.started_to:
+            return Shown(rows, self._cut(cut))
+        self.request = self._next_page(self.request, page)
+        return Shown(rows, None)
+
+    def _fresh(self, page: ListPage) -> tuple[ListedInstance, ...]:
+        """The rows of the window that were not listed before, or had not ended."""
+        known, fresh = self.rows, []
+        low, high = self.look.started_from, self.look.started_to
+        for row in page.rows:
+            twin = known.get(row.workflow)
+            if twin is not None and (twin.status.ended or not row.status.ended):
+                continue
+            known[row.workflow] = row
+            at = row.started_at
+            if at is None or (low <= at and (high is None or at < high)):
+                fresh.append(row)
+        return tuple(fresh)
+
+    def _cut(self, cut: datetime) -> Span | None:
+        """The pages show all from the cut on; go on below it."""
+        span = self._reach(max(cut, self.look.started_from), ordered=self._ordered)
+        self._pages, self._before, self._ordered = 0, frozenset(), not self._by_creation
+        if not self.complete and not self.look.probe:
+            self.request = self._asks(cut)
+        return span
+
+    def _reach(self, low: datetime, *, ordered: bool) -> Span | None:
+        self.request = None
+        if self._top is not None and low >= self._top:
+            return None
+        span = Span(low, self._top)
+        self._top = self.reached = low
+        if not ordered:
+            self.scattered.append(span)
+            return None
+        return span
+
+    def _next_page(self, request: ListRequest, page: ListPage) -> ListRequest | None:
+        """By `offset`, since more instances than the limit have one start time; None: the API ignores it."""
+        ids = frozenset([row.workflow for row in page.rows])
+        repeats = 2 * len(ids & self._before) > len(ids)
+        tries = request.offset == 1 and self._reads_pages is None
+        if tries:
+            self._reads_pages = not repeats
+        elif request.offset and repeats:
+            return None
+        if not (tries and repeats):
+            self._pages += 1
+            self._before = ids
+        unit = self.look.limit if self._reads_pages is False else 1
+        return msgspec.structs.replace(request, offset=self._pages * unit)
+
+    def _asks(self, started_to: datetime | None) -> ListRequest:
+        look = self.look
+        return ListRequest(
+            account=look.version.account,
+            definition=look.version.definition,
+            version=look.version.version,
+            status=look.question,
+            started_from=_floor(look.started_from) - _MS,
+            started_to=started_to,
+            limit=look.limit,
+        )
+
+
+def _order(page: ListPage) -> tuple[datetime | None, bool]:
+    """The smallest start time of a page, and whether its instances stand newest first."""
+    smallest: datetime | None = None
+    ordered = True
+    listed: set[str] = set()
+    for row in page.rows:
+        at = row.started_at
+        if at is None or row.workflow in listed:
+            continue
+        listed.add(row.workflow)
+        if smallest is None or at <= smallest:
+            smallest = at
+        else:
+            ordered = False
+    return smallest, ordered
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _ceil(moment: datetime) -> datetime:
+    floor = _floor(moment)
+    return floor if floor == moment else floor + _MS
