@@ -2,7 +2,8 @@
 
 Read in this order:
 
-1. `core/`: the rules, pure. `model.py`, `event_types.py`: the words; `scheduling/`, `detection/`, `alerting/`, `text/`.
+1. `core/`: the rules, pure. `model.py`, `event_types.py`: the words; `discovery/`, `scheduling/`, `detection/`,
+   `alerting/`, `text/`.
 2. `polling/`: from the API to a last known state: one poll, whose turn it is, and what no single poll shows.
 3. `alerting/`: from a committed event to a person, and to its end.
 4. `upstream/`, `store/`, `notify/`, `telemetry/`, `web/`: the edges.

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
-from monitor.core.discovery.cohorts import AUDITS, STATUSES, Cohort, Count, Question, Sweep
+from monitor.core.discovery.cohorts import AUDITS, MS, STATUSES, Cohort, Count, Question, Sweep, floor
 from monitor.core.discovery.running import RunningIndex
 from monitor.core.discovery.walk import Span, Walk
 from monitor.core.model import Status
@@ -99,7 +99,11 @@ class _Answer:
         if len(starts) <= room:
             return []
         pieces = max(2, -(-len(starts) // self._fill))
-        return [starts[len(starts) * place // pieces] for place in range(1, pieces)]
+        borders = [floor(cohort.started_from)]
+        for place in range(1, pieces):
+            border = floor(starts[len(starts) * place // pieces])
+            borders.append(border if border > borders[-1] else borders[-1] + MS)
+        return borders
 
     def _told(self, cohort: Cohort) -> Cohort:
         news = bisect_left(self._news, cohort.started_from)
@@ -155,8 +159,11 @@ class _Answer:
 
 def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
     """At whole milliseconds; what is no border within it is passed over. The next answers know the rows better."""
-    inner = sorted({border.replace(microsecond=border.microsecond // 1000 * 1000) for border in borders})
-    inner = [border for border in inner if border > cohort.started_from and _holds(cohort, border)]
+    inner = [
+        border
+        for border in sorted({floor(border) for border in borders})
+        if border > cohort.started_from and _holds(cohort, border)
+    ]
     if not inner:
         return [cohort]
     edges = [cohort.started_from, *inner, cohort.started_to]

@@ -26,6 +26,8 @@ from monitor.core.model import DefinitionVersion, Status
 
 LAG: Final = timedelta(minutes=5)
 """A list shows an instance, and its status, at most this much late; the two clocks differ by less."""
+MS: Final = timedelta(milliseconds=1)
+"""The coarsest precision that a bound is expected to keep."""
 STATUSES: Final = (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)
 """The statuses that a list can be asked for; counts stand in this order."""
 AUDITS: Final = 2
@@ -100,8 +102,8 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
     def unenumerated(self, now: datetime) -> tuple[Status, ...]:
         """The statuses that a settled cohort is to be asked for, whatever it holds.
 
-        Each once it is settled, and again whenever its age since has grown fivefold: a list may lack a row of what began
-        and ended between two looks, and nobody would miss it.
+        Each once it is settled, and again whenever its age since has grown fivefold: a list may lack a row of what
+        began and ended between two looks, and nobody would miss it.
         """
         settles_at = self.settles_at
         if settles_at is None or settles_at > now:
@@ -146,8 +148,8 @@ class Sweep(msgspec.Struct, frozen=True):
 
 def begin(version: DefinitionVersion, now: datetime, started_within: float, limit: int = MOST_ROWS) -> Sweep:
     """Before anything was asked. `started_within`: seconds; what started earlier is not looked for."""
-    oldest = _floor(now - timedelta(seconds=started_within))
-    border = _floor(now - LAG)
+    oldest = floor(now - timedelta(seconds=started_within))
+    border = floor(now - LAG)
     if oldest >= border:
         return Sweep(version, (Cohort(oldest, None),), limit=limit)
     return Sweep(version, (Cohort(oldest, border), Cohort(border, None)), limit=limit)
@@ -198,6 +200,6 @@ def cohort_of(sweep: Sweep, started_at: datetime) -> Cohort | None:
     return None
 
 
-def _floor(moment: datetime) -> datetime:
-    """To the millisecond: the coarsest precision that a bound is expected to keep."""
+def floor(moment: datetime) -> datetime:
+    """To the whole millisecond."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

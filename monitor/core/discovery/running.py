@@ -51,11 +51,7 @@ class RunningIndex:
 
     def count(self, low: datetime, high: datetime | None) -> int:
         first, last = self._bounds(low, high)
-        return last - first
-
-    def newest(self, most: int) -> datetime | None:
-        """The start time of the oldest of the `most` newest; None: there are not so many."""
-        return _EPOCH + self._starts[-most] * _US if 0 < most <= len(self._ids) else None
+        return max(0, last - first)
 
     def _bounds(self, low: datetime, high: datetime | None) -> tuple[int, int]:
         first = bisect_left(self._starts, _micros(low))

@@ -9,14 +9,13 @@ then `offset` is used, and read both ways: at `offset=1` an API that counts page
 counts rows shows the same page but for one row.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
+from monitor.core.discovery.cohorts import MS, floor
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.listing import ListedInstance, ListPage, ListRequest
-
-_MS = timedelta(milliseconds=1)
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +43,7 @@ class Walk:
     __slots__ = (
         "_before",
         "_by_creation",
+        "_inside",
         "_ordered",
         "_pages",
         "_reads_pages",
@@ -74,6 +74,8 @@ class Walk:
         """Of the pages since the last cut."""
         self._before: frozenset[str] = frozenset()
         """Ids on the page before, if this one is its next by `offset`."""
+        self._inside = 0
+        """Instances of the window that were listed."""
         self._pages = 0
         """How many that are, since the last cut."""
         self._reads_pages: bool | None = None
@@ -92,19 +94,27 @@ class Walk:
         if self.request is None:
             raise RuntimeError("the walk has ended: ask for another look")
         rows = self._fresh(page)
-        if page.received < self.request.limit:
-            return Shown(rows, self._reach(self.look.started_from, ordered=True))
         smallest, ordered = _order(page)
         self._ordered = self._ordered and ordered
         self.disordered = self.disordered or not ordered
+        if page.received < self.request.limit:
+            return Shown(rows, self._reach(self.look.started_from, ordered=True))
         if smallest is None:
             self.request = None
             return Shown(rows, None)
-        cut = _floor(smallest) + _MS
-        if self.request.started_to is None or cut < self.request.started_to:
+        cut = floor(smallest) + MS
+        below = self.request.started_to is None or cut < self.request.started_to
+        if below and not self._hides_few(cut):
             return Shown(rows, self._cut(cut))
         self.request = self._next_page(self.request, page)
         return Shown(rows, None)
+
+    def _hides_few(self, cut: datetime) -> bool:
+        """Whether a full page out of order reaches the lower end of the window and holds little of it.
+
+        What fills it began in the last millisecond, or in the one before: no smaller window would show the rest.
+        """
+        return not self._ordered and cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
 
     def _fresh(self, page: ListPage) -> tuple[ListedInstance, ...]:
         """The rows of the window that were not listed before, or had not ended."""
@@ -118,6 +128,7 @@ class Walk:
             at = row.started_at
             if at is None or (low <= at and (high is None or at < high)):
                 fresh.append(row)
+                self._inside += twin is None
         return tuple(fresh)
 
     def _cut(self, cut: datetime) -> Span | None:
@@ -161,7 +172,7 @@ class Walk:
             definition=look.version.definition,
             version=look.version.version,
             status=look.question,
-            started_from=_floor(look.started_from) - _MS,
+            started_from=floor(look.started_from) - MS,
             started_to=started_to,
             limit=look.limit,
         )
@@ -184,10 +195,6 @@ def _order(page: ListPage) -> tuple[datetime | None, bool]:
     return smallest, ordered
 
 
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
 def _ceil(moment: datetime) -> datetime:
-    floor = _floor(moment)
-    return floor if floor == moment else floor + _MS
+    whole = floor(moment)
+    return whole if whole == moment else whole + MS
