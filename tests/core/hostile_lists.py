@@ -60,7 +60,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     losses: int = 0
     """How often each instance is left out, although it should be there."""
     repeats: float = 0.0
-    """Share of rows that stand twice."""
+    """Share of instances that stand on two rows."""
     short_pages: bool = False
     """What is left out is left out after the page was cut."""
 
@@ -72,6 +72,7 @@ class ListServer:
         self._starts = {workflow: at(instance.started) for workflow, instance in self.instances.items()}
         self._traits = traits
         self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
+        self._twice = {workflow for workflow in self.instances if self._random.random() < traits.repeats}
         self._lost: Counter[str] = Counter()
 
     def page(self, request: ListRequest, now: float) -> ListPage:
@@ -89,11 +90,12 @@ class ListServer:
             chosen = self._without_losses(chosen)
         order = (lambda it: (it.created, it.workflow)) if traits.by_creation else (lambda it: (it.started, it.workflow))
         chosen.sort(key=order, reverse=True)
+        chosen = [instance for instance in chosen for _ in range(2 if instance.workflow in self._twice else 1)]
         skipped = request.offset * (request.limit if traits.offset_of_pages else 1)
         cut = chosen[skipped : skipped + request.limit]
         if traits.short_pages:
             cut = self._without_losses(cut)
-        rows = [self._row(instance, now, late) for instance in self._with_repeats(cut)][: request.limit]
+        rows = [self._row(instance, now, late) for instance in cut]
         return ListPage(tuple(rows), len(rows))
 
     def matching(self, look: ListLook, now: float) -> int:
@@ -120,9 +122,6 @@ class ListServer:
             else:
                 kept.append(instance)
         return kept
-
-    def _with_repeats(self, cut: list[Instance]) -> list[Instance]:
-        return [it for it in cut for _ in range(2 if self._random.random() < self._traits.repeats else 1)]
 
     def _row(self, instance: Instance, now: float, late: float) -> ListedInstance:
         """It may show an older status than the one by which it was chosen; never one to come."""

@@ -1,13 +1,13 @@
 """What a look changes of what is known: cohorts are split, counted, emptied, closed and merged."""
 
-from bisect import bisect_left
-from collections.abc import Container, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 
-from monitor.core.discovery.cohorts import AUDITS, MS, STATUSES, Cohort, Count, Question, Sweep, floor
+from monitor.core.discovery.cohorts import AUDITS, MS, STATUSES, Cohort, Count, Sweep, floor
 from monitor.core.discovery.running import RunningIndex
 from monitor.core.discovery.walk import Span, Walk
 from monitor.core.model import Status
@@ -19,10 +19,14 @@ class _Listed:
     def __init__(self, walk: Walk) -> None:
         self.question = walk.look.question
         self.answers: tuple[Status, ...] = STATUSES if self.question is None else (self.question,)
-        self._starts: dict[Status, list[datetime]] = {status: [] for status in self.answers}
-        for row in walk.rows.values():
+        rows = walk.rows.values()
+        if self.question is not None:
+            self._starts = {self.question: sorted([row.started_at for row in rows if row.started_at is not None])}
+            return
+        self._starts = {status: [] for status in STATUSES}
+        for row in rows:
             if row.started_at is not None:
-                self._starts[_counted_as(row.status, self.question)].append(row.started_at)
+                self._starts[_counted_as(row.status)].append(row.started_at)
         for starts in self._starts.values():
             starts.sort()
 
@@ -45,15 +49,20 @@ def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[dat
     """
     if walk.reached is None:
         return sweep
-    listed, found = _Listed(walk), sorted(news)
-    answer = _Answer(sweep, walk, listed, running, found)
-    cohorts: list[Cohort] = []
-    for cohort in sweep.cohorts:
-        cohorts.extend(answer.of(cohort))
+    answer = _Answer(sweep, walk, _Listed(walk), running, sorted(news))
+    first, last = _touched(sweep.cohorts, walk)
+    before, after = sweep.cohorts[:first], sweep.cohorts[last:]
+    cohorts = [piece for cohort in sweep.cohorts[first:last] for piece in answer.of(cohort)]
     by_creation = sweep.by_creation or walk.disordered
-    untouched = {id(cohort) for cohort in sweep.cohorts}
-    merged = _merged(cohorts, untouched, walk.asked_at, sweep.fill, by_creation=by_creation)
-    return msgspec.structs.replace(sweep, cohorts=tuple(merged), by_creation=by_creation)
+    merged = _merged([*before[-1:], *cohorts, *after[:1]], walk.asked_at, sweep.fill, by_creation=by_creation)
+    return msgspec.structs.replace(sweep, cohorts=(*before[:-1], *merged, *after[1:]), by_creation=by_creation)
+
+
+def _touched(cohorts: Sequence[Cohort], walk: Walk) -> tuple[int, int]:
+    """Those that overlap the window, as a slice."""
+    starts = walk.look.started_from, walk.look.started_to
+    first = max(0, bisect_right(cohorts, starts[0], key=_started_from) - 1)
+    return first, len(cohorts) if starts[1] is None else bisect_left(cohorts, starts[1], key=_started_from)
 
 
 class _Answer:
@@ -182,15 +191,12 @@ def _marked(cohort: Cohort) -> Cohort:
     return msgspec.structs.replace(cohort, probed=True) if unasked else cohort
 
 
-def _merged(
-    cohorts: Iterable[Cohort], untouched: Container[int], now: datetime, fill: int, *, by_creation: bool
-) -> list[Cohort]:
-    """Neighbours become one while a page holds all that lives in them. Two that are untouched stay as they are."""
+def _merged(cohorts: Iterable[Cohort], now: datetime, fill: int, *, by_creation: bool) -> list[Cohort]:
+    """Neighbours become one while a page holds all that lives in them."""
     merged: list[Cohort] = []
     for cohort in cohorts:
         before = merged[-1] if merged else None
-        still = before is None or (id(before) in untouched and id(cohort) in untouched)
-        if before is not None and not still and _mergeable(before, cohort, now, fill, by_creation=by_creation):
+        if before is not None and _mergeable(before, cohort, now, fill, by_creation=by_creation):
             merged[-1] = _joined(before, cohort)
         else:
             merged.append(cohort)
@@ -234,12 +240,14 @@ def _overlaps(cohort: Cohort, span: Span) -> bool:
     )
 
 
+def _started_from(cohort: Cohort) -> datetime:
+    return cohort.started_from
+
+
 def _holds(cohort: Cohort, moment: datetime) -> bool:
     return cohort.started_from <= moment and (cohort.started_to is None or moment < cohort.started_to)
 
 
-def _counted_as(status: Status, question: Question) -> Status:
-    """A row counts for what was asked; of a word that is not known, nobody knows that it has ended."""
-    if question is not None:
-        return question
+def _counted_as(status: Status) -> Status:
+    """Of a word that is not known, nobody knows that it has ended."""
     return status if status in STATUSES else Status.RUNNABLE

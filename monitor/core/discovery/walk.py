@@ -10,6 +10,7 @@ counts rows shows the same page but for one row.
 """
 
 from datetime import datetime
+from operator import ge
 
 import msgspec
 
@@ -93,8 +94,8 @@ class Walk:
         """The answer to `request`, which is another one from now on."""
         if self.request is None:
             raise RuntimeError("the walk has ended: ask for another look")
-        rows = self._fresh(page)
         smallest, ordered = _order(page)
+        rows = page.rows if ordered and self._all_new(page) else self._fresh(page)
         self._ordered = self._ordered and ordered
         self.disordered = self.disordered or not ordered
         if page.received < self.request.limit:
@@ -110,11 +111,29 @@ class Walk:
         return Shown(rows, None)
 
     def _hides_few(self, cut: datetime) -> bool:
-        """Whether a full page out of order reaches the lower end of the window and holds little of it.
+        """Whether a full page reaches the lower end of the window and holds little of it.
 
-        What fills it began in the last millisecond, or in the one before: no smaller window would show the rest.
+        What fills it began in the last millisecond, or in the one before. If the list is in the order of creation, that
+        may hide instances which began later, and no smaller window would show them.
         """
-        return not self._ordered and cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
+        return cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
+
+    def _all_new(self, page: ListPage) -> bool:
+        """Whether every row of an ordered page is of the window, none was listed before, and none stands twice.
+
+        So it is with nearly all pages, and this takes a fifth of the time.
+        """
+        if not page.rows:
+            return True
+        first, last, high = page.rows[0].started_at, page.rows[-1].started_at, self.look.started_to
+        if first is None or last is None or last < self.look.started_from or (high is not None and first >= high):
+            return False
+        rows = {row.workflow: row for row in page.rows}
+        if len(rows) < len(page.rows) or not self.rows.keys().isdisjoint(rows):
+            return False
+        self.rows.update(rows)
+        self._inside += len(rows)
+        return True
 
     def _fresh(self, page: ListPage) -> tuple[ListedInstance, ...]:
         """The rows of the window that were not listed before, or had not ended."""
@@ -180,19 +199,16 @@ class Walk:
 
 def _order(page: ListPage) -> tuple[datetime | None, bool]:
     """The smallest start time of a page, and whether its instances stand newest first."""
-    smallest: datetime | None = None
-    ordered = True
-    listed: set[str] = set()
+    starts = [row.started_at for row in page.rows]
+    known = [start for start in starts if start is not None]
+    if all(map(ge, known, known[1:])):
+        return (known[-1] if known else None), True
+    once: dict[str, datetime] = {}
     for row in page.rows:
-        at = row.started_at
-        if at is None or row.workflow in listed:
-            continue
-        listed.add(row.workflow)
-        if smallest is None or at <= smallest:
-            smallest = at
-        else:
-            ordered = False
-    return smallest, ordered
+        if row.started_at is not None:
+            once.setdefault(row.workflow, row.started_at)
+    firsts = list(once.values())
+    return min(known), all(map(ge, firsts, firsts[1:]))
 
 
 def _ceil(moment: datetime) -> datetime:
