@@ -19,6 +19,8 @@ from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, Stor
 from monitor.telemetry import Telemetry
 
 _EVENTS_OF_A_TARGET = 100
+_CLOSED_AT_ONCE = 100
+"""Alerts of one incident that are closed by one commit."""
 
 
 class DaemonView:
@@ -76,8 +78,13 @@ class DaemonView:
     async def alerts(self) -> list[OpenAlert]:
         return await self._store.open_alerts(self._now(), self._current.hold())
 
-    async def close_alert(self, id: str) -> bool:
-        return bool(await self._publisher.close([Closing(id, AlertEnd.CLOSED, self._now())]))
+    async def close_alert(self, id: str) -> int:
+        now, ids = self._now(), await self._store.open_alert_ids(id)
+        closed = 0
+        for start in range(0, len(ids), _CLOSED_AT_ONCE):
+            some = ids[start : start + _CLOSED_AT_ONCE]
+            closed += len(await self._publisher.close([Closing(one, AlertEnd.CLOSED, now) for one in some]))
+        return closed
 
     async def deliveries(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int

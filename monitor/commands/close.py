@@ -16,13 +16,19 @@ from monitor.commands.options import (
 
 def add(command: Adding) -> None:
     sub = command("close", _close, "close an open alert: somebody has seen to it")
-    sub.add_argument("id", metavar="ID", type=identifier, help="of the alert, as the command alerts lists it")
+    sub.add_argument(
+        "id",
+        metavar="ID",
+        type=identifier,
+        help="of an alert, as the command alerts lists it; of an incident: all its alerts",
+    )
     with_daemon(sub)
 
 
 def _close(options: argparse.Namespace) -> int:
     settings = loader(options)()
     site = address(settings, options.url)
-    DaemonClient(site, admin_token(settings, site)).post(f"/api/v1/alerts/{quote(options.id, safe='')}/close")
-    say(f"closed {options.id}")
+    answer = DaemonClient(site, admin_token(settings, site)).post(f"/api/v1/alerts/{quote(options.id, safe='')}/close")
+    number = answer.get("alerts", 1)
+    say(f"closed {options.id}" + (f": {number} alerts" if number != 1 else ""))
     return CLEAN

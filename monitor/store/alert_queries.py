@@ -142,6 +142,13 @@ def alerts_about(engine: Engine, key: TargetKey) -> list[Alert]:
     return [rows.alert(row) for row in fetch_all(engine, statement.order_by(alerts.c.opened_at, alerts.c.id))]
 
 
+def open_alert_ids(engine: Engine, id: str) -> list[str]:
+    """The open alert of this id, or those of the incident of this id, oldest first."""
+    of_it = or_(alerts.c.id == id, alerts.c.incident == id)
+    statement = select(alerts.c.id).where(of_it, _is_open).order_by(alerts.c.opened_at, alerts.c.id)
+    return [row.id for row in fetch_all(engine, statement)]
+
+
 def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
     """The alerts about what happened that were closed because their target left: id to target, oldest first."""
     closed = and_(alerts.c.end == AlertEnd.UNWATCHED.value, alerts.c.kind == rows.EVENT)

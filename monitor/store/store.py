@@ -160,6 +160,10 @@ class Store:
         """The open alerts of one target, oldest first."""
         return await self.read(alert_queries.alerts_about, key)
 
+    async def open_alert_ids(self, id: str) -> list[str]:
+        """The open alert of this id, or those of the incident of this id, oldest first."""
+        return await self.read(alert_queries.open_alert_ids, id)
+
     async def unwatched_alerts(self) -> dict[str, TargetKey]:
         """The alerts about what happened that were closed because their target left: id to target, oldest first."""
         return await self.read(alert_queries.unwatched_alerts)

@@ -61,8 +61,11 @@ class View(Protocol):
         """The first `limit` deliveries with a greater `seq` than `after`, in the order of (seq, receiver)."""
         ...
 
-    async def close_alert(self, id: str) -> bool:
-        """A person has seen to it. False: it is not open, or there is none."""
+    async def close_alert(self, id: str) -> int:
+        """A person has seen to it: `id` is of an alert, or of an incident with all its alerts.
+
+        How many were closed; 0: nothing of it is open, or there is none.
+        """
         ...
 
     async def retry_deliveries(self, receiver: str | None) -> int:

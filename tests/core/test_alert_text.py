@@ -421,7 +421,7 @@ Labels: team=messaging
 Runbook: https://wiki.example/onboarding
 
 Workflow w1 of d1, version 3, account acme.
-To close this alert: workflow-monitor close 1
+To close all of them: workflow-monitor close i
 
 http://m:8808/targets/acme/d1/w1
 """
@@ -511,7 +511,9 @@ def test_an_incident_of_one_reads_as_its_alert() -> None:
     alone = msgspec.structs.replace(INCIDENT, members=1)
 
     assert incident_title(alone) == title(alone.event)
-    assert incident_body(alone, tolls=(), external_url="http://m:8808") == body(alone.event, link=LINK)
+    text = body(alone.event, link=LINK)
+    assert text.count("close 1\n") == 1
+    assert incident_body(alone, tolls=(), external_url="http://m:8808") == text.replace("close 1\n", "close i\n")
 
 
 def test_programs_get_the_same_facts() -> None:

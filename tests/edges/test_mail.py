@@ -16,7 +16,7 @@ from monitor.core.alerting.verdict import Delivered, Retry
 from monitor.core.alerts import AlertEnd
 from monitor.notify.apprise import Apprise
 from monitor.notify.incident_notifier import page
-from tests.edges.notifier_kit import EVENT, INCIDENT, NOW
+from tests.edges.notifier_kit import INCIDENT, NOW
 
 LINK = "https://monitor.example"
 PAGE = page(INCIDENT, tolls=(), external_url=LINK)
@@ -85,7 +85,7 @@ async def test_a_mail_says_how_severe_it_is_and_why_before_any_id() -> None:
     assert second.startswith("Severity: critical.\n")
     assert end == f"{LINK}/targets/acme/orders/w1"
     assert others[-1].startswith("Workflow w1 of orders, version 1, account acme.\n")
-    assert others[-1].endswith(f"workflow-monitor close {EVENT.id}")
+    assert others[-1].endswith(f"workflow-monitor close {INCIDENT.id}")
 
 
 async def test_the_mail_about_the_end_says_how_it_ended() -> None:

@@ -102,11 +102,19 @@ async def post(client: Client, path: str, token: str | None = TOKEN) -> ClientRe
 async def test_a_person_closes_an_alert_once(client: Client, daemon: Daemon) -> None:
     daemon.open = [alert(), alert(id="other")]
     response = await post(client, "/api/v1/alerts/3f0c/close")
-    assert (response.status, await response.json()) == (200, {"closed": "3f0c"})
+    assert (response.status, await response.json()) == (200, {"closed": "3f0c", "alerts": 1})
     assert [one.alert.id for one in daemon.open] == ["other"]
     response = await post(client, "/api/v1/alerts/3f0c/close")
     assert response.status == 404
     assert "/api/v1/alerts" in (await response.json())["error"]
+
+
+async def test_a_person_closes_an_incident_with_all_its_alerts(client: Client, daemon: Daemon) -> None:
+    daemon.open = [alert(), alert(id="other")]
+    incident = daemon.open[0].alert.incident
+    response = await post(client, f"/api/v1/alerts/{incident}/close")
+    assert (response.status, await response.json()) == (200, {"closed": incident, "alerts": 2})
+    assert daemon.open == []
 
 
 async def test_what_was_given_up_is_tried_again_of_one_receiver_or_of_all(client: Client, daemon: Daemon) -> None:

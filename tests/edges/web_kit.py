@@ -175,11 +175,11 @@ class Daemon:
             if one.seq > after and status in (None, one.status) and receiver in (None, one.receiver)
         ][:limit]
 
-    async def close_alert(self, id: str) -> bool:
+    async def close_alert(self, id: str) -> int:
         self._read()
         before = len(self.open)
-        self.open = [one for one in self.open if one.alert.id != id]
-        return len(self.open) < before
+        self.open = [one for one in self.open if id not in (one.alert.id, one.alert.incident)]
+        return before - len(self.open)
 
     async def retry_deliveries(self, receiver: str | None) -> int:
         self._read()

@@ -129,6 +129,20 @@ async def test_a_person_closes_an_alert(tmp_path: Path) -> None:
         assert rang(house.phones["pager"]) == [BEGUN, OVER]
 
 
+async def test_a_person_closes_an_incident_with_all_its_alerts(tmp_path: Path) -> None:
+    async with night(tmp_path, storm(360)) as house:
+        await house.until(300.0)
+        view, pager = house.daemon.view, house.phones["pager"]
+        alerts = await view.alerts()
+        incidents = {one.alert.incident for one in alerts}
+        assert len(alerts) >= 360 > 100 * len(incidents) / 2
+        assert sum([await view.close_alert(id_) for id_ in incidents]) == len(alerts)
+        assert await house.alerts() == []
+        assert [await view.close_alert(id_) for id_ in incidents] == [0] * len(incidents)
+        await house.until(320.0)
+        assert rang(pager).count(OVER) == rang(pager).count(BEGUN) > 0
+
+
 async def test_a_target_that_leaves_the_watchlist_closes_its_alerts_and_may_come_back(tmp_path: Path) -> None:
     forever = script_builders.suspended(LONG, 101.0)
     cast = scene("night", role("order-reminder", "lopez", forever), role("order-reminder", "diaz", LONG))

@@ -32,7 +32,7 @@ def title(event: Event) -> str:
 
 def body(event: Event, *, link: str, runbook_url: str = "") -> str:
     """Some short paragraphs of plain text, at most `BODY_LIMIT` characters; the cause stands first, the link last."""
-    return _bounded([*_why_and_how_bad(event), *_of_one(event, runbook_url)], link)
+    return _bounded([*_why_and_how_bad(event), *_of_one(event, runbook_url, paragraphs.to_close(event))], link)
 
 
 def ended(end: AlertEnd, *, hold: float) -> str:
@@ -86,12 +86,13 @@ def incident_body(
 ) -> str:
     """As `body`; the number, the times, some members with links, the blast radius, then the text of the first."""
     event, radius = incident.event, _blast_radius(incident, tolls)
+    one = _of_one(event, runbook_url, paragraphs.to_close(event, incident.id, incident.members))
     if incident.members > 1:
         many = [paragraphs.cause_of_many(event), _count(incident), _samples(incident, external_url), radius]
-        first, *more = filter(None, [paragraphs.change(event), paragraphs.limit(event), *_of_one(event, runbook_url)])
+        first, *more = filter(None, [paragraphs.change(event), paragraphs.limit(event), *one])
         parts = [*many, _lines("The first of them:", first), *more]
     else:
-        parts = [*_why_and_how_bad(event), radius, *_of_one(event, runbook_url)]
+        parts = [*_why_and_how_bad(event), radius, *one]
     return _bounded(parts, link_of(event, external_url))
 
 
@@ -123,7 +124,7 @@ def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str
     return {name: value for name, value in cleaned.items() if value}
 
 
-def _of_one(event: Event, runbook_url: str) -> list[str]:
+def _of_one(event: Event, runbook_url: str, to_close: str) -> list[str]:
     runbook = paragraphs.runbook(event, runbook_url)
     next_step = "" if event.labels.get("runbook") else advice(event)
     return [
@@ -131,7 +132,7 @@ def _of_one(event: Event, runbook_url: str) -> list[str]:
         _lines(*paragraphs.trail(event)),
         paragraphs.labels(event),
         _lines(f"Next: {next_step}" if next_step else "", f"Runbook: {runbook}" if runbook else ""),
-        _lines(f"{paragraphs.where(event)}.", paragraphs.to_close(event)),
+        _lines(f"{paragraphs.where(event)}.", to_close),
     ]
 
 

@@ -99,9 +99,13 @@ def severity(severity: Severity) -> str:
     return f"Severity: {severity.value}."
 
 
-def to_close(event: Event) -> str:
-    """The command that closes the alert; "" for an event without an alert."""
-    return f"To close this alert: workflow-monitor close {clean(event.id, _NAME)}" if event.opens_alert else ""
+def to_close(event: Event, incident: str = "", members: int = 1) -> str:
+    """The command that closes the alert, or its incident with all its alerts; "" for an event without an alert.
+
+    `incident`: its id; "": the alert alone.
+    """
+    what = "this alert" if members == 1 else "all of them"
+    return f"To close {what}: workflow-monitor close {clean(incident or event.id, _NAME)}" if event.opens_alert else ""
 
 
 def cause_of_many(event: Event) -> str:

@@ -44,10 +44,10 @@ class Alerts:
         if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         query.parameters(request.query, ())
-        alert = request.match_info["id"]
-        if not await self._view.close_alert(alert):
-            return json_error(404, "no alert of this id is open; /api/v1/alerts lists those that are")
-        return json_response({"closed": alert})
+        id_ = request.match_info["id"]
+        if not (number := await self._view.close_alert(id_)):
+            return json_error(404, "no alert of this id, or of an incident of this id, is open; see /api/v1/alerts")
+        return json_response({"closed": id_, "alerts": number})
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """A page of deliveries, oldest first; `next` is null on the last page."""
