@@ -61,7 +61,11 @@ def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[Watch
     instances = list(scenario.cast.visible(at))
     if scenario.crowd is not None:
         instances.extend(scenario.crowd.visible())
-    return [Watched(one.account, defined_as(one), workflow_id(seed, one), one.name) for one in instances]
+    return [watched_as(seed, one) for one in instances]
+
+
+def watched_as(seed: int, instance: Instance) -> Watched:
+    return Watched(instance.account, defined_as(instance), workflow_id(seed, instance), instance.name)
 
 
 def workflow_id(seed: int, instance: Instance) -> str:

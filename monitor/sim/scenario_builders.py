@@ -1,6 +1,12 @@
-"""Where the scenarios play: two accounts, and which definitions each of them owns."""
+"""Where the scenarios play: two accounts, and which definitions each of them owns; how a scenario is made harder."""
 
-from monitor.sim.faults import Fault
+from math import inf
+
+import msgspec
+
+from monitor.sim.api_enums import Endpoint
+from monitor.sim.faults import Fault, Trouble
+from monitor.sim.list_settings import Lists, Offset, Order
 from monitor.sim.population import Cast, Role
 from monitor.sim.scenario import Account, Scenario
 from monitor.sim.script import Script
@@ -25,3 +31,20 @@ def role(definition: str, name: str, script: Script, *, starts: float = -1.0, ve
 def scene(name: str, *roles: Role, faults: tuple[Fault, ...] = ()) -> Scenario:
     """A scenario of these roles in both accounts."""
     return Scenario(name=name, accounts=(ACME, GLOBEX), cast=Cast(roles), faults=faults)
+
+
+def limited(scenario: Scenario, rps: float) -> Scenario:
+    """The same, each account with a real limit."""
+    accounts = tuple(msgspec.structs.replace(one, limit_rps=rps) for one in scenario.accounts)
+    return msgspec.structs.replace(scenario, accounts=accounts)
+
+
+def with_odd_lists(scenario: Scenario) -> Scenario:
+    """The same, its lists doing all that the document does not rule out."""
+    rows = {Trouble.STALE_ROWS: 0.05, Trouble.LOST_ROWS: 0.01, Trouble.REPEATED_ROWS: 0.01}
+    always = Fault(trouble=Trouble.STALE, begin=-inf, end=inf, seconds=30.0)
+    odd = [msgspec.structs.replace(always, trouble=trouble, rows=share) for trouble, share in rows.items()]
+    lag = msgspec.structs.replace(always, seconds=20.0, endpoints=(Endpoint.LIST,))
+    lists = Lists(offset=Offset.PAGE, order=Order.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True)
+    faults = (*scenario.faults, *odd, lag)
+    return msgspec.structs.replace(scenario, faults=faults, lists=lists, queueing=30.0)

@@ -31,6 +31,8 @@ async def simulate(
     made = SCENARIOS[scenario]() if isinstance(scenario, str) else scenario
     loop = asyncio.get_running_loop()
     started, world = loop.time(), World(made, seed, epoch=now())
+    for traffic in made.traffic:
+        world.traffic(traffic.account).warm(0.0)
     runner = await serve(world, host, port, lambda: loop.time() - started)
     try:
         on_ready(base_url(runner), world)

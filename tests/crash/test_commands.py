@@ -1,6 +1,7 @@
 """Every command of the command line as a process: what it prints, and its exit code."""
 
 import contextlib
+import itertools
 import json
 import re
 import signal
@@ -56,6 +57,10 @@ async def test_the_version_is_told() -> None:
         [],
         ["demo", "--duration", "soon"],
         ["simulate", "--port", "70000"],
+        ["simulate", "--port", "0", "--population", "0"],
+        ["simulate", "--port", "0", "--population", "9", "--lifetime", "0s"],
+        ["simulate", "--port", "0", "--population", "9", "--wave", "1"],
+        ["simulate", "--port", "0", "--population", "9", "--scenario", "calm"],
         ["status", "acme", "one/two", "three"],
         ["close"],
         ["close", "one/two"],
@@ -356,3 +361,35 @@ async def test_simulate_serves_the_api_that_it_prints() -> None:
             answer = await session.get(address + path)
             assert answer.status == 200
             assert (await answer.json())["workflowId"] == workflow
+
+
+async def test_simulate_serves_as_many_instances_as_it_is_asked_for() -> None:
+    options = ("--population", "400", "--definitions", "2", "--versions", "3", "--rate-limit", "50", "--seed", "7")
+    async with process("simulate", "--port", "0", *options) as running:
+        await eventually(lambda: "  journey-001" in running.stdout or not running.lives, "the definitions")
+        address, key = re.findall(r"http://\S+|(?<=traffic: )\S+", running.stdout)
+        known = [
+            line.split()[1] for line in running.stdout.splitlines() if line.endswith(("journey-000", "journey-001"))
+        ]
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+            rows = []
+            for definition, version in itertools.product(known, (1, 2, 3)):
+                path = f"/api/v1/accounts/traffic/definitions/{definition}/workflows"
+                query = {"version": str(version), "status": "Runnable", "limit": "500"}
+                rows.extend(await (await session.get(address + path, params=query)).json())
+            statuses = [(await session.get(address + path, params={"limit": "1"})).status for _ in range(60)]
+    assert 300 < len(rows) < 500
+    assert 429 in statuses
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--zipf", "1"), "--zipf: only with --population N"),
+        (("--storm", "9"), "--storm: only with --population N"),
+        (("--population", "9", "--storm-at", "1m"), "--storm-at: only with --storm N"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+async def test_simulate_says_which_option_lacks_another(options: tuple[str, ...], said: str) -> None:
+    assert await command("simulate", "--port", "0", *options) == Ended(2, "", f"workflow-monitor: {said}\n")

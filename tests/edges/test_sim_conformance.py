@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
-from monitor.sim.api_enums import Endpoint
 from monitor.sim.demo_day import demo_day
-from monitor.sim.faults import Fault, Trouble
-from monitor.sim.list_settings import Lists, Offset, Order
 from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenario_builders import with_odd_lists
 from monitor.sim.scenarios import SCENARIOS, crowd, faults, stuck, traffic
 from monitor.sim.world import World
 
@@ -51,11 +48,7 @@ def amended(published: dict[str, Any]) -> dict[str, Any]:
 
 def odd_lists() -> Scenario:
     """Traffic whose lists do what the document does not rule out."""
-    rows = (Trouble.STALE_ROWS, Trouble.LOST_ROWS, Trouble.REPEATED_ROWS)
-    troubles = [Fault(trouble=one, begin=0.0, end=1e9, rows=0.2, seconds=30.0) for one in rows]
-    lag = Fault(trouble=Trouble.STALE, begin=0.0, end=1e9, seconds=20.0, endpoints=(Endpoint.LIST,))
-    lists = Lists(offset=Offset.PAGE, order=Order.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True)
-    return msgspec.structs.replace(traffic(500), faults=(*troubles, lag), lists=lists, queueing=60.0)
+    return with_odd_lists(traffic(500))
 
 
 def validator(document: Mapping[str, Any], schema: str, *, many: bool = False) -> Draft4Validator:
