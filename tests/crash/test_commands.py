@@ -368,9 +368,7 @@ async def test_simulate_serves_as_many_instances_as_it_is_asked_for() -> None:
     async with process("simulate", "--port", "0", *options) as running:
         await eventually(lambda: "  journey-001" in running.stdout or not running.lives, "the definitions")
         address, key = re.findall(r"http://\S+|(?<=traffic: )\S+", running.stdout)
-        known = [
-            line.split()[1] for line in running.stdout.splitlines() if line.endswith(("journey-000", "journey-001"))
-        ]
+        known = re.findall(r"^  traffic (\S+)  journey-00[01]$", running.stdout, re.MULTILINE)
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
             rows = []
             for definition, version in itertools.product(known, (1, 2, 3)):
