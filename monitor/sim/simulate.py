@@ -31,11 +31,12 @@ async def simulate(
     made = SCENARIOS[scenario]() if isinstance(scenario, str) else scenario
     loop = asyncio.get_running_loop()
     started, world = loop.time(), World(made, seed, epoch=now())
-    for traffic in made.traffic:
-        world.traffic(traffic.account).warm(0.0)
     runner = await serve(world, host, port, lambda: loop.time() - started)
     try:
         on_ready(base_url(runner), world)
+        for traffic in made.traffic:
+            for _ in world.traffic(traffic.account).warming(0.0):
+                await asyncio.sleep(0)
         while True:
             await asyncio.Event().wait()
     finally:
