@@ -1,12 +1,12 @@
-"""What is believed and what is told, kept on disk.
+"""The database: last known states, events, alerts and deliveries.
 
-The law of this folder: SQL and nothing else. Decisions are made elsewhere and come in as values of `core/model.py`.
-Nothing assumes that there is one writer: beliefs change by compare-and-set, events take their place in the order of
-commits from a row that is locked until the commit. One implementation for SQLite and PostgreSQL.
+The rule of this folder: SQL and nothing else. Decisions are made elsewhere and come in as values of `core/`. No code
+assumes a single writer: states change by compare-and-set, and the order of commits comes from a row that is locked
+until the commit. One implementation for SQLite and PostgreSQL.
 
-Read `schema.py`, then `transaction.py` (what one commit does) with `alert_updates.py` (what its events do to alerts),
-`writer.py` (who commits when), `queries.py` and `alert_queries.py`, `outbox.py`, `pruning.py`; `store.py` is the face
-of all. `readonly.py` is for who is not the daemon.
+Read `schema.py`, then `transaction.py` (one commit) with `alert_updates.py` (the effect of its events on alerts),
+`writer.py` (group commit), `queries.py` and `alert_queries.py`, `outbox.py`, `pruning.py`; `store.py` is the interface
+of all. `readonly.py` is for processes other than the daemon.
 """
 
 from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable

@@ -1,4 +1,4 @@
-"""What is read of alerts, incidents and deliveries: each call one short transaction, or a few where it is long."""
+"""Reads alerts, incidents and deliveries: each call is one short transaction, or a few if the result is long."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -48,7 +48,7 @@ def incident(engine: Engine, id: str) -> Incident | None:
 
 
 def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
-    """Whether the receiver has yet to be told that the incident is over."""
+    """Whether the receiver has a pending delivery of the incident's end."""
     of_it = (deliveries.c.ref == incident, deliveries.c.receiver == receiver)
     statement = select(deliveries.c.seq).where(
         *of_it, deliveries.c.about == DeliveryKind.INCIDENT_CLOSED.value, deliveries.c.done_at.is_(None)
@@ -57,7 +57,7 @@ def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
 
 
 def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after: datetime) -> list[Alert]:
-    """The next alerts in the order of their ids that the receiver gets one by one; see `notify.Casebook`."""
+    """The next alerts, in the order of ids, that the receiver gets one by one; see `notify.AlertReader`."""
     other = alerts.alias()
     name = rows.names_text((receiver,))[1:-1]
     alike = exists().where(
@@ -72,7 +72,7 @@ def alerts_of(engine: Engine, receiver: str, after: str, limit: int, ended_after
 
 
 def _lists(table: FromClause, name: str) -> ColumnElement[bool]:
-    """Whether its list of receivers, as JSON, holds the name in its quotes. LIKE would not mind the case of letters."""
+    """Whether the JSON list of receivers holds the quoted name. LIKE would ignore the case of letters."""
     return func.replace(table.c.receivers, name, "") != table.c.receivers
 
 
@@ -88,7 +88,7 @@ def ends_of(engine: Engine, receiver: str, keys: Collection[TargetKey]) -> list[
 
 
 def _about_one_of(keys: Sequence[TargetKey]) -> Select[Any]:
-    """As a join, for which SQLite uses its index; for a list of rows behind IN it does not."""
+    """As a join, since SQLite uses no index for a list of rows behind IN."""
     names = ("account", "definition", "workflow")
     wanted = values(*(column(name, Text) for name in names), name="wanted").data([tuple(key) for key in keys]).cte()
     return select(alerts).join(wanted, and_(*(alerts.c[name] == wanted.c[name] for name in names)))
@@ -104,9 +104,9 @@ _ANY_OPEN = select(alerts.c.id).where(_is_open).limit(1)
 
 
 def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence[Route]) -> list[Closing]:
-    """Alerts that are to be closed: events whose hold is over, conditions that have ended and settled."""
+    """Alerts to close: event alerts whose hold is over, conditions that have ended and settled."""
     if not fetch_all(engine, _ANY_OPEN):
-        return []  # nearly always; the rest is a long statement to be made every few seconds
+        return []  # the usual case, and much cheaper than the statement below, which is built every few seconds
     over = or_(hold_is_over(now, hold, routes), alerts.c.ends_at <= now)
     told = first_and_last_told()
     statement = select(alerts.c.id, alerts.c.ends_at, alerts.c.opened_at, *told).where(_is_open, over)
@@ -119,7 +119,7 @@ def due(engine: Engine, now: datetime, hold: float, limit: int, routes: Sequence
 
 
 def calm(engine: Engine, now: datetime, limit: int) -> list[str]:
-    """Ids of incidents that have calmed down, and whose size was not told since they grew."""
+    """Ids of incidents that have calmed down, and whose size was not sent since they grew."""
     untold = select(incidents.c.id).where(incidents.c.calms_at <= now, incidents.c.ended_at.is_(None))
     return [row.id for row in fetch_all(engine, untold.order_by(incidents.c.calms_at).limit(limit))]
 
@@ -150,7 +150,7 @@ def open_alert_ids(engine: Engine, id: str) -> list[str]:
 
 
 def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
-    """The alerts about what happened that were closed because their target left: id to target, oldest first."""
+    """Event alerts that were closed because their target left the watchlist: id to target, oldest first."""
     closed = and_(alerts.c.end == AlertEnd.UNWATCHED.value, alerts.c.kind == rows.EVENT)
     statement = select(alerts.c.id, alerts.c.account, alerts.c.definition, alerts.c.workflow).where(closed)
     return {
@@ -160,7 +160,7 @@ def unwatched_alerts(engine: Engine) -> dict[str, TargetKey]:
 
 
 def known_alerts(engine: Engine, ids: Collection[str]) -> frozenset[str]:
-    """Those of the ids that are of alerts, open or not."""
+    """Those of the ids that belong to alerts, open or closed."""
     return frozenset(
         row.id
         for some in in_batches(sorted(ids))
@@ -168,11 +168,11 @@ def known_alerts(engine: Engine, ids: Collection[str]) -> frozenset[str]:
     )
 
 
-# --- who knows of it ------------------------------------------------------------------------------------------
+# --- notifications --------------------------------------------------------------------------------------------
 
 
 def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
-    """What is open, newest first. A condition that has ended is not, also where its alert has not settled yet."""
+    """The open alerts, newest first, without those of conditions that have ended but not settled yet."""
     statement = select(alerts).where(_holds, ~hold_is_over(now, hold)).order_by(alerts.c.opened_at.desc(), alerts.c.id)
     with translated(engine.url), engine.connect() as connection:
         found = [rows.alert(row) for row in connection.execute(statement)]

@@ -1,7 +1,7 @@
-"""What the events of one transaction do to alerts and incidents, and which deliveries that makes.
+"""The effect of one transaction's events on alerts and incidents, and the deliveries that it makes.
 
-Decided by `core/alerting/incidents.py`; here it is read and written, a few statements for a whole group of commits. The
-caller holds the row of numbers, so that nobody else changes alerts meanwhile. The order in which events are given is
+`core/alerting/incidents.py` decides; this module reads and writes, with a few statements for a whole group of commits.
+The caller holds the row of numbers, so that no other transaction changes alerts meanwhile. The order of the events is
 kept.
 """
 
@@ -34,36 +34,36 @@ from monitor.store.errors import StoreUnavailable
 from monitor.store.schema import alerts, incidents
 
 _IDS = 500
-"""Of one SELECT; both databases take more."""
+"""Ids of one SELECT; both databases allow more."""
 
 
 class Told(NamedTuple):
     """An event that the transaction has stored."""
 
     origin: int
-    """Whose it is: the place of the work in its group."""
+    """The index in the group of the request that it belongs to."""
     outgoing: OutboxEntry
     seq: int
 
 
 class Ending(NamedTuple):
-    """The wish to close an alert."""
+    """A request to close an alert."""
 
     origin: int
     closing: Closing
     number: int
-    """What proves later whose closing it was."""
+    """Written with the closing, so that it can later be attributed to its request."""
 
 
 class Made(NamedTuple):
-    """A delivery, whose number is still to be taken."""
+    """A delivery without a number yet."""
 
     origin: int
     delivery: Delivery
 
 
 class Calm(NamedTuple):
-    """An incident whose size is to be told."""
+    """An incident whose size is to be sent."""
 
     origin: int
     incident: str
@@ -82,7 +82,7 @@ class _OpenAlert(msgspec.Struct, frozen=True):
     single: bool
     receivers: tuple[str, ...]
     ends_at: datetime | None = None
-    """Of a condition that has ended: when it has settled."""
+    """When a condition that has ended will have settled."""
 
     @classmethod
     def of(cls, row: RowMapping | Mapping[str, Any]) -> Self:
@@ -108,22 +108,22 @@ class _End(NamedTuple):
 
 
 class AlertUpdates:
-    """Of one transaction."""
+    """The updates of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.deliveries: list[Made] = []
         self.closed: dict[str, Ending] = {}
-        """Alerts that were closed by a wish, not by an event."""
+        """Alerts that were closed by request, not by an event."""
         self._connection = connection
         self._cases: dict[str, _OpenAlert] = {}
-        """By alert, and by the newest event that opened it."""
+        """By the id of the alert, and by that of the newest event that opened it."""
         self._settling: dict[str, _OpenAlert] = {}
-        """Conditions that have ended lately, by what held."""
+        """Alerts of conditions that have ended and not settled yet, by the key of the condition."""
         self._incidents: dict[str, Incident] = {}
         self._going_on: dict[str, str] = {}
-        """The newest incident of a group."""
+        """The newest open incident, by group."""
         self._stored: dict[str, Incident] = {}
-        """Incidents as their rows say."""
+        """Incidents as their rows hold them."""
         self._opened: list[rows.Values] = []
         self._settled: dict[str, tuple[datetime | None, str]] = {}
         self._ended: dict[str, _End] = {}
@@ -143,7 +143,7 @@ class AlertUpdates:
         self._write()
 
     def _may_end(self, case: _OpenAlert, closing: Closing) -> bool:
-        """What was about to settle may hold again by now; what has happened does not."""
+        """A condition that was settling may hold again by now; an event alert may always end."""
         if closing.end is not AlertEnd.RESOLVED or case.condition is None:
             return True
         ends_at = self._settled[case.id][0] if case.id in self._settled else case.ends_at
@@ -197,7 +197,7 @@ class AlertUpdates:
             self._open(origin, event, outgoing.paging)
 
     def _over(self, case: _OpenAlert, opener: str, told: Told) -> None:
-        """What held has ended: the alert stays open until it is sure."""
+        """The condition has ended: its alert stays open until it has settled."""
         event, settle = told.outgoing.event, told.outgoing.settle
         unwatched = event.type is EventType.UNWATCHED
         if settle > 0 and not unwatched:
@@ -274,7 +274,7 @@ class AlertUpdates:
         if before is None or (after := calmed(before, calm.at)) is None:
             return
         self._incidents[after.id] = after
-        unaware = () if should_renotify(after) else before.receivers  # who hears of its doublings knows
+        unaware = () if should_renotify(after) else before.receivers  # a doubling notifies them anyway
         for receiver in (*unaware, *before.storm_receivers):
             self._tell(calm.origin, DeliveryKind.INCIDENT_GREW, receiver, after, calm.at)
         self._tell_of_storm(calm.origin, before, after, calm.at)
@@ -336,7 +336,7 @@ class AlertUpdates:
         self._tell_ends()
 
     def _tell_ends(self) -> None:
-        """Of single alerts, unless another one has the same labels: to Alertmanager that is the same alert."""
+        """Deliver the ends of single alerts. Alertmanager takes alerts with equal labels for one, so the last one's."""
         single = [one for one in self._ended.values() if one.case.single]
         labels = {one.case.fingerprint for one in single}
         others = [_OpenAlert.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
@@ -358,7 +358,7 @@ class AlertUpdates:
 
 
 def _readable(row: Any) -> Incident:
-    """A row that cannot be read is the fault of those who need it: the store takes what others write."""
+    """An unreadable row fails only the requests that need it; the store goes on with the others."""
     try:
         return rows.incident(row)
     except StoreUnavailable as error:

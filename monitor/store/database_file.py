@@ -1,8 +1,8 @@
-"""The file behind a SQLite store: readable to its user alone, and the same one as long as the process lives.
+"""The file of a SQLite store: readable by its owner only, and the same file as long as the process lives.
 
-SQLite goes on writing to a file that was deleted or replaced: what is committed is then in no file that the next start
-finds. So the file at the path is compared with the one that was opened, before each transaction. Alerts still go out
-(a monitor that falls silent is worse), but it is said that they are kept on no disk.
+SQLite continues to write to a file that was deleted or replaced, and the next start does not find those commits. So the
+file at the path is compared with the open one before each transaction. Alerts still go out (a silent monitor is worse),
+but the monitor reports that they are not kept on disk.
 """
 
 import os
@@ -12,12 +12,12 @@ from monitor.store.errors import StoreUnavailable
 
 
 class DatabaseFile:
-    """One engine's. Used in the threads of the store; `lost` may be read from any."""
+    """The file of one engine. Used in the threads of the store; `lost` may be read from any thread."""
 
     def __init__(self, path: str, *, creates: bool) -> None:
         """`creates`: the writer makes the file if there is none; a reader never does."""
         self.lost: str | None = None
-        """What became of the file that is written, and what to do; None while it is in its place."""
+        """Why the open file is not at its path any more, and what to do; None while it is."""
         self._path = path
         self._creates = creates
         self._opened: tuple[int, int] | None = None
@@ -37,7 +37,7 @@ class DatabaseFile:
             raise StoreUnavailable(self.lost)
 
     def look(self) -> None:
-        """Before a transaction: set `lost` by whether the file that is written is still the one at the path."""
+        """Before a transaction: set `lost` unless the open file is still the one at the path."""
         found = self._identity()
         if found == self._opened:
             self.lost = None
@@ -49,7 +49,7 @@ class DatabaseFile:
         )
 
     def _create(self) -> None:
-        """It holds error texts and names: nobody else may read it. SQLite gives -wal and -shm the same permissions."""
+        """Readable by its owner only, since it holds error texts. SQLite gives -wal and -shm the same permissions."""
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:

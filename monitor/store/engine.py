@@ -1,4 +1,4 @@
-"""Connections: what SQLite needs to be durable and shared, and the schema brought up to date."""
+"""Connections: SQLite's settings for durability and sharing, and the migration of the schema."""
 
 import threading
 from pathlib import Path
@@ -19,10 +19,10 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA journal_size_limit = {64 * 1024**2}",  # what a burst made long is cut again
+    f"PRAGMA journal_size_limit = {64 * 1024**2}",  # truncates it after a burst
 )
 _ONE_MIGRATION_AT_A_TIME = threading.Lock()
-"""Alembic keeps the connection of a migration in a global of its own."""
+"""Alembic keeps the connection of a migration in a global variable."""
 
 
 def database_file(url: str, *, writing: bool) -> DatabaseFile | None:
@@ -46,7 +46,7 @@ def connect(url: str, *, writing: bool, file: DatabaseFile | None) -> Engine:
 
 
 def _prepare_sqlite(engine: Engine, file: DatabaseFile, *, writing: bool) -> None:
-    """Transactions begin where we say so: DDL is part of them, and a writer waits for its lock at the start."""
+    """Begin transactions explicitly: DDL is part of them, and a writer waits for its lock at the start."""
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 
     @event.listens_for(engine, "do_connect")
@@ -66,9 +66,9 @@ def _prepare_sqlite(engine: Engine, file: DatabaseFile, *, writing: bool) -> Non
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest version. Raises StoreNewer where the database is ahead of this program.
+    """Migrate the schema to the newest version. Raises StoreNewer if the database is ahead of this program.
 
-    Two processes may do so at once: one transaction goes through, the other one fails and finds the work done.
+    Two processes may do so at once: one transaction succeeds, the other one fails and finds the schema migrated.
     """
     script = ScriptDirectory.from_config(_alembic())
     try:
@@ -94,7 +94,7 @@ def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
 
 
 def is_migrated(engine: Engine) -> bool:
-    """Whether the schema is the newest; takes no lock if `engine` reads. False if that cannot be told."""
+    """Whether the schema is the newest; takes no lock if `engine` reads. False if that is unknown."""
     return _is_newest(engine, ScriptDirectory.from_config(_alembic()))
 
 

@@ -1,9 +1,9 @@
-"""What can be wrong with the store, in words that say what to do; foreign exceptions are translated here, at one edge.
+"""The errors of the store, each with advice; the database's exceptions are translated here and nowhere else.
 
 Exception
-├── StoreUnavailable    it cannot be read or written now; trying again may help
-├── StoreInUse          another daemon has it
-└── StoreNewer          a newer version of this program wrote it; trying again does not help
+├── StoreUnavailable    it cannot be read or written now; another try may succeed
+├── StoreInUse          another daemon uses it
+└── StoreNewer          a newer version of this program wrote it; no other try succeeds
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _LIMIT = 200
 _FAULTS_OF_A_STATEMENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-"""These speak about what was asked, not about the store: they are errors of this program."""
+"""Errors of a statement, not of the store: they are bugs of this program."""
 
 _ADVICE = {
     "SQLITE_FULL": "the disk is full: free some space",
@@ -31,33 +31,33 @@ _ADVICE = {
     "57": "the server is shutting down or was told to stop this connection",
     "08": "the connection was lost: look whether the server runs and can be reached",
 }
-"""By the beginning of SQLite's name of the error, or of PostgreSQL's SQLSTATE."""
+"""By the prefix of SQLite's name of the error, or of PostgreSQL's SQLSTATE."""
 
 
 _PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "53", "57", "08")
-"""What may be over in a moment, without anybody changing the configuration."""
+"""Errors that may end without a change of the configuration."""
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - a state of the store, not a mistake
     """The store cannot be read or written now. The message names it, the reason, and what to do."""
 
     def __init__(self, message: str, *, passing: bool = False) -> None:
-        """`passing`: it may be over by itself (a lock, a full disk), so that waiting is of use."""
+        """`passing`: it may end by itself (a lock, a full disk), so that waiting makes sense."""
         super().__init__(message)
         self.passing = passing
 
 
 class StoreInUse(Exception):  # noqa: N818 - a fact about another process, not a mistake
-    """Another daemon uses the database. The message names it, and says what to do."""
+    """Another daemon uses the database. The message names the daemon, and what to do."""
 
 
 class StoreNewer(Exception):  # noqa: N818 - a fact about a file, not a mistake
-    """A newer version of this program wrote the database, and this one would not understand it."""
+    """A newer version of this program wrote the database, and this one cannot read it."""
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Lets no exception of the database through that says the store is unavailable, except as StoreUnavailable."""
+    """Translates exceptions of the database that mean an unavailable store to StoreUnavailable."""
     try:
         yield
     except _FAULTS_OF_A_STATEMENT:
@@ -70,7 +70,7 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def name_of(url: URL) -> str:
-    """The database, as a message may name it."""
+    """The name of the database for messages, without a password."""
     return url.render_as_string(hide_password=True)
 
 

@@ -10,7 +10,7 @@ from monitor.store.errors import translated
 T = TypeVar("T")
 
 BATCH: Final = 500
-"""Ids of one SELECT; both databases take more."""
+"""Ids of one SELECT; both databases allow more."""
 
 
 def fetch_all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
@@ -20,6 +20,6 @@ def fetch_all(engine: Engine, statement: Select[Any]) -> list[Row[Any]]:
 
 
 def in_batches(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """As many of them at a time as one SELECT takes."""
+    """In slices of `BATCH`."""
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

@@ -1,12 +1,12 @@
 """When the hold of an alert about an event is over, as SQL.
 
-The law: a hold counts from the first acknowledgement of the opening, by itself, by its event or by its incident.
+The rule: a hold counts from the first acknowledgement of the opening: of the alert, its event or its incident.
 
-1.  Who shows alerts shows their ends, too: one that was told late has shown an alert for a while before it expires, and
-    while it was not told yet, nothing expires.
-2.  The others hear of an opening also after the end. So one acknowledgement is enough; where there is none yet, a
-    running receiver that still waits for the opening keeps the alert open.
-3.  Where nobody was told and nobody waits (no receiver, or all have refused), it counts from the opening.
+1.  A receiver of alerts gets their ends, too. So an alert does not expire while its opening is pending for such a
+    receiver, nor before a late one has shown it for a while.
+2.  Other receivers get an opening also after the end. So one acknowledgement is enough; without any, a pending opening
+    for a running receiver keeps the alert open.
+3.  Without any acknowledged or pending opening (no receiver, or all have refused), it counts from the opening.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from monitor.store import rows
 from monitor.store.schema import alerts, deliveries
 
 SHOWN = 900.0
-"""Seconds, or the whole hold where that is less: longer than Alertmanager waits to group alerts."""
+"""Seconds, or the whole hold if that is less: longer than Alertmanager waits to group alerts."""
 _OPENINGS = [DeliveryKind.EVENT.value, DeliveryKind.ALERT_OPENED.value, DeliveryKind.INCIDENT_OPENED.value]
 
 
 def hold_is_over(now: datetime, hold: float, routes: Sequence[Route] | None = None) -> ColumnElement[bool]:
-    """Of a row of alerts. `routes`: of the receivers that run; None: each that was ever told runs, and shows alerts."""
+    """For a row of alerts. `routes`: of the running receivers; None: all receivers run and get alerts."""
     since = now - timedelta(seconds=hold)
     waits, has = deliveries.c.done_at.is_(None), deliveries.c.status == "delivered"
     runs, shows = _among(routes), _among(routes, Feed.ALERTS)
@@ -41,7 +41,7 @@ def hold_is_over(now: datetime, hold: float, routes: Sequence[Route] | None = No
 
 
 def first_and_last_told() -> tuple[ColumnElement[datetime | None], ColumnElement[datetime | None]]:
-    """Of a row of alerts: when its opening was acknowledged, `first_told` and `last_told`."""
+    """For a row of alerts: the first and last acknowledgement of its opening, `first_told` and `last_told`."""
     told = _is_opening(deliveries.c.status == "delivered")
     first, last = func.min(deliveries.c.done_at), func.max(deliveries.c.done_at)
     return (
@@ -53,7 +53,7 @@ def first_and_last_told() -> tuple[ColumnElement[datetime | None], ColumnElement
 def held_until(
     opened_at: datetime, first_told: datetime | None, last_told: datetime | None, hold: float, now: datetime
 ) -> datetime:
-    """When a hold that is over was so; `now`, where somebody was told after that."""
+    """The end of a hold that is over; `now` if an acknowledgement came after it."""
     until = max(first_told or opened_at, opened_at) + timedelta(seconds=hold)
     return now if last_told is not None and last_told > until else until
 
@@ -66,7 +66,7 @@ def _among(routes: Sequence[Route] | None, gets: Feed | None = None) -> ColumnEl
 
 
 def _opening(which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether such a delivery has told, or is to tell, that the alert is open."""
+    """Whether there is such a delivery of the alert's opening."""
     return exists().where(_is_opening(which))
 
 

@@ -1,8 +1,7 @@
 """One daemon per SQLite file: an OS lock on a file beside it.
 
-The kernel releases the lock with the process that holds it, however that ends, so a crash costs no waiting. The file
-says who holds the lock, for people; the lock itself is what counts. It is never deleted: deleting it would let two
-daemons lock two files of one name.
+The kernel releases the lock at the end of the process, also after a crash, so a restart never waits. The file names the
+holder, for people; only the lock counts. The file is never deleted, or two daemons could lock two files of one name.
 """
 
 import contextlib
@@ -47,7 +46,7 @@ class StoreLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
-        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same
+        with contextlib.suppress(OSError):  # a full disk: the lock is held without the name
             os.ftruncate(descriptor, 0)
             os.pwrite(
                 descriptor, f"pid {os.getpid()} on {socket.gethostname()} since {now:%Y-%m-%dT%H:%M:%SZ}\n".encode(), 0

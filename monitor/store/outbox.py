@@ -1,4 +1,4 @@
-"""What is put into the outbox beside the commits: for receivers that are new, and what is to be tried again."""
+"""Deliveries that no commit makes: for new receivers, and dead ones that are pending again."""
 
 import contextlib
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from monitor.store.outbox_queries import PENDING
 from monitor.store.schema import alerts, deliveries, events, incidents
 
 Current = ColumnElement[bool]
-"""Whether an alert is one that a receiver should still hear of."""
+"""Whether a new receiver should get an alert."""
 
 
 def backfill_receivers(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
-    """Tell receivers, each once, of what is open and belongs to them, but was told before they came; how much it is.
+    """Make the open alerts pending, once, for receivers that were added after them; returns how many deliveries.
 
-    Not of what is open only because nobody has closed it yet: a hold of `hold` seconds is over, a condition has ended.
+    Without alerts that are open only until the next closing: a hold of `hold` seconds is over, a condition has ended.
     """
     with translated(engine.url), engine.begin() as connection:
-        connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # from here on nobody else opens or closes alerts
+        connection.execute(statements.TAKE_NUMBERS, {"count": 0})  # a lock: no other transaction changes alerts
         made = _made(connection, routes, now, hold)
         unnumbered = [delivery for delivery in made if not delivery.seq]
         last = connection.execute(statements.TAKE_NUMBERS, {"count": len(unnumbered)}).scalar_one()
@@ -42,7 +42,7 @@ def backfill_receivers(engine: Engine, routes: Sequence[Route], now: datetime, h
 
 
 def introductions(engine: Engine, routes: Sequence[Route], now: datetime, hold: float) -> int:
-    """How much `introduce` would make pending. It takes no lock if that is nothing, and changes nothing in any case."""
+    """How many deliveries `backfill_receivers` would make. Changes nothing, and takes no lock if there are none."""
     with translated(engine.url), engine.connect() as connection, contextlib.closing(connection.begin()):
         return len(_made(connection, routes, now, hold))
 
@@ -109,7 +109,7 @@ def _of_incidents(connection: Connection, route: Route, current: Current) -> lis
     return [
         _told(connection, route, one, msgspec.structs.replace(one, receivers=(*one.receivers, name)))
         for one in _going_on(connection, current)
-        if (one.receivers or not one.spared)  # else all of it is told by other alerts
+        if (one.receivers or not one.spared)  # if not, other alerts notify of all of it
         and (name := route.receiver) not in (*one.receivers, *one.spared)
         and route.takes(one.event)
     ]
@@ -147,7 +147,7 @@ def _delivery(
 
 
 def requeue_dead(engine: Engine, receiver: str | None, limit: int) -> list[Delivery]:
-    """Dead deliveries, oldest first, that are pending again from now on."""
+    """Make dead deliveries pending again; returns them, oldest first."""
     dead = [deliveries.c.status == "dead"]
     if receiver is not None:
         dead.append(deliveries.c.receiver == receiver)

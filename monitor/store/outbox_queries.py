@@ -1,4 +1,4 @@
-"""What is pending, delivered or given up, per receiver."""
+"""Reads pending, delivered and dead deliveries, per receiver."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -44,7 +44,7 @@ _UNKNOWN = Told()
 def deliveries_after(
     engine: Engine, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
 ) -> list[StoredDelivery]:
-    """The next deliveries in the order of `seq`; those of one `seq` are not torn apart, so it may be a few more."""
+    """The next deliveries in the order of `seq`; those of one `seq` stay together, so there may be a few more."""
     chosen = [deliveries.c.seq > after]
     if status is not None:
         chosen.append(deliveries.c.status == status.value)
@@ -81,7 +81,7 @@ def deliveries_after(
 
 
 def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
-    """What the events, alerts and incidents of these ids are about."""
+    """Names and summaries of the events, alerts and incidents with these ids."""
     found: dict[str, Told] = {}
     for some in in_batches(sorted(refs)):
         of_events = select(events.c.id, events.c.body).where(events.c.id.in_(some))
@@ -96,7 +96,7 @@ def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
 
 
 def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str, str], int]:
-    """Per receiver and subject, which pending delivery comes first."""
+    """The `seq` of the first pending delivery, per receiver and subject."""
     found: dict[tuple[str, str], int] = {}
     for some in in_batches(sorted(subjects)):
         statement = (
@@ -109,6 +109,6 @@ def _first_pending(engine: Engine, subjects: Collection[str]) -> dict[tuple[str,
 
 
 def _behind(row: Row[Any], first: Mapping[tuple[str, str], int]) -> int | None:
-    """One that was tried waits behind nothing: it was the first, or it has overtaken what fails."""
+    """A delivery that was tried waits for no other: it was the first, or it has overtaken a failing one."""
     before = first.get((row.receiver, row.subject), row.seq)
     return before if row.done_at is None and not row.attempts and before < row.seq else None

@@ -1,4 +1,4 @@
-"""What is forgotten, a batch at a time: each call is one short transaction of at most `limit` rows of its table."""
+"""Deletes old rows in batches: each call is one short transaction of at most `limit` rows of its table."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ from monitor.store.errors import translated
 from monitor.store.schema import alerts, deliveries, events, incidents, sightings, targets
 
 Known = tuple[TargetKey, int]
-"""A target, and the revision of what is believed of it."""
+"""A target, and the revision of its state."""
 
 
 def forget_events(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
-    """Events observed before, with their deliveries; how many. Those that a receiver still waits for stay.
+    """Delete events observed before, with their deliveries; returns how many. Events with a pending delivery stay.
 
-    So do those whose alert is not forgotten yet, lest they be told again beside it; and what says that a kind of drift
-    was told: it is told once, ever.
+    So do events whose alert stays, or a repeated event would open a second alert; and events of drift, since each kind
+    has one event for ever.
     """
     has_alert = exists().where(alerts.c.id == events.c.id)
     old = (
@@ -41,16 +41,16 @@ def forget_events(engine: Engine, before: datetime, receivers: Collection[str], 
 
 
 def forget_alerts(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
-    """Alerts that closed before, with their deliveries; how many. Those that a receiver still waits for stay.
+    """Delete alerts that closed before, with their deliveries; returns how many. Those with a pending delivery stay.
 
-    So do those whose incident does: told again, they would begin it once more.
+    So do alerts whose incident stays, or a repeated event would begin the incident again.
     """
     old = and_(alerts.c.closed_at < before, ~exists().where(incidents.c.id == alerts.c.incident))
     return _forget_cases(engine, alerts, select(alerts.c.id).where(old), receivers, limit)
 
 
 def forget_incidents(engine: Engine, before: datetime, receivers: Collection[str], limit: int) -> int:
-    """Likewise, of incidents."""
+    """The same for incidents."""
     old = incidents.c.ended_at < before
     return _forget_cases(engine, incidents, select(incidents.c.id).where(old), receivers, limit)
 
@@ -66,14 +66,14 @@ def _forget_cases(engine: Engine, table: Table, old: Select[tuple[str]], receive
 
 
 def _awaited(ref: ColumnElement[str], receivers: Collection[str]) -> ColumnElement[bool]:
-    """Whether a receiver still waits for something about it."""
+    """Whether a running receiver has a pending delivery about it."""
     return exists().where(deliveries.c.ref == ref, deliveries.c.done_at.is_(None), deliveries.c.receiver.in_(receivers))
 
 
 def ended_targets(
     engine: Engine, before: datetime, after: tuple[datetime, TargetKey] | None, limit: int
 ) -> list[tuple[datetime, Known]]:
-    """The next targets that ended before, in the order of their ends."""
+    """The next targets with an end before, in the order of their ends."""
     key = (targets.c.account, targets.c.definition, targets.c.workflow)
     statement = select(targets.c.ended_at, *key, targets.c.revision).where(targets.c.ended_at < before)
     if after is not None:
@@ -86,13 +86,13 @@ def ended_targets(
 def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, limit: int) -> list[Known]:
     """The next targets that have not ended and were not seen since, or not at all, in the order of their keys."""
     key, seen = tuple(targets.primary_key), tuple(sightings.primary_key)
-    # A sighting is written a while after the belief: only what was never there has none for good.
+    # A sighting is written a while after the state; a target that was never there has none.
     never = and_(sightings.c.last_seen_at.is_(None), targets.c.status == Status.NOT_FOUND.value)
     statement = (
         select(*key, targets.c.revision)
         .outerjoin_from(targets, sightings, and_(*(mine == other for mine, other in zip(key, seen, strict=True))))
         .where(targets.c.ended_at.is_(None), or_(never, sightings.c.last_seen_at < before))
-        .where(~exists().where(*(alerts.c[column.name] == column for column in key)))  # they name its next episode
+        .where(~exists().where(*(alerts.c[column.name] == column for column in key)))  # whose next episode it names
     )
     if after is not None:
         statement = statement.where(tuple_(*key) > tuple(after))
@@ -102,7 +102,7 @@ def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, li
 
 
 def forget_targets(engine: Engine, known: Sequence[Known]) -> int:
-    """These targets, and when they were seen, unless somebody has written them since; how many."""
+    """Delete these targets and their sightings, unless another writer changed them since; returns how many."""
     forgotten = 0
     with translated(engine.url), engine.begin() as connection:
         for key, revision in known:

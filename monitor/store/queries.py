@@ -1,4 +1,4 @@
-"""What is read: each call one short transaction, so that nothing holds the database's past alive."""
+"""Reads states and events: each call is one short transaction, so that no old snapshot of the database is kept."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from monitor.store.schema import accounts, events, sightings, targets
 from monitor.store.values import StoredEvent
 
 Loaded = tuple[TargetState, datetime | None]
-"""A belief, and when the API last answered about it."""
+"""A state, and when the API last answered about its target."""
 
 _target_key = tuple_(targets.c.account, targets.c.definition, targets.c.workflow)
 _LOADED = select(
@@ -28,7 +28,7 @@ _STORED = select(events.c.seq, events.c.body)
 
 
 def load_targets(engine: Engine, after: TargetKey | None, limit: int) -> list[Loaded]:
-    """The next beliefs in the order of their keys."""
+    """The next states in the order of their keys."""
     statement = _LOADED.order_by(*targets.primary_key).limit(limit)
     if after is not None:
         statement = statement.where(_target_key > tuple(after))
@@ -41,7 +41,7 @@ def load_target(engine: Engine, key: TargetKey) -> Loaded | None:
 
 
 def load_some(engine: Engine, keys: Sequence[TargetKey]) -> list[Loaded]:
-    """Those of the targets that are there, in any order; of a few hundred keys at most."""
+    """The known targets among the keys, in any order; for a few hundred keys at most."""
     return [_loaded(row) for row in fetch_all(engine, _LOADED.where(_target_key.in_([tuple(key) for key in keys])))]
 
 

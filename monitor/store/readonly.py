@@ -1,8 +1,8 @@
-"""What a SQLite store believed, for who is not its daemon: read without a trace, or not at all.
+"""Reads a SQLite store in a process other than its daemon, without creating any file.
 
-To open a database for reading may create its -shm file, which the daemon of another user could then not write. So it
-is opened in a way that creates nothing: with the daemon's own files if both are there, else as a file that never
-changes. That may be a little old, which does for a warning.
+Opening a database for reading may create its -shm file, which a daemon under another user could then not write. So it
+is opened in a way that creates nothing: with the daemon's own files if both exist, else as an immutable file. The
+result may be a little old, which is good enough for a warning.
 """
 
 import sqlite3
@@ -18,11 +18,11 @@ from monitor.core.model import TargetKey
 from monitor.store.schema import sightings, targets
 
 _RECENT: Final = timedelta(hours=1)
-"""Before the newest look at any target: what was not seen since has left the watchlist long ago."""
+"""Before the newest sighting of any target: a target with an older one has left the watchlist long ago."""
 
 
 def running_targets(url: str) -> frozenset[TargetKey] | None:
-    """Those that have not ended and were seen of late; None where there is no store that can be read so."""
+    """Targets that have not ended and were seen recently; None if there is no store that can be read so."""
     parsed = make_url(url)
     path = Path(parsed.database or "")
     if parsed.get_backend_name() != "sqlite" or not path.is_file():

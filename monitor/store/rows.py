@@ -24,7 +24,7 @@ S = TypeVar("S")
 CONDITION = AlertKind.CONDITION.value
 EVENT = AlertKind.EVENT.value
 
-_json = msgspec.json.Encoder(order="deterministic")  # sets in one order: the same belief is the same text
+_json = msgspec.json.Encoder(order="deterministic")  # sets in one order, so that equal states have equal texts
 _target = msgspec.json.Decoder(TargetState)
 _account = msgspec.json.Decoder(AccountState)
 _event = msgspec.json.Decoder(Event)
@@ -48,7 +48,7 @@ _STATUSES: Mapping[DeliveryOutcome, str] = {
 
 
 def target_values(state: TargetState) -> Values:
-    """The row of a belief that is based on `state.revision`, one revision on."""
+    """The row of a state that is based on `state.revision`, with the next revision."""
     return {
         **state.key._asdict(),
         "status": state.status.value,
@@ -59,7 +59,7 @@ def target_values(state: TargetState) -> Values:
 
 
 def account_values(state: AccountState) -> Values:
-    """The row of a belief about an account, one revision on."""
+    """The row of an account's state, with the next revision."""
     return {"account": state.account, "state": _next_revision(state), "revision": state.revision + 1}
 
 
@@ -78,7 +78,7 @@ def target_state(row: Row[Any]) -> TargetState:
 
 
 def _share(state: TargetState) -> None:
-    """Let a hundred thousand beliefs share what they have in common; nobody else has seen this one yet."""
+    """Let a hundred thousand states share equal strings. It mutates the state, which no other code has seen yet."""
     account, definition, workflow = state.key
     force_setattr(state, "key", TargetKey(intern(account), intern(definition), workflow))
     if not state.told:
@@ -150,7 +150,7 @@ def delivery_values(delivery: Delivery) -> Values:
 
 
 def delivery(row: Row[Any]) -> Delivery:
-    """From a row of deliveries joined with its event, if it has one."""
+    """From a row of deliveries, joined with its event if it has one."""
     return Delivery(
         seq=row.seq,
         receiver=row.receiver,
@@ -168,7 +168,7 @@ def delivery(row: Row[Any]) -> Delivery:
 
 
 def mark_values(mark: DeliveryMark) -> Values:
-    """Named apart from the columns, for an UPDATE."""
+    """The parameters of an UPDATE; their names differ from those of the columns."""
     retried = mark.outcome is DeliveryOutcome.RETRIED
     return {
         "of_seq": mark.seq,
@@ -213,7 +213,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def told(body: str) -> Told:
-    """Of an event's body."""
+    """The name and summary in an event's body."""
     return _body.decode(body).data
 
 

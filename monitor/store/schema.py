@@ -1,6 +1,6 @@
-"""The tables, as the newest migration leaves them.
+"""The tables after the newest migration.
 
-Everything here means the same on SQLite and on PostgreSQL. Moments are microseconds since 1970 in UTC.
+All of it is valid on SQLite and on PostgreSQL. Moments are microseconds since 1970 in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware `datetime`, kept as microseconds; a naive one is a TypeError."""
+    """An aware `datetime`, stored as microseconds; a naive one raises TypeError."""
 
     impl = BigInteger
     cache_ok = True
@@ -59,7 +59,7 @@ Index("ix_targets_ended", targets.c.ended_at, sqlite_where=targets.c.ended_at.is
       postgresql_where=targets.c.ended_at.is_not(None))  # fmt: skip
 
 sightings = Table(
-    "sightings",  # apart from targets, so that looking never collides with compare-and-set
+    "sightings",  # apart from targets, so that a sighting never interferes with compare-and-set
     metadata,
     *_key(),
     Column("last_seen_at", Moment, nullable=False),
@@ -77,7 +77,7 @@ accounts = Table(
 events = Table(
     "events",
     metadata,
-    # INTEGER makes it SQLite's rowid: the order of commits is the order on disk
+    # INTEGER makes it SQLite's rowid, so that the order of commits is the order on disk
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     _word("id", unique=True),
     _word("type"),
@@ -88,7 +88,7 @@ events = Table(
     Column("reason", Text),
     Column("occurred_at", Moment),
     Column("observed_at", Moment, nullable=False),
-    _word("body"),  # JSON, as every receiver gets it
+    _word("body"),  # JSON, for every receiver
 )
 Index("ix_events_type", events.c.type, events.c.seq)
 Index("ix_events_target", events.c.account, events.c.definition, events.c.workflow, events.c.seq)
@@ -97,9 +97,9 @@ Index("ix_events_observed", events.c.observed_at)
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # of its event, or a number of its own
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # that of its event, or its own number
     _word("receiver", primary_key=True),
-    _word("about"),  # event, alert_opened, ...: see About
+    _word("about"),  # event, alert_opened, ...: see DeliveryKind
     _word("ref"),  # id of the event, alert or incident
     _word("type"),
     _word("severity"),
@@ -110,7 +110,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("not_before", Moment),
     Column("last_error", Text),
-    Column("done_at", Moment),  # of one that is pending: null
+    Column("done_at", Moment),  # null: it is pending
     sqlite_with_rowid=False,
 )
 _pending = deliveries.c.done_at.is_(None)
@@ -128,19 +128,19 @@ alerts = Table(
     _word("account"),
     Column("definition", Text),
     Column("workflow", Text),
-    _word("event"),  # JSON of Event, as it was told
+    _word("event"),  # JSON of Event, as it opened the alert
     _word("fault_group"),
     _word("incident"),
-    Column("condition", Text),  # what holds while it is open; null: an event alert
-    _word("fingerprint"),  # alerts of one fingerprint are one to Alertmanager
-    Column("single", Integer, nullable=False),  # 1: told by itself; 0: by its incident only
-    _word("receivers"),  # JSON list: told by itself, or to be
+    Column("condition", Text),  # key of the condition; null: an event alert
+    _word("fingerprint"),  # Alertmanager takes alerts with one fingerprint for one
+    Column("single", Integer, nullable=False),  # 1: notified by itself; 0: by its incident only
+    _word("receivers"),  # JSON list of the receivers that are notified of it by itself
     Column("opened_at", Moment, nullable=False),
-    _word("last_event"),  # id of the newest event that opened it: a condition may come back before it has settled
-    Column("ends_at", Moment),  # of a condition that has ended: when it has settled
+    _word("last_event"),  # id of the newest event that opened it: a condition may open again before it has settled
+    Column("ends_at", Moment),  # when a condition that has ended will have settled
     Column("closed_at", Moment),
     Column("end", Text),  # resolved, expired, closed or unwatched
-    Column("closing", BigInteger),  # the number that its closing took: tells whose closing it was
+    Column("closing", BigInteger),  # the number of its closing, which attributes it to its request
 )
 _open = alerts.c.closed_at.is_(None)
 Index("ix_alerts_open", alerts.c.opened_at, sqlite_where=_open, postgresql_where=_open)
@@ -160,7 +160,7 @@ incidents = Table(
     Column("ended_at", Moment),
     Column("storm", Integer, nullable=False),
     _word("state"),  # JSON of Incident
-    Column("calms_at", Moment),  # of one that has grown since its size was told: when it is
+    Column("calms_at", Moment),  # when its size is sent; null: it was sent, or it has ended
 )
 _going_on = incidents.c.ended_at.is_(None)
 _untold = incidents.c.calms_at.is_not(None)
@@ -168,16 +168,16 @@ Index("ix_incidents_calm", incidents.c.calms_at, sqlite_where=_untold, postgresq
 Index("ix_incidents_group", incidents.c.fault_group, sqlite_where=_going_on, postgresql_where=_going_on)
 
 declarations = Table(
-    "declarations",  # what definitions say about their own steps; asked once per version
+    "declarations",  # limits that definitions declare for their steps; read once per version
     metadata,
     _word("account", primary_key=True),
     _word("definition", primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    _word("declared"),  # JSON: step to seconds, null where only the run time knows
+    _word("declared"),  # JSON: step to seconds, null if they are known at run time only
 )
 
 definition_names = Table(
-    "definition_names",  # what people call a definition, as the API tells it
+    "definition_names",  # the definition's own name, from the API
     metadata,
     _word("account", primary_key=True),
     _word("definition", primary_key=True),
@@ -185,18 +185,18 @@ definition_names = Table(
 )
 
 durations = Table(
-    "durations",  # how long the executions of a step took
+    "durations",  # durations of the executions of a step
     metadata,
     _word("account", primary_key=True),
     _word("definition", primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     _word("step", primary_key=True),
-    _word("counts"),  # JSON: how many fell into each bucket
+    _word("counts"),  # JSON: executions per bucket
 )
 
 counters = Table(
     "counters",
     metadata,
-    _word("name", primary_key=True),  # events: the last seq given
+    _word("name", primary_key=True),  # events: the last seq that was taken
     Column("value", BigInteger, nullable=False),
 )

@@ -1,6 +1,6 @@
-"""What is written, as statements; the one place where SQLite and PostgreSQL are told apart, by their INSERT.
+"""The statements that write; the only module with a difference between SQLite and PostgreSQL, in their INSERT.
 
-Each is made once: making a statement, and the key under which SQLAlchemy finds its text, costs more than executing it.
+Each is built once: building a statement, and its key in SQLAlchemy's cache, costs more than executing it.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.in
 
 
 def insert_new(engine: Engine, table: Table) -> Any:
-    """INSERT that leaves alone what is there already; its rowcount tells how many were new."""
+    """INSERT that skips existing rows; its rowcount is the number of new ones."""
     return _insert_new(engine.dialect.name, table)
 
 
@@ -26,7 +26,7 @@ def _insert_new(dialect: str, table: Table) -> Any:
 
 
 def upsert_sighting(engine: Engine) -> Any:
-    """A later sighting takes the place of an earlier one, never the other way round."""
+    """A later sighting replaces an earlier one, never the other way round."""
     return _upsert_sighting(engine.dialect.name)
 
 
@@ -42,7 +42,7 @@ def _upsert_sighting(dialect: str) -> Any:
 
 @cache
 def swap(table: Table) -> Update:
-    """UPDATE of a belief that is still at revision `based_on`; the key comes as `of_` and the column's name."""
+    """UPDATE of a state that is still at revision `based_on`; a parameter of the key is `of_` and the column's name."""
     key = {column.name for column in table.primary_key}
     statement = update(table).where(
         *(table.c[name] == bindparam(f"of_{name}") for name in key), table.c.revision == bindparam("based_on")

@@ -1,7 +1,7 @@
-"""What is known of how long steps take: the words of definitions, and the counts of past executions.
+"""Declared limits of steps, and counts of past durations.
 
-Beside the poll path: these writes are no part of a commit. Counts are written now and then, and a crash loses those of
-the last minute; what is learned from many executions does not change by that.
+These writes are not part of a commit. Counts are written from time to time, and a crash loses those of the last minute,
+which makes no difference to a limit learned from many executions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Definition(NamedTuple):
 
 
 class StepDurations(NamedTuple):
-    """How long the executions of one step took."""
+    """The durations of the executions of one step."""
 
     edition: DefinitionVersion
     step: str
@@ -34,7 +34,7 @@ class StepDurations(NamedTuple):
 
 
 class StepLimitData(NamedTuple):
-    """All that was ever written."""
+    """The content of the three tables."""
 
     declared: Mapping[DefinitionVersion, Declared]
     experiences: Sequence[StepDurations]
@@ -44,7 +44,7 @@ class StepLimitData(NamedTuple):
 class StepLimitStore:
     """The tables `declarations`, `definition_names` and `durations`.
 
-    All calls raise StoreUnavailable where the store cannot be used.
+    All calls raise StoreUnavailable if the store cannot be used.
     """
 
     def __init__(self, store: Store) -> None:
@@ -54,16 +54,16 @@ class StepLimitStore:
         return await self._store.read(_load)
 
     async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
-        """Keep what versions of definitions say of their steps; durable when it returns."""
+        """Store the declared limits of versions of definitions; durable when it returns."""
         if declared:
             await self._store.write(_declare, declared)
 
     async def name(self, about: Definition, name: str) -> None:
-        """Keep what people call a definition, in the place of an older name; durable when it returns."""
+        """Store a definition's own name instead of an older one; durable when it returns."""
         await self._store.write(_name, (about, name))
 
     async def experience(self, experiences: Sequence[StepDurations]) -> None:
-        """Keep counts in the place of older ones; durable when it returns."""
+        """Store counts instead of older ones; durable when it returns."""
         if experiences:
             await self._store.write(_experience, experiences)
 
@@ -108,7 +108,7 @@ def _experience(engine: Engine, experiences: Sequence[StepDurations]) -> None:
 
 
 def _put(engine: Engine, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """In the place of those with the same keys."""
+    """Insert the rows instead of those with the same keys."""
     keys = [column.name for column in table.primary_key]
     old = delete(table).where(*(table.c[name] == bindparam(f"of_{name}") for name in keys))
     with translated(engine.url), engine.begin() as connection:

@@ -1,7 +1,7 @@
-"""The face of the store: async calls that read, and what is written beside the poll path.
+"""The interface of the store: async calls that read, and writes that are not part of a commit.
 
 Every database call runs in one of two injected executors, so that the loop never waits for a disk and tests run in
-virtual time. All calls raise StoreUnavailable where the database cannot be used now.
+virtual time. All calls raise StoreUnavailable if the database cannot be used now.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 class Store:
-    """One database. `open` before anything else, `close` at the end."""
+    """One database. Call `open` first, `close` at the end."""
 
     def __init__(self, url: str, *, writer: Executor, reader: Executor) -> None:
-        """`url` is SQLAlchemy's. `writer` has one thread: transactions follow each other.
+        """`url` is SQLAlchemy's. `writer` has one thread, so that transactions follow each other.
 
         Raises ValueError for a database in memory.
         """
@@ -43,13 +43,13 @@ class Store:
 
     @property
     def lost(self) -> str | None:
-        """What became of the database's file while it was open, and what to do; None: it is in its place."""
+        """Why the open file of the database is not at its path any more, and what to do; None: it is."""
         return None if self._file is None else self._file.lost
 
     async def open(self) -> None:
-        """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer where this version is too old.
+        """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer if this version is too old.
 
-        A schema that is the newest is only read, so that a lock of somebody else keeps nobody from starting.
+        The newest schema is only read, so that another process's lock does not prevent the start.
         """
         if not await self.read(is_migrated):
             await self.write(_open)
@@ -73,7 +73,7 @@ class Store:
         return loop.run_in_executor(self._reader, lambda: call(self._reading, *args, **kwargs))
 
     async def load_targets(self, chunk: int = 500) -> AsyncIterator[list[Loaded]]:
-        """Every belief with its last sighting, in chunks, so that nothing else waits for long."""
+        """Every state with its last sighting, in chunks, so that other calls do not wait for long."""
         after: TargetKey | None = None
         while found := await self.read(queries.load_targets, after, chunk):
             after = found[-1][0].key
@@ -83,7 +83,7 @@ class Store:
         return await self.read(queries.load_target, key)
 
     async def load_some(self, keys: Sequence[TargetKey]) -> list[Loaded]:
-        """Those of these targets that are known; of a few hundred keys at most."""
+        """The known targets among these; for a few hundred keys at most."""
         return await self.read(queries.load_some, keys)
 
     async def load_accounts(self) -> list[AccountState]:
@@ -93,15 +93,15 @@ class Store:
         return await self.read(queries.load_account, account)
 
     async def known_drifts(self) -> dict[str, frozenset[str]]:
-        """Per account the kinds of drift that were told, ever."""
+        """Per account, the kinds of drift that ever had an event."""
         return await self.read(queries.known_drifts)
 
     async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
-        """Deliveries that `receiver` has not had, in the order of `seq`."""
+        """The next pending deliveries of `receiver`, in the order of `seq`."""
         return await self.read(outbox_queries.pending, receiver, after_seq, limit)
 
     async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
-        """Per receiver that has any: how many are pending, and when the oldest was observed."""
+        """For each receiver with pending deliveries: their number, and when the oldest was observed."""
         return await self.read(outbox_queries.pending_counts)
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
@@ -121,11 +121,11 @@ class Store:
         return await self.read(alert_queries.incident, id)
 
     async def end_is_pending(self, incident: str, receiver: str) -> bool:
-        """See `notify.Casebook`."""
+        """See `notify.AlertReader`."""
         return await self.read(alert_queries.end_is_pending, incident, receiver)
 
     async def alerts_of(self, receiver: str, *, after: str, limit: int, ended_after: datetime) -> list[Alert]:
-        """See `notify.Casebook`."""
+        """See `notify.AlertReader`."""
         return await self.read(alert_queries.alerts_of, receiver, after, limit, ended_after)
 
     async def ends_of(self, receiver: str, keys: Collection[TargetKey]) -> list[Alert]:
@@ -133,11 +133,11 @@ class Store:
         return await self.read(alert_queries.ends_of, receiver, keys)
 
     async def storms_of(self, receiver: str, *, ended_after: datetime) -> list[Incident]:
-        """See `notify.Casebook`."""
+        """See `notify.AlertReader`."""
         return await self.read(alert_queries.storms_of, receiver, ended_after)
 
     async def open_alerts(self, now: datetime, hold: float) -> list[OpenAlert]:
-        """What is open, newest first: conditions that hold, and event alerts whose `hold` in seconds is not over."""
+        """Open alerts, newest first: of conditions that hold, and of events whose `hold` in seconds is not over."""
         return await self.read(alert_queries.open_alerts, now, hold)
 
     async def open_counts(self) -> dict[Severity, int]:
@@ -145,11 +145,11 @@ class Store:
         return await self.read(alert_queries.open_counts)
 
     async def due(self, now: datetime, hold: float, limit: int, routes: Sequence[Route] = ()) -> list[Closing]:
-        """Alerts that are to be closed now, oldest first. `routes`: of the receivers that run."""
+        """Alerts to close now, oldest first. `routes`: of the running receivers."""
         return await self.read(alert_queries.due, now, hold, limit, routes)
 
     async def calm(self, now: datetime, limit: int) -> list[str]:
-        """Incidents that have calmed down, and whose size was not told since they grew."""
+        """Ids of incidents that have calmed down, and whose size was not sent since they grew."""
         return await self.read(alert_queries.calm, now, limit)
 
     async def targets_with_alerts(self) -> list[TargetKey]:
@@ -165,14 +165,14 @@ class Store:
         return await self.read(alert_queries.open_alert_ids, id)
 
     async def unwatched_alerts(self) -> dict[str, TargetKey]:
-        """The alerts about what happened that were closed because their target left: id to target, oldest first."""
+        """Event alerts that were closed because their target left the watchlist: id to target, oldest first."""
         return await self.read(alert_queries.unwatched_alerts)
 
     async def known_alerts(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids that are of alerts, open or not."""
+        """Those of the ids that belong to alerts, open or closed."""
         return await self.read(alert_queries.known_alerts, ids)
 
-    # --- deliveries, beside the poll path ---
+    # --- deliveries that no commit makes ---
 
     async def deliveries(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
@@ -181,16 +181,16 @@ class Store:
         return await self.read(outbox_queries.deliveries_after, status, receiver, after, limit)
 
     async def introduce(self, routes: Sequence[Route], now: datetime, hold: float) -> int:
-        """Make pending, once, what is open and belongs to receivers that were not told of it; how much that is."""
+        """Make open alerts pending, once, for receivers that were added after them; returns how many deliveries."""
         if not await self.read(outbox.introductions, routes, now, hold):
-            return 0  # nothing is written at a start that has nothing to say
+            return 0  # a start without new receivers writes nothing
         return await self.write(outbox.backfill_receivers, routes, now, hold)
 
     async def retry(self, receiver: str | None, limit: int = 10_000) -> list[Delivery]:
         """Make dead deliveries pending again."""
         return await self.write(outbox.requeue_dead, receiver, limit)
 
-    # --- what is forgotten ---
+    # --- pruning ---
 
     async def prune(
         self,
@@ -201,11 +201,11 @@ class Store:
         receivers: Collection[str],
         batch: int = 500,
     ) -> Pruned:
-        """Forget, in batches that delay commits little, what nobody needs any more.
+        """Delete old rows, in batches that delay commits little.
 
-        Events observed before `events_before` (further back than the hold of alerts) that none of `receivers` still
-        waits for; of targets that are not `watched` (called on the loop), those that ended before `targets_before`, and
-        those last seen before `events_before`. What says that a kind of drift was told stays for ever.
+        Events observed before `events_before` (further back than the hold of alerts) without a pending delivery to
+        `receivers`; and targets that are not `watched` (called on the loop) and either ended before `targets_before` or
+        were last seen before `events_before`. Events of drift stay for ever.
         """
         alerts = await self._repeat(batch, pruning.forget_incidents, events_before, tuple(receivers), batch)
         alerts += await self._repeat(batch, pruning.forget_alerts, events_before, tuple(receivers), batch)
@@ -218,7 +218,7 @@ class Store:
     async def _repeat(
         self, full: int, call: Callable[Concatenate[Engine, P], int], /, *args: P.args, **kwargs: P.kwargs
     ) -> int:
-        """Until a batch is not full; commits take their turns between batches."""
+        """Repeat until a batch is not full; commits run between batches."""
         total = 0
         while True:
             done = await self.write(call, *args, **kwargs)

@@ -1,10 +1,10 @@
-"""What one commit does: beliefs by compare-and-set, events in the order of commits, deliveries, alerts, marks.
+"""One commit: states by compare-and-set, events in the order of commits, deliveries, alerts, marks.
 
-The law: all of it in one transaction, or nothing. A group whose transaction does not go through because of a member
-(somebody else wrote its belief, or the database refuses a value of it) is halved until that member is alone.
+The rule: all of it in one transaction, or nothing. If a member makes a group's transaction fail (another writer changed
+its state, or the database refuses one of its values), the group is halved until that member is alone.
 
-A COMMIT whose answer is an error may have succeeded. Before a member is tried again it is looked up whether its first
-try has landed; then its outcome is that of the first try.
+A COMMIT that answers with an error may have succeeded. So before another try the database is searched for the first
+one; if it is there, its outcome counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,19 +24,19 @@ from monitor.store.schema import accounts, deliveries, events, targets
 from monitor.store.values import DeliveryMark
 
 _IDS = 500
-"""Of one SELECT; both databases take more."""
+"""Ids of one SELECT; both databases allow more."""
 
 
 class PlannedOutcome(msgspec.Struct, frozen=True):
-    """What a member becomes if its transaction is committed."""
+    """The outcome of a member if its transaction is committed."""
 
     committed: Committed
     proof: tuple[Select[Any], str, int] | None = None
-    """Of a row that the transaction writes: what reads its number, its id, and the number. Proof, for ever."""
+    """Of a row that the transaction writes: the query for its number, its id, and the number. It never changes."""
 
 
 class CommitRequest:
-    """One caller's wish, and what became of it. Belongs to the writing thread until its outcome is there."""
+    """One caller's request, and its outcome. The writing thread owns it until there is an outcome."""
 
     __slots__ = ("change", "mark", "outcome", "plan")
 
@@ -45,18 +45,18 @@ class CommitRequest:
         self.mark = mark
         self.outcome: Committed | Exception | None = None
         self.plan: PlannedOutcome | None = None
-        """Of a try whose COMMIT was sent; whether it succeeded is unknown while there is no outcome."""
+        """The plan of a try whose COMMIT was sent; without an outcome its success is unknown."""
 
 
 class _Conflict(Exception):  # noqa: N818 - an answer, not a mistake
-    """Somebody else wrote one of the beliefs since it was read."""
+    """Another writer changed one of the states since it was read."""
 
 
 def commit_group(engine: Engine, works: Sequence[CommitRequest]) -> None:
-    """Give every work an outcome that is durable.
+    """Give every request a durable outcome.
 
-    Raises StoreUnavailable where that is not possible now; works that have an outcome by then keep it, the rest are
-    given again.
+    Raises StoreUnavailable if that is not possible now. Requests with an outcome keep it; the caller passes the others
+    again.
     """
     doubtful = [work for work in works if work.outcome is None and work.plan is not None]
     if doubtful:
@@ -71,7 +71,7 @@ def _settle(engine: Engine, works: Sequence[CommitRequest]) -> None:
         _attempt(engine, works)
     except StoreUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - it goes to the caller whose work it is
+    except Exception as error:  # noqa: BLE001 - it is raised at the caller of this request
         if len(works) == 1:
             _settle_odd_one(engine, works[0], error)
             return
@@ -84,7 +84,7 @@ def _settle_odd_one(engine: Engine, work: CommitRequest, error: Exception) -> No
     if not isinstance(error, _Conflict):
         work.outcome = error
         return
-    _recognise(engine, [work])  # its first try may have been under way until now
+    _recognise(engine, [work])  # its first try may have ended only now
     if work.outcome is None:
         work.outcome = Committed(stale=True)
 
@@ -100,7 +100,7 @@ def _attempt(engine: Engine, works: Sequence[CommitRequest]) -> None:
         except _Conflict:
             raise
         except Exception:
-            connection.invalidate()  # whatever state it is in, the next try begins with a new one
+            connection.invalidate()  # its state is unknown, so the next try uses a new one
             raise
     for work, plan in zip(works, plans, strict=True):
         work.outcome = plan.committed
@@ -138,9 +138,9 @@ def _plans(
 
 
 def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
-    """Write beliefs, each where the revision before it is what is there. Raises _Conflict unless all of them are."""
+    """Write states whose stored revision is the expected one. Raises _Conflict unless all of them are written."""
     key = [column.name for column in table.primary_key]
-    beliefs.sort(key=lambda values: [values[name] for name in key])  # writers that lock in one order never deadlock
+    beliefs.sort(key=lambda values: [values[name] for name in key])  # one order of locks: writers never deadlock
     new = [values for values in beliefs if values["revision"] == 1]
     old = [
         {**{f"of_{name}": values.pop(name) for name in key}, "based_on": values["revision"] - 1, **values}
@@ -156,9 +156,9 @@ def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
 def _append(
     connection: Connection, works: Sequence[CommitRequest]
 ) -> tuple[list[Told], list[Ending], list[Calm]] | None:
-    """Store events; those that were not there before, and the closings that are wished, each with a number.
+    """Store new events, requested closings and calmed incidents.
 
-    And the incidents that have calmed down.
+    Returns the events that were new and the closings, each with a number.
     """
     outgoing = [(origin, out) for origin, work in enumerate(works) for out in work.change.outgoing]
     closings = [(origin, closing) for origin, work in enumerate(works) for closing in work.change.closings]
@@ -176,7 +176,7 @@ def _append(
 
 
 def _number(connection: Connection, made: Sequence[Made]) -> list[Made]:
-    """Deliveries of events go by the number of the event; the others get one each."""
+    """Deliveries of events have the event's number; the others get one each."""
     unnumbered = [one for one in made if not one.delivery.seq]
     if not unnumbered:
         return list(made)
@@ -187,7 +187,7 @@ def _number(connection: Connection, made: Sequence[Made]) -> list[Made]:
 
 
 def _take_numbers(connection: Connection, count: int) -> int:
-    """The first of so many that follow each other; from here on no other transaction takes any."""
+    """The first of `count` consecutive numbers; until the end of this transaction no other one takes any."""
     last: int = connection.execute(statements.TAKE_NUMBERS, {"count": count}).scalar_one()
     return last - count + 1
 
@@ -201,7 +201,7 @@ def _seqs(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 
 
 def _execute(connection: Connection, statement: Any, values: Sequence[Mapping[str, Any]]) -> int:
-    """Rows touched."""
+    """Returns the number of affected rows."""
     return connection.execute(statement, values).rowcount if values else 0
 
 
@@ -209,9 +209,9 @@ def _execute(connection: Connection, statement: Any, values: Sequence[Mapping[st
 
 
 def _recognise(engine: Engine, works: Iterable[CommitRequest]) -> None:
-    """Give the outcome of their first try to those works whose first try has landed."""
+    """Give requests whose first try was committed the outcome of that try."""
     with translated(engine.url), engine.begin() as connection:
-        # every commit with events holds this row: one that is still under way on a server ends before we look
+        # every commit with events holds this row, so one that is still under way on a server ends before the search
         connection.execute(statements.TAKE_NUMBERS, {"count": 0})
         landed = [work for work in works if work.plan is not None and _landed(connection, work.change, work.plan)]
     for work in landed:
@@ -237,7 +237,7 @@ def _is_there(connection: Connection, table: Table, values: Values) -> bool:
     return bool(row == values["state"])
 
 
-# --- beside the groups ------------------------------------------------------------------------------------------
+# --- without a group --------------------------------------------------------------------------------------------
 
 
 def touch(engine: Engine, seen: Sequence[tuple[TargetKey, datetime]]) -> None:

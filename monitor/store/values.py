@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it, beyond the values of `core/model.py`."""
+"""Values of the store besides those of `core/`."""
 
 import enum
 from datetime import datetime
@@ -12,7 +12,7 @@ from monitor.core.records import DeliveryOutcome
 
 
 class DeliveryMark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one try to deliver one event to one receiver."""
+    """The result of one try to deliver one event to one receiver."""
 
     seq: int
     receiver: str
@@ -22,32 +22,32 @@ class DeliveryMark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tries so far, this one included."""
     at: datetime
     not_before: datetime | None = None
-    """The next try, of one that is retried."""
+    """The next try, if it is retried."""
     detail: str = ""
     """Why it failed, for people; cut, and free of secrets."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event as it was told."""
+    """An event as receivers get it."""
 
     seq: int
-    """Its place in the order of commits: a cursor that never misses what another writer commits late."""
+    """Its place in the order of commits; as a cursor it never misses a late commit of another writer."""
     body: bytes
     """The CloudEvents JSON."""
 
 
 class DeliveryStatus(enum.StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     """Not acknowledged yet; it is tried again."""
     DELIVERED = "delivered"
     DEAD = "dead"
-    """Given up; a person may have it tried again."""
+    """Given up; a person may make it pending again."""
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One telling of an alert to one receiver, by itself, by its event or by its incident."""
+    """One notification of a receiver about an alert: of the alert itself, its event or its incident."""
 
     receiver: str
     about: DeliveryKind
@@ -63,24 +63,24 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An alert that is open, and who knows of it."""
+    """An open alert, and its notifications."""
 
     alert: Alert
     incident_members: int
     """How many alerts its incident has had."""
     tellings: tuple[Notification, ...] = ()
-    """In the order of the deliveries; none where it belongs to no receiver."""
+    """In the order of the deliveries; none if no receiver gets it."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """As much of what was told as a list of deliveries shows."""
+    """The part of an event that a list of deliveries shows."""
 
     summary: str = ""
     name: str | None = None
 
 
 class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A delivery and where it stands, without its body."""
+    """A delivery and its state, without its body."""
 
     seq: int
     """Its place in the order of commits; with the receiver, its key."""
@@ -104,13 +104,13 @@ class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     behind: int | None = None
     """`seq` of the earlier delivery about the same subject that it waits for."""
     name: str | None = None
-    """Of the target that it is about, where it has one."""
+    """The name of its target, if it has one."""
     summary: str = ""
-    """What it is about, for people; of an incident, its first alert."""
+    """The summary of its event, for people; for an incident, that of its first alert."""
 
 
 class Pruned(msgspec.Struct, frozen=True, gc=False):
-    """How many rows were forgotten."""
+    """How many rows were deleted."""
 
     events: int = 0
     targets: int = 0

@@ -1,8 +1,7 @@
 """Group commit: many callers, one transaction at a time.
 
-While one group is being made durable the next one gathers; nobody waits for a timer. A caller gets its result after
-the disk has it. While the disk fails the group is kept and tried again; nobody's change is lost and nobody is told
-otherwise.
+While one group is being committed the next one gathers, without a timer. A caller gets its result once it is durable.
+While the disk fails the group is kept and tried again: no change is lost, and none is reported as durable too early.
 """
 
 import asyncio
@@ -22,16 +21,16 @@ from monitor.store.transaction import CommitRequest
 from monitor.store.values import DeliveryMark
 
 _TOUCHES = 500
-"""Of one transaction: few enough that commits wait only milliseconds for it."""
+"""Sightings of one transaction: few enough that commits wait only milliseconds for it."""
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns, and beats, at least this often."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
-"""Seconds between two tries while the disk fails, doubled each time; half of it is left to chance."""
+"""The longest pause in seconds between two tries while the disk fails; it doubles each time, and half is random."""
 
 
 def _ignore(_committed: Committed) -> None:
-    """Its caller stays until it is durable, or wants no more of it."""
+    """The default `durable`: the caller waits for the result, or does not need it."""
 
 
 class _Waiting(NamedTuple):
@@ -46,7 +45,7 @@ class _Waiting(NamedTuple):
 
 
 class Writer:
-    """Everything that is written on the poll path and by the deliverers goes through here."""
+    """All writes of polls, watchers and deliverers."""
 
     def __init__(
         self,
@@ -87,25 +86,25 @@ class Writer:
         await self._usable.wait()
 
     async def commit(self, change: Change, durable: Callable[[Committed], None] = _ignore) -> Committed:
-        """Durable when it returns. A caller that is cancelled meanwhile cancels nothing: `durable` hears of it.
+        """Durable when it returns. Cancelling the caller does not cancel the commit; `durable` is called in any case.
 
-        Raises StoreUnavailable only where `run` has ended; while the disk fails it waits.
+        Raises StoreUnavailable only if `run` has ended; while the disk fails it waits.
         """
         return await self._enqueue(CommitRequest(change), durable)
 
     async def mark(self, mark: DeliveryMark) -> None:
-        """Durable when it returns; otherwise like `commit`."""
+        """Durable when it returns; like `commit`."""
         await self._enqueue(CommitRequest(Change(), mark))
 
     def touch(self, key: TargetKey, seen_at: datetime) -> None:
-        """The API answered about this target. Written with many others, within `touch_every` seconds."""
+        """The API answered about this target. It is written with many others, within `touch_every` seconds."""
         self._touched[key] = seen_at
         if self._flush_timer is None:
             loop = asyncio.get_running_loop()
             self._flush_timer = loop.call_later(self._touch_every, self._begin_flush)
 
     async def drain(self, timeout: float) -> bool:  # noqa: ASYNC109 - False is an answer, not an error
-        """Wait until everything given so far is durable, touches included; False where `timeout` seconds passed."""
+        """Wait until all previous calls are durable, touches included; False if `timeout` seconds passed before."""
         answers = [waiting.answer for waiting in (*self._group, *self._queue)]
         try:
             async with asyncio.timeout(timeout):
@@ -141,7 +140,7 @@ class Writer:
     # --- the loop -------------------------------------------------------------------------------------------
 
     async def run(self, beat: Callable[[], None] = lambda: None) -> None:
-        """The loop. Never ends by itself; cancelled, it awaits the transaction under way. `beat` hears of each turn."""
+        """The loop. It runs until cancelled, and then awaits the transaction under way. Calls `beat` at each turn."""
         self._beat = beat
         try:
             while True:
@@ -170,7 +169,7 @@ class Writer:
             self._group = []
 
     async def _write_touches(self) -> None:
-        """One small transaction; the next group comes before the next one."""
+        """One small transaction; a group comes before the next one."""
         some = [self._flushing.popitem() for _ in range(min(_TOUCHES, len(self._flushing)))]
         if some:
             await self._insist(lambda: self._store.write(transaction.touch, some))
@@ -178,7 +177,7 @@ class Writer:
             self._flushed.set()
 
     def _next_group(self) -> list[_Waiting]:
-        """First come, first served, except that a belief is written at most once in a group."""
+        """First come, first served, except that a state is written at most once in a group."""
         group: list[_Waiting] = []
         later: list[_Waiting] = []
         taken: set[Hashable] = set()
@@ -191,7 +190,7 @@ class Writer:
         return group
 
     async def _insist(self, write: Callable[[], asyncio.Future[None]]) -> None:
-        """Try until it succeeds, and answer those whose work is durable after every try."""
+        """Try until it succeeds; after every try answer the callers whose requests are durable."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -237,7 +236,7 @@ class Writer:
             )
 
     def _end(self) -> None:
-        """Nobody waits for what will not come."""
+        """Fail the callers that still wait, since no further transaction comes."""
         self._ended = True
         for waiting in (*self._group, *self._queue):
             if not waiting.answer.done():
@@ -246,7 +245,7 @@ class Writer:
 
 def _fail(answer: asyncio.Future[Committed], error: Exception) -> None:
     answer.set_exception(error)
-    answer.exception()  # its caller may be gone, and need not hear of it
+    answer.exception()  # marks it as retrieved, since its caller may be gone
 
 
 async def _outcome(write: asyncio.Future[None]) -> None:

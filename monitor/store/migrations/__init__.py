@@ -1,1 +1,1 @@
-"""How the schema came to be, one step a file in `versions/`. A step that was released is never edited."""
+"""The migrations of the schema, one file each in `versions/`. A released migration is never edited."""

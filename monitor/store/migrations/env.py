@@ -1,4 +1,4 @@
-"""What alembic runs: the steps, on the connection and inside the transaction that it is given."""
+"""Alembic's entry point: it migrates on the given connection, inside the caller's transaction."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from monitor.store.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # SQLite can, since every transaction here begins with an explicit BEGIN
+    transactional_ddl=True,  # possible on SQLite, since every transaction begins with an explicit BEGIN
 )
 with context.begin_transaction():
     context.run_migrations()

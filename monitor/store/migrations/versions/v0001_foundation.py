@@ -1,4 +1,4 @@
-"""The first schema: beliefs, events, deliveries, alerts."""
+"""The first schema: states, events, deliveries, alerts."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Alerts with their whole life, incidents, deliveries about them; what definitions declare, how long steps take."""
+"""Alerts with their ends, incidents, deliveries about both; declared limits and durations of steps."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -124,7 +124,7 @@ def _alerts() -> None:
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:
-    """As much of the event as its alert had kept."""
+    """The part of the event that its alert had kept."""
     known = ("id", "type", "severity", "summary", "account", "definition", "workflow", "name")
     return {**{name: row[name] for name in known}, "observed_at": _text(row["opened_at"])}
 
@@ -134,7 +134,7 @@ def _text(moment: int) -> str:
 
 
 def _group(row: dict[str, Any]) -> str:
-    """What these alerts have in common, as far as it was kept: one page for all, not one for each."""
+    """The group of these alerts, from the stored facts: one page for all, not one for each."""
     return json.dumps([row[name] for name in ("account", "definition", "type", "severity")])
 
 
@@ -159,7 +159,7 @@ def _alert(row: dict[str, Any], incident: str) -> dict[str, Any]:
 
 
 def _condition(row: dict[str, Any]) -> str:
-    """As `core/alerting/incidents.py` names it; none of these is about a step."""
+    """The key as in `core/alerting/incidents.py`; none of these is about a step."""
     return json.dumps((row["type"], row["account"], row["definition"], row["workflow"], ""))
 
 

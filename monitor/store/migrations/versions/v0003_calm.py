@@ -1,4 +1,4 @@
-"""When the size of an incident is told that has grown."""
+"""The time at which the size of a grown incident is sent."""
 
 import sqlalchemy as sa
 from alembic import op

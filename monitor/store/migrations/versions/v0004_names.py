@@ -1,4 +1,4 @@
-"""The names of definitions. What versions declare is asked anew, once, since their names come with it."""
+"""The names of definitions. All declared limits are read from the API again, once, since the names come with them."""
 
 import sqlalchemy as sa
 from alembic import op
