@@ -16,7 +16,7 @@ from monitor.core.model import AccountState, Endpoint
 from monitor.core.records import LaneRecord, RequestRecord
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.reachability_watcher import Load, ReachabilityWatcher, leave
-from monitor.settings import Account
+from monitor.settings import AccountSettings
 from monitor.telemetry import Telemetry
 from monitor.upstream.credentials import Credential
 from monitor.upstream.rate_limiter import RateLimiter
@@ -94,7 +94,7 @@ class Accounts:
 
     # --- coming and going ---
 
-    def add(self, account: Account, credential: Credential) -> None:
+    def add(self, account: AccountSettings, credential: Credential) -> None:
         """Make an account's rate limiter and queue; its targets may be added from now on, `begin` polls them."""
         name, around, current = account.id, self._around, self._current
         state = self.states.pop(name, None) or AccountState(account=name)
@@ -138,7 +138,7 @@ class Accounts:
         runtime.polling = spawn(polls, name=f"poll {name}")
         runtime.looking = spawn(runtime.watcher.run(self._loops.beat(f"look {name}")), name=f"look {name}")
 
-    def change(self, account: Account, credential: Credential, *, rekeyed: bool) -> None:
+    def change(self, account: AccountSettings, credential: Credential, *, rekeyed: bool) -> None:
         """An account that stays keeps its rate limiter with all it has learned and spent.
 
         `credential` has the key as it is now. It is taken if the key is elsewhere now (`rekeyed`), or was refused: then
@@ -208,7 +208,7 @@ class Accounts:
         if name in self.states:  # else it came back meanwhile
             self.states[name] = after
 
-    def _site(self, account: Account) -> Site:
+    def _site(self, account: AccountSettings) -> Site:
         return Site(host_and_port(self._current.value.api.base_url), account.secret.place)
 
     # --- what they hear ---

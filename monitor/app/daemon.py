@@ -13,7 +13,7 @@ from monitor.app.loop_errors import LoopErrors
 from monitor.app.start_log import log_start
 from monitor.app.wiring import Wiring
 from monitor.core.records import ReloadRecord, StoreRecord
-from monitor.settings import Account, Settings
+from monitor.settings import AccountSettings, Settings
 from monitor.store import StoreInUse, StoreNewer, StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 from monitor.web import BoundedRunner, build
@@ -230,7 +230,7 @@ class Daemon:
             self.accounts.beat()
 
 
-def _credential(account: Account) -> Credential:
+def _credential(account: AccountSettings) -> Credential:
     try:
         return from_settings.credential(account.secret)
     except CredentialError as error:

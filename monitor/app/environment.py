@@ -12,7 +12,7 @@ import msgspec
 from monitor.app import from_settings, notifiers
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
-from monitor.settings import Api, Receiver
+from monitor.settings import ApiSettings, Receiver
 from monitor.upstream.transport import Transport
 
 READERS = 4
@@ -37,7 +37,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = random.random
     """Numbers in [0, 1)."""
-    transport: Callable[[Api], Transport] = from_settings.transport
+    transport: Callable[[ApiSettings], Transport] = from_settings.transport
     notifier: Callable[[Receiver, NotifierContext], Notifier] = notifiers.notifier
     writer: Callable[[], Executor] = lambda: ThreadPoolExecutor(1, "store-write")
     reader: Callable[[], Executor] = lambda: ThreadPoolExecutor(READERS, "store-read")

@@ -8,7 +8,7 @@ from monitor.alerting.publisher import AlertPolicy, PublisherConfig
 from monitor.core.alerting.routing import Route
 from monitor.core.detection.detect import Policy
 from monitor.core.scheduling.lane import LaneLimits
-from monitor.settings import Account, Api, SecretSource, Settings
+from monitor.settings import AccountSettings, ApiSettings, SecretSource, Settings
 from monitor.upstream.client import ClientConfig
 from monitor.upstream.credentials import Credential, FileCredential, LiteralCredential, in_a_thread
 from monitor.upstream.fast_zlib import use_fast_zlib
@@ -21,7 +21,7 @@ _LOOK_AFTER = 10_000
 """New objects that are left; the collector looks at them within a millisecond."""
 
 
-def client(api: Api) -> ClientConfig:
+def client(api: ApiSettings) -> ClientConfig:
     return ClientConfig(
         base_url=api.base_url,
         user_agent=USER_AGENT,
@@ -31,7 +31,7 @@ def client(api: Api) -> ClientConfig:
     )
 
 
-def transport(api: Api) -> Transport:
+def transport(api: ApiSettings) -> Transport:
     use_fast_zlib()
     return AiohttpTransport(timeout=api.timeout, max_response_bytes=api.max_response_bytes)
 
@@ -55,7 +55,7 @@ def detection_policy(settings: Settings) -> Policy:
     return Policy(not_found_after=settings.polling.not_found_after)
 
 
-def limits(account: Account) -> LaneLimits:
+def limits(account: AccountSettings) -> LaneLimits:
     return LaneLimits(account.requests_per_second, account.burst)
 
 

@@ -18,7 +18,7 @@ from monitor.app.current_settings import CurrentSettings
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
 from monitor.polling.scheduler import Scheduler
-from monitor.settings import Account, ConfigurationError, Settings, fingerprint
+from monitor.settings import AccountSettings, ConfigurationError, Settings, fingerprint
 from monitor.store import StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 
@@ -177,7 +177,7 @@ def _credentials(settings: Settings) -> dict[str, Credential]:
     return found
 
 
-def _rekeyed(account: Account, old: Settings) -> bool:
+def _rekeyed(account: AccountSettings, old: Settings) -> bool:
     """Whether its key is in another place than before."""
     return any(before.id == account.id and before.secret != account.secret for before in old.accounts)
 

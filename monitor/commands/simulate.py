@@ -11,7 +11,7 @@ from monitor.commands.options import Adding, UsageError, duration, port, say
 from monitor.commands.process import lived, stop_on_signals
 from monitor.sim import simulate
 from monitor.sim.definitions import definition_id
-from monitor.sim.scenario import Scenario, Watched, watched, watched_as
+from monitor.sim.scenario import Scenario, WatchedInstance, watched, watched_as
 from monitor.sim.scenario_builders import limited, with_odd_lists
 from monitor.sim.scenarios import SCENARIOS, traffic
 from monitor.sim.traffic import Storm
@@ -126,7 +126,7 @@ def _definitions(scenario: Scenario) -> Iterator[str]:
             yield f"  {one.account} {definition_id(one.account, name)}  {name}"
 
 
-def _instances(world: World) -> Iterator[Watched]:
+def _instances(world: World) -> Iterator[WatchedInstance]:
     yield from watched(world.scenario, world.seed)
     for one in world.scenario.traffic:
         for instance in world.traffic(one.account).running(0.0):

@@ -17,7 +17,7 @@ from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Cause, Outcome, PollFailed, Seen, Snapshot, Status, StepExecution, TargetKey
 from monitor.core.step_log import cause
-from monitor.settings import Account, Settings
+from monitor.settings import AccountSettings, Settings
 from monitor.upstream.client import Client
 from monitor.upstream.rate_limiter import RateLimiter
 
@@ -97,7 +97,7 @@ async def try_key(settings: Settings, name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[Client, RateLimiter]]:
+async def _client(settings: Settings, account: AccountSettings) -> AsyncIterator[tuple[Client, RateLimiter]]:
     gate = RateLimiter(
         account.id, from_settings.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1
     )
@@ -119,11 +119,11 @@ async def _client(settings: Settings, account: Account) -> AsyncIterator[tuple[C
         await transport.close()
 
 
-def _account(settings: Settings, name: str) -> Account:
+def _account(settings: Settings, name: str) -> AccountSettings:
     return next(account for account in settings.accounts if account.id == name)
 
 
-def _trouble(settings: Settings, account: Account, failed: PollFailed) -> str:
+def _trouble(settings: Settings, account: AccountSettings, failed: PollFailed) -> str:
     """The API's own words; then whom was asked, as whom, and by which key."""
     asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
     return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"

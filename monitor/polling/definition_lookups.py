@@ -14,7 +14,7 @@ from typing import Protocol
 from monitor.aio import at_most
 from monitor.core.model import Outcome, PollFailed
 from monitor.store import StoreUnavailable
-from monitor.store.step_limits import Declared, Definition
+from monitor.store.step_limits import Declared, DefinitionKey
 
 _TICK = 0.1
 """Seconds; a timer's rounding must not wake the loop in vain."""
@@ -79,7 +79,7 @@ class DefinitionLookups:
     def __init__(
         self,
         library: Library,
-        take_in: Callable[[Definition, History], Awaitable[None]],
+        take_in: Callable[[DefinitionKey, History], Awaitable[None]],
         *,
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
@@ -89,8 +89,8 @@ class DefinitionLookups:
         self._take_in = take_in
         self._fault = fault
         self._jitter = jitter
-        self._lookups: dict[Definition, _Lookup] = {}
-        self._queues: dict[str, list[tuple[float, Definition]]] = {}
+        self._lookups: dict[DefinitionKey, _Lookup] = {}
+        self._queues: dict[str, list[tuple[float, DefinitionKey]]] = {}
         """Per account, when which definition may be asked for; a heap that holds each one at most once."""
         self._asking: dict[str, asyncio.Event] = {}
         """Accounts whose lookups are under way, one after the other; set when there is another one."""
@@ -103,7 +103,7 @@ class DefinitionLookups:
         for account in self._queues:
             self._begin(account)
 
-    def want(self, about: Definition, version: int | None, *, unnamed: bool) -> None:
+    def want(self, about: DefinitionKey, version: int | None, *, unnamed: bool) -> None:
         """Ask for this version's limits, or for the definition's name (`unnamed`), or for both."""
         lookup = self._lookup(about)
         if version is not None:
@@ -112,7 +112,7 @@ class DefinitionLookups:
         if not lookup.queued and not lookup.being_asked:
             self._ask_soon(about, lookup)
 
-    async def hurry(self, about: Definition) -> None:
+    async def hurry(self, about: DefinitionKey) -> None:
         """Ask before the polls; returns when that is over, or at once if the definition was asked for in vain before.
 
         A lookup that stands in the queue may send its request all the same: that is one more for a definition, once.
@@ -127,13 +127,13 @@ class DefinitionLookups:
             finally:
                 lookup.hurried.set()
 
-    def _lookup(self, about: Definition) -> _Lookup:
+    def _lookup(self, about: DefinitionKey) -> _Lookup:
         lookup = self._lookups.get(about)
         if lookup is None:
             lookup = self._lookups[about] = _Lookup()
         return lookup
 
-    def _ask_soon(self, about: Definition, lookup: _Lookup) -> None:
+    def _ask_soon(self, about: DefinitionKey, lookup: _Lookup) -> None:
         account = about.account
         lookup.queued = True
         heapq.heappush(self._queues.setdefault(account, []), (max(lookup.not_before, self._time()), about))
@@ -168,14 +168,14 @@ class DefinitionLookups:
                 del self._lookups[about]
         del self._asking[account]
 
-    async def _ask_once(self, about: Definition, lookup: _Lookup, patience: float) -> None:
+    async def _ask_once(self, about: DefinitionKey, lookup: _Lookup, patience: float) -> None:
         try:
             await self._ask(about, lookup, patience)
         except Exception as error:  # noqa: BLE001 - a fault of ours about one definition ends no loop
             self._later(lookup)
             self._fault("definitions", error)
 
-    async def _ask(self, about: Definition, lookup: _Lookup, patience: float) -> None:
+    async def _ask(self, about: DefinitionKey, lookup: _Lookup, patience: float) -> None:
         answer = await self._library.declared(*about, patience)
         known = frozenset[int]()
         if not isinstance(answer, PollFailed):

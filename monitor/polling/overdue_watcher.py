@@ -40,14 +40,14 @@ _AGAIN: Final = 30.0
 """Seconds after which a check that failed by a fault of ours is tried again."""
 
 
-class Poller(Protocol):
+class OverdueChecks(Protocol):
     """Knows limits, and commits."""
 
     def next_deadline(self, watched: Watched) -> datetime | None: ...
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]: ...
 
 
-class Scheduler(Protocol):
+class PollRequests(Protocol):
     """Sends polls."""
 
     def poll_now(self, key: TargetKey) -> bool: ...
@@ -59,8 +59,8 @@ class OverdueWatcher:
 
     def __init__(
         self,
-        poller: Poller,
-        scheduler: Scheduler,
+        poller: OverdueChecks,
+        scheduler: PollRequests,
         targets: WatchedTargets,
         *,
         now: Callable[[], datetime],

@@ -33,7 +33,7 @@ StoredStates = Callable[[Collection[TargetKey]], Awaitable[Mapping[TargetKey, tu
 """What the store has of these targets, with when they were last seen; those never seen are absent."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class WatchlistPlan(msgspec.Struct, frozen=True):
     """What it takes to watch other targets."""
 
     targets: Mapping[TargetKey, Target]
@@ -142,13 +142,13 @@ class Scheduler:
         """Watch these targets from now on; those that stay keep their schedule and their last known state."""
         return await self.apply(await self.plan(targets))
 
-    async def plan(self, targets: Mapping[TargetKey, Target]) -> Plan:
+    async def plan(self, targets: Mapping[TargetKey, Target]) -> WatchlistPlan:
         """All of `replace` that can fail, because the store cannot be read; changes nothing."""
         self._written_elsewhere = {}
         change = await asyncio.get_running_loop().run_in_executor(self._executor, difference, self._targets, targets)
-        return Plan(targets, change, await self._stored([target.key for target in change.added]))
+        return WatchlistPlan(targets, change, await self._stored([target.key for target in change.added]))
 
-    async def apply(self, plan: Plan) -> Difference:
+    async def apply(self, plan: WatchlistPlan) -> Difference:
         """The rest of `replace`. Nothing else may have changed what is watched since the plan was made."""
         change, self._targets = plan.change, plan.targets
         # What comes before what goes: an account whose targets are exchanged is never without any.

@@ -17,7 +17,7 @@ from monitor.core.detection.step_durations import Counts, add, completed_duratio
 from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
 from monitor.polling.definition_lookups import DefinitionLookups, History, Library
 from monitor.store import StoreUnavailable
-from monitor.store.step_limits import Declared, Definition, StepDurations, StepLimitData
+from monitor.store.step_limits import Declared, DefinitionKey, StepDurations, StepLimitData
 
 _TURN = 10.0
 """Seconds; an idle loop turns at least this often, and beats."""
@@ -31,7 +31,7 @@ class Shelf(Protocol):
     """Stores all of this."""
 
     async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None: ...
-    async def name(self, about: Definition, name: str) -> None: ...
+    async def name(self, about: DefinitionKey, name: str) -> None: ...
     async def experience(self, experiences: Sequence[StepDurations]) -> None: ...
 
 
@@ -91,7 +91,7 @@ class StepLimits:
         """Called with the account and id of each definition whose name has become known, or has changed."""
         self._fault = fault
         self._named = named
-        self._names: dict[Definition, str] = {}
+        self._names: dict[DefinitionKey, str] = {}
         """Empty: it has none, as of its versions that were read."""
         self._entries: dict[DefinitionVersion, _Entry] = {}
         self._lookups = DefinitionLookups(library, self._take_in, fault=fault, jitter=jitter)
@@ -134,11 +134,11 @@ class StepLimits:
 
     def name(self, key: TargetKey) -> str | None:
         """What people call the target's definition, as the API tells it."""
-        return self._names.get(Definition(key.account, key.definition)) or None
+        return self._names.get(DefinitionKey(key.account, key.definition)) or None
 
     async def hear_name(self, key: TargetKey) -> None:
         """For an event that is about to be told: ask for the definition's name before the polls, unless it is known."""
-        if (about := Definition(key.account, key.definition)) not in self._names:
+        if (about := DefinitionKey(key.account, key.definition)) not in self._names:
             await self._lookups.hurry(about)
 
     def request(self, target: Target, state: TargetState) -> None:
@@ -146,13 +146,13 @@ class StepLimits:
         named = target.name is not None
         if named and (state.status.ended or state.version is None or _EVERY_STEP in target.step_timeouts):
             return
-        about = Definition(target.key.account, target.key.definition)
+        about = DefinitionKey(target.key.account, target.key.definition)
         version = state.version if self._is_unread(about, state.version) else None
         unnamed = not named and about not in self._names
         if version is not None or unnamed:
             self._lookups.want(about, version, unnamed=unnamed)
 
-    def _is_unread(self, about: Definition, version: int | None) -> bool:
+    def _is_unread(self, about: DefinitionKey, version: int | None) -> bool:
         if version is None:
             return False
         entry = self._entries.get(DefinitionVersion(*about, version))
@@ -232,7 +232,7 @@ class StepLimits:
                 entry.renew(self._slack)
                 self.on_change(edition, False)
 
-    async def _take_in(self, about: Definition, history: History) -> None:
+    async def _take_in(self, about: DefinitionKey, history: History) -> None:
         """Raises StoreUnavailable: then nothing of it holds."""
         declared = {DefinitionVersion(*about, number): said for number, said in history.versions.items()}
         news = {edition: said for edition, said in declared.items() if self._entry(edition).declared is None}
@@ -244,7 +244,7 @@ class StepLimits:
             entry.renew(self._slack)
             self.on_change(edition, True)
 
-    async def _call(self, about: Definition, history: History) -> None:
+    async def _call(self, about: DefinitionKey, history: History) -> None:
         before = self._names.get(about)
         name = history.name or before or ""
         if history.versions and name != before:

@@ -7,28 +7,39 @@ there, `load.py` puts it together. Nothing is read at import, and no secret is i
 from monitor.settings.errors import ConfigurationError
 from monitor.settings.fingerprint import fingerprint
 from monitor.settings.load import Settings, load_settings
-from monitor.settings.model import Account, Alerts, Api, Heartbeat, Log, LogFormat, LogLevel, Polling, Server, Store
+from monitor.settings.model import (
+    AccountSettings,
+    AlertSettings,
+    ApiSettings,
+    HeartbeatSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    PollingSettings,
+    ServerSettings,
+    StoreSettings,
+)
 from monitor.settings.receivers import Receiver
 from monitor.settings.schema import schema
 from monitor.settings.secrets import SecretError, SecretSource
 from monitor.settings.warnings import warnings, warnings_at_start
 
 __all__ = [
-    "Account",
-    "Alerts",
-    "Api",
+    "AccountSettings",
+    "AlertSettings",
+    "ApiSettings",
     "ConfigurationError",
-    "Heartbeat",
-    "Log",
+    "HeartbeatSettings",
     "LogFormat",
     "LogLevel",
-    "Polling",
+    "LogSettings",
+    "PollingSettings",
     "Receiver",
     "SecretError",
     "SecretSource",
-    "Server",
+    "ServerSettings",
     "Settings",
-    "Store",
+    "StoreSettings",
     "fingerprint",
     "load_settings",
     "schema",

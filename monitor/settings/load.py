@@ -14,9 +14,19 @@ from monitor.core.watchlist import Watchlist
 from monitor.settings.errors import ConfigurationError, Problem, describe, kind_of, lines, printable, problems_of
 from monitor.settings.fingerprint import fingerprint
 from monitor.settings.globs import expand, is_path
-from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat, Log, Polling, Server, Store
+from monitor.settings.model import (
+    AccountSettings,
+    AlertSettings,
+    ApiSettings,
+    Document,
+    HeartbeatSettings,
+    LogSettings,
+    PollingSettings,
+    ServerSettings,
+    StoreSettings,
+)
 from monitor.settings.receivers import Receiver
-from monitor.settings.sources import API_KEY, Environment, merge, rooted
+from monitor.settings.sources import API_KEY, EnvironmentVariables, merge, rooted
 from monitor.settings.watchlist_file import load_watchlist
 from monitor.settings.yamlfile import YamlError, parse, read_text
 
@@ -26,17 +36,17 @@ class Settings:
     """All that the configuration says; mirrors the YAML. Durations are seconds, sizes are bytes."""
 
     path: Path
-    api: Api
-    accounts: tuple[Account, ...]
-    polling: Polling
-    store: Store
-    server: Server
+    api: ApiSettings
+    accounts: tuple[AccountSettings, ...]
+    polling: PollingSettings
+    store: StoreSettings
+    server: ServerSettings
     receivers: tuple[Receiver, ...]
-    alerts: Alerts
-    heartbeat: Heartbeat | None
+    alerts: AlertSettings
+    heartbeat: HeartbeatSettings | None
     """None: nobody is pinged."""
     shutdown_timeout: float
-    log: Log
+    log: LogSettings
     watchlist_paths: tuple[str, ...]
     """Paths and globs, as far as their folder is concerned already relative to the working directory."""
     watchlist: Watchlist = field(repr=False)
@@ -86,8 +96,8 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
     try:
         tree, flaws = parse(read_text(path))
     except YamlError as error:
-        raise ConfigurationError([f"{file}: {error}", *Environment(environ, None).errors]) from None
-    environment = Environment(environ, tree)
+        raise ConfigurationError([f"{file}: {error}", *EnvironmentVariables(environ, None).errors]) from None
+    environment = EnvironmentVariables(environ, tree)
     if not isinstance(tree, dict):
         reason = "the file is empty" if tree is None else f"expected keys with values, got {kind_of(tree)}"
         raise ConfigurationError([f"{file}: {reason}", *environment.errors])
@@ -120,7 +130,7 @@ def _validated(merged: dict[str, Any], environ: Mapping[str, str]) -> tuple[Docu
         return None, problems_of(error, Document)
 
 
-def _told(file: str, problems: list[Problem], tree: object, environment: Environment) -> list[str]:
+def _told(file: str, problems: list[Problem], tree: object, environment: EnvironmentVariables) -> list[str]:
     """The problems of the file, then those of the environment."""
     of_file: list[Problem] = []
     of_environment: list[str] = []
@@ -133,7 +143,7 @@ def _told(file: str, problems: list[Problem], tree: object, environment: Environ
     return [*lines(file, of_file, tree), *sorted({*of_environment, *environment.errors})]
 
 
-def _key_files(accounts: Iterable[Account]) -> list[Path]:
+def _key_files(accounts: Iterable[AccountSettings]) -> list[Path]:
     return [file for account in accounts if (file := account.secret.file) is not None]
 
 

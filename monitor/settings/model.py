@@ -30,7 +30,7 @@ class LogFormat(enum.StrEnum):
     CONSOLE = "console"
 
 
-class Api(Section):
+class ApiSettings(Section):
     allow_http: Flag = default("false")
     """Plain http to other machines, too. The API key then travels in the clear."""
     base_url: Annotated[str, FromText(urls.site_url, URL)] = default("https://automation.8x8.com")
@@ -47,7 +47,7 @@ class Api(Section):
 _KEY_ADVICE = "name a file by api_key_file or a variable by api_key_env"
 
 
-class Account(Section):
+class AccountSettings(Section):
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(("api_key", "key", "token", "secret"), _KEY_ADVICE)
 
     id: Annotated[str, identifier()]
@@ -72,7 +72,7 @@ class Account(Section):
         return self.api_key_file or self.api_key_env or SecretSource()
 
 
-class Polling(Section):
+class PollingSettings(Section):
     interval: Annotated[float, duration("100ms", "30d")] = default("30s")
     """Of a target that names none."""
     max_backoff: Annotated[float, duration("100ms", "7d")] = default("5m")
@@ -85,7 +85,7 @@ class Polling(Section):
     """How long an ended target stays visible."""
 
 
-class Store(Section):
+class StoreSettings(Section):
     url: Annotated[str, FromText(urls.store_url(unsupported.STORES, unsupported.REASON), URL)] = default(
         "sqlite:///monitor.db"
     )
@@ -94,7 +94,7 @@ class Store(Section):
 _URL_OR_NONE: Final = {"anyOf": [dict(URL), {"type": "null"}]}
 
 
-class Server(Section):
+class ServerSettings(Section):
     literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
         ("admin_token", "token"), "name a file by admin_token_file or a variable by admin_token_env"
     )
@@ -130,7 +130,7 @@ class Server(Section):
         return self.admin_token_file or self.admin_token_env
 
 
-class Alerts(Section):
+class AlertSettings(Section):
     """How alerts end, and how they are gathered."""
 
     hold: Annotated[float, duration("1s", "90d")] = default("4h")
@@ -147,7 +147,7 @@ class Alerts(Section):
     """Alerts of one incident that Alertmanager gets one by one; past them, one alert stands for all the others."""
 
 
-class Heartbeat(Section):
+class HeartbeatSettings(Section):
     """A dead man's switch elsewhere: it calls when the pings stop."""
 
     allow_http: Flag = default("false")
@@ -162,7 +162,7 @@ class Heartbeat(Section):
         return require_https(url, info.data.get("allow_http", True))
 
 
-class Log(Section):
+class LogSettings(Section):
     level: Annotated[LogLevel, choice(LogLevel)] = default("info")
     format: Annotated[LogFormat, choice(LogFormat)] = default("json")
 
@@ -170,25 +170,25 @@ class Log(Section):
 class Document(Section):
     """All that a settings file may say."""
 
-    api: Api = Field(default_factory=Api)
-    accounts: tuple[Account, ...] = Field(json_schema_extra={"minItems": 1})
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    accounts: tuple[AccountSettings, ...] = Field(json_schema_extra={"minItems": 1})
     watchlist: Annotated[tuple[str, ...], FromText(paths, {"anyOf": [PATH, TEXTS]})] = default("watchlist.yaml")
     """Files of targets; globs are fine, and one that matches nothing is an error."""
-    polling: Polling = Field(default_factory=Polling)
-    store: Store = Field(default_factory=Store)
-    server: Server = Field(default_factory=Server)
+    polling: PollingSettings = Field(default_factory=PollingSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
     receivers: tuple[Receiver, ...] = ()
     """None: events are logged and shown, and sent nowhere."""
-    alerts: Alerts = Field(default_factory=Alerts)
-    heartbeat: Heartbeat | None = None
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    heartbeat: HeartbeatSettings | None = None
     """None: nobody is pinged."""
     shutdown_timeout: Annotated[float, duration("0s", "10m")] = default("10s")
     """For delivering what is pending when the monitor is told to stop."""
-    log: Log = Field(default_factory=Log)
+    log: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("accounts")
     @classmethod
-    def _at_least_one(cls, accounts: tuple[Account, ...]) -> tuple[Account, ...]:
+    def _at_least_one(cls, accounts: tuple[AccountSettings, ...]) -> tuple[AccountSettings, ...]:
         if not accounts:
             raise ValueError("expected at least one account")
         return accounts

@@ -65,7 +65,7 @@ def _beside(key: str, value: Tree, folder: Path) -> Tree:
     return str(folder / value) if key.endswith("_file") and value else value
 
 
-class Environment:
+class EnvironmentVariables:
     """What the environment says: a tree as of a file, and for each place in it the variable that says so."""
 
     def __init__(self, environ: Mapping[str, str], file: Tree) -> None:

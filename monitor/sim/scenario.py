@@ -47,7 +47,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A step's `startedAt` and `completedAt` are absent, not null, while they are not known."""
 
 
-class Watched(NamedTuple):
+class WatchedInstance(NamedTuple):
     """One target of a watchlist."""
 
     account: str
@@ -56,7 +56,7 @@ class Watched(NamedTuple):
     name: str
 
 
-def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[Watched]:
+def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[WatchedInstance]:
     """All instances of the scenario but its traffic. Where it repeats: those of the turn that `at` lies in."""
     instances = list(scenario.cast.visible(at))
     if scenario.crowd is not None:
@@ -64,8 +64,8 @@ def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[Watch
     return [watched_as(seed, one) for one in instances]
 
 
-def watched_as(seed: int, instance: Instance) -> Watched:
-    return Watched(instance.account, defined_as(instance), workflow_id(seed, instance), instance.name)
+def watched_as(seed: int, instance: Instance) -> WatchedInstance:
+    return WatchedInstance(instance.account, defined_as(instance), workflow_id(seed, instance), instance.name)
 
 
 def workflow_id(seed: int, instance: Instance) -> str:

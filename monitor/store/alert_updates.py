@@ -37,7 +37,7 @@ _IDS = 500
 """Ids of one SELECT; both databases allow more."""
 
 
-class Told(NamedTuple):
+class PublishedEvent(NamedTuple):
     """An event that the transaction has stored."""
 
     origin: int
@@ -46,7 +46,7 @@ class Told(NamedTuple):
     seq: int
 
 
-class Ending(NamedTuple):
+class AlertEnding(NamedTuple):
     """A request to close an alert."""
 
     origin: int
@@ -112,7 +112,7 @@ class AlertUpdates:
 
     def __init__(self, connection: Connection) -> None:
         self.deliveries: list[Made] = []
-        self.closed: dict[str, Ending] = {}
+        self.closed: dict[str, AlertEnding] = {}
         """Alerts that were closed by request, not by an event."""
         self._connection = connection
         self._cases: dict[str, _OpenAlert] = {}
@@ -128,7 +128,7 @@ class AlertUpdates:
         self._settled: dict[str, tuple[datetime | None, str]] = {}
         self._ended: dict[str, _End] = {}
 
-    def apply(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm] = ()) -> None:
+    def apply(self, told: Sequence[PublishedEvent], endings: Sequence[AlertEnding], calms: Sequence[Calm] = ()) -> None:
         self._read(told, endings, calms)
         for one in told:
             self._follow(one)
@@ -151,7 +151,7 @@ class AlertUpdates:
 
     # --- what is there ---
 
-    def _read(self, told: Sequence[Told], endings: Sequence[Ending], calms: Sequence[Calm]) -> None:
+    def _read(self, told: Sequence[PublishedEvent], endings: Sequence[AlertEnding], calms: Sequence[Calm]) -> None:
         opening = [(one.outgoing.event, paging) for one in told if (paging := one.outgoing.paging) is not None]
         closes = {id_ for one in told for id_ in one.outgoing.event.closes}
         wished = {ending.closing.alert for ending in endings}
@@ -185,7 +185,7 @@ class AlertUpdates:
 
     # --- what follows ---
 
-    def _follow(self, told: Told) -> None:
+    def _follow(self, told: PublishedEvent) -> None:
         origin, outgoing, seq = told
         event = outgoing.event
         for receiver in dict.fromkeys(outgoing.receivers):
@@ -196,7 +196,7 @@ class AlertUpdates:
         if outgoing.paging is not None:
             self._open(origin, event, outgoing.paging)
 
-    def _over(self, case: _OpenAlert, opener: str, told: Told) -> None:
+    def _over(self, case: _OpenAlert, opener: str, told: PublishedEvent) -> None:
         """The condition has ended: its alert stays open until it has settled."""
         event, settle = told.outgoing.event, told.outgoing.settle
         unwatched = event.type is EventType.UNWATCHED

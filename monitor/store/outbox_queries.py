@@ -12,7 +12,7 @@ from monitor.core.event_types import EventType, Severity
 from monitor.store import rows
 from monitor.store.fetch import fetch_all, in_batches
 from monitor.store.schema import alerts, deliveries, events, incidents
-from monitor.store.values import DeliveryStatus, StoredDelivery, Told
+from monitor.store.values import DeliveryStatus, EventText, StoredDelivery
 
 PENDING = select(deliveries, events.c.body).outerjoin_from(
     deliveries, events, and_(events.c.seq == deliveries.c.seq, events.c.id == deliveries.c.ref)
@@ -38,7 +38,7 @@ def pending_counts(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
     return {row.receiver: (row.number, row.oldest) for row in fetch_all(engine, statement)}
 
 
-_UNKNOWN = Told()
+_UNKNOWN = EventText()
 
 
 def deliveries_after(
@@ -80,9 +80,9 @@ def deliveries_after(
     ]
 
 
-def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
+def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, EventText]:
     """Names and summaries of the events, alerts and incidents with these ids."""
-    found: dict[str, Told] = {}
+    found: dict[str, EventText] = {}
     for some in in_batches(sorted(refs)):
         of_events = select(events.c.id, events.c.body).where(events.c.id.in_(some))
         found.update((row.id, rows.told(row.body)) for row in fetch_all(engine, of_events))
@@ -91,7 +91,7 @@ def _told(engine: Engine, refs: Collection[str]) -> Mapping[str, Told]:
             rows.incident(row) for row in fetch_all(engine, select(incidents).where(incidents.c.id.in_(some)))
         ]
         cases: list[Alert | Incident] = [*of_alerts, *of_incidents]
-        found.update((one.id, Told(one.event.summary, one.event.name)) for one in cases)
+        found.update((one.id, EventText(one.event.summary, one.event.name)) for one in cases)
     return found
 
 

@@ -16,7 +16,7 @@ from monitor.core.event_types import AlertKind, EventType, Severity
 from monitor.core.model import AccountState, Condition, Event, TargetKey, TargetState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
-from monitor.store.values import DeliveryMark, Told
+from monitor.store.values import DeliveryMark, EventText
 
 Values = dict[str, Any]
 S = TypeVar("S")
@@ -33,7 +33,7 @@ _names = msgspec.json.Decoder(tuple[str, ...])
 
 
 class _CloudEvent(msgspec.Struct, gc=False):
-    data: Told = Told()
+    data: EventText = EventText()
 
 
 _body = msgspec.json.Decoder(_CloudEvent)
@@ -212,7 +212,7 @@ def names(text: str) -> tuple[str, ...]:
     return _names.decode(text)
 
 
-def told(body: str) -> Told:
+def told(body: str) -> EventText:
     """The name and summary in an event's body."""
     return _body.decode(body).data
 

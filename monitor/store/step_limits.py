@@ -20,7 +20,7 @@ Declared = Mapping[str, float | None]
 """Seconds by step; None: not known before run time."""
 
 
-class Definition(NamedTuple):
+class DefinitionKey(NamedTuple):
     account: str
     definition: str
 
@@ -38,7 +38,7 @@ class StepLimitData(NamedTuple):
 
     declared: Mapping[DefinitionVersion, Declared]
     experiences: Sequence[StepDurations]
-    names: Mapping[Definition, str]
+    names: Mapping[DefinitionKey, str]
 
 
 class StepLimitStore:
@@ -58,7 +58,7 @@ class StepLimitStore:
         if declared:
             await self._store.write(_declare, declared)
 
-    async def name(self, about: Definition, name: str) -> None:
+    async def name(self, about: DefinitionKey, name: str) -> None:
         """Store a definition's own name instead of an older one; durable when it returns."""
         await self._store.write(_name, (about, name))
 
@@ -86,7 +86,7 @@ def _load(engine: Engine) -> StepLimitData:
             )
             for row in took
         ],
-        {Definition(row.account, row.definition): row.name for row in named},
+        {DefinitionKey(row.account, row.definition): row.name for row in named},
     )
 
 
@@ -95,7 +95,7 @@ def _declare(engine: Engine, declared: Mapping[DefinitionVersion, Declared]) -> 
     _put(engine, declarations, rows)
 
 
-def _name(engine: Engine, named: tuple[Definition, str]) -> None:
+def _name(engine: Engine, named: tuple[DefinitionKey, str]) -> None:
     about, name = named
     _put(engine, definition_names, [{**about._asdict(), "name": name}])
 

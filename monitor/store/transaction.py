@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from monitor.core.commits import Change, Committed, Delivery
 from monitor.core.model import TargetKey
 from monitor.store import rows, statements
-from monitor.store.alert_updates import AlertUpdates, Calm, Ending, Made, Told
+from monitor.store.alert_updates import AlertEnding, AlertUpdates, Calm, Made, PublishedEvent
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
 from monitor.store.schema import accounts, deliveries, events, targets
@@ -119,7 +119,7 @@ def _write(connection: Connection, works: Sequence[CommitRequest]) -> list[Plann
 
 
 def _plans(
-    count: int, told: Sequence[Told], closed: Mapping[str, Ending], made: Sequence[Made]
+    count: int, told: Sequence[PublishedEvent], closed: Mapping[str, AlertEnding], made: Sequence[Made]
 ) -> list[PlannedOutcome]:
     mine: list[tuple[list[Delivery], set[str], set[str]]] = [([], set(), set()) for _ in range(count)]
     witnesses: dict[int, tuple[Select[Any], str, int]] = {}
@@ -155,7 +155,7 @@ def _swap(connection: Connection, table: Table, beliefs: list[Values]) -> None:
 
 def _append(
     connection: Connection, works: Sequence[CommitRequest]
-) -> tuple[list[Told], list[Ending], list[Calm]] | None:
+) -> tuple[list[PublishedEvent], list[AlertEnding], list[Calm]] | None:
     """Store new events, requested closings and calmed incidents.
 
     Returns the events that were new and the closings, each with a number.
@@ -166,12 +166,12 @@ def _append(
     if not outgoing and not closings and not calms:
         return None
     first = _take_numbers(connection, len(outgoing) + len(closings))
-    told = [Told(origin, out, seq) for seq, (origin, out) in enumerate(outgoing, first)]
+    told = [PublishedEvent(origin, out, seq) for seq, (origin, out) in enumerate(outgoing, first)]
     insert = statements.insert_new(connection.engine, events)
     if _execute(connection, insert, [rows.event_values(one.outgoing, one.seq) for one in told]) != len(told):
         there = _seqs(connection, [one.outgoing.event.id for one in told])
         told = [one for one in told if there.get(one.outgoing.event.id) == one.seq]
-    endings = [Ending(*wish, number) for number, wish in enumerate(closings, first + len(outgoing))]
+    endings = [AlertEnding(*wish, number) for number, wish in enumerate(closings, first + len(outgoing))]
     return told, endings, calms
 
 

@@ -72,7 +72,7 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """In the order of the deliveries; none if no receiver gets it."""
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class EventText(msgspec.Struct, frozen=True, gc=False):
     """The part of an event that a list of deliveries shows."""
 
     summary: str = ""

@@ -20,7 +20,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
-from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenario import Scenario, WatchedInstance, watched
 from monitor.sim.server import base_url, serve
 from monitor.sim.world import World
 from tests.crash.victim import REFUSED, Answer, Order
@@ -168,7 +168,7 @@ class Place:
         """What the API shows of every instance in the end: ends, failures and cancellations."""
         return set(itertools.chain.from_iterable(self._facts_of(target) for target in self.targets))
 
-    def _facts_of(self, target: Watched) -> set[Fact]:
+    def _facts_of(self, target: WatchedInstance) -> set[Fact]:
         path = f"/api/v1/accounts/{target.account}/definitions/{target.definition}/workflows/{target.workflow}"
         key = next(account.key for account in self._world.scenario.accounts if account.id == target.account)
         shown = json.loads(self._world.answer("GET", path, {"includeLogs": "true"}, key, _EVER).body)

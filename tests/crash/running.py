@@ -17,7 +17,7 @@ import yaml
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenario import Scenario, WatchedInstance, watched
 from monitor.sim.server import base_url, serve
 from monitor.sim.world import World
 
@@ -179,12 +179,12 @@ class Station:
         self.heard.append(event)
         return web.Response()
 
-    def write(self, *targets: Watched) -> None:
+    def write(self, *targets: WatchedInstance) -> None:
         """The files; all targets of the scenario where none are named."""
         self.config.write_text(yaml.safe_dump(self.settings))
         self.watch(*(targets or self.targets))
 
-    def watch(self, *targets: Watched) -> None:
+    def watch(self, *targets: WatchedInstance) -> None:
         (self.folder / "watchlist.yaml").write_text(watchlist(*targets))
 
     @contextlib.asynccontextmanager
@@ -199,7 +199,7 @@ class Station:
             yield daemon
 
 
-def watchlist(*targets: Watched) -> str:
+def watchlist(*targets: WatchedInstance) -> str:
     entries = [{"account": t.account, "definition": t.definition, "workflow": t.workflow} for t in targets]
     return yaml.safe_dump({"targets": entries})
 

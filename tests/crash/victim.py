@@ -26,7 +26,7 @@ from monitor.core.alerting.verdict import Verdict
 from monitor.core.commits import Delivery
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
-from monitor.settings import Api, Receiver, load_settings
+from monitor.settings import ApiSettings, Receiver, load_settings
 from monitor.upstream.transport import Response, Transport
 
 _LONGEST_LIFE = 30
@@ -158,7 +158,7 @@ def _live(order: Order) -> None:
 async def _daemon(folder: Path, steps: Steps, log: Any) -> None:
     load = functools.partial(load_settings, folder / "monitor.yaml", os.environ)
 
-    def transport(api: Api) -> Transport:
+    def transport(api: ApiSettings) -> Transport:
         return _Wire(steps, from_settings.transport(api))
 
     def notifier(receiver: Receiver, ties: NotifierContext) -> Notifier:

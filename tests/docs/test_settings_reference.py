@@ -12,12 +12,12 @@ from pydantic.fields import FieldInfo
 from monitor.settings import Settings, load_settings
 from monitor.settings.model import Document
 from monitor.settings.receivers import TYPES
-from monitor.settings.receivers.alertmanager import Tls
+from monitor.settings.receivers.alertmanager import TlsSettings
 from monitor.settings.watchlist_file import TargetEntry
 from tests.docs.documents import README, SETTINGS, section, settings_snippets, text, watchlist_snippets
 
 _SNIPPETS = [*settings_snippets(README), *settings_snippets(SETTINGS)]
-_RECEIVERS = (*TYPES.values(), Tls)
+_RECEIVERS = (*TYPES.values(), TlsSettings)
 
 
 def _leaves(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

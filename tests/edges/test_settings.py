@@ -19,7 +19,7 @@ from monitor.settings import (
     load_settings,
 )
 from monitor.settings.errors import sections_in, tag_of
-from monitor.settings.model import Document, Server
+from monitor.settings.model import Document, ServerSettings
 from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, WebhookReceiver
 from monitor.settings.watchlist_file import WatchlistDocument
 from monitor.settings.yamlfile import parse
@@ -429,13 +429,15 @@ def _example(value: Any, section: type[BaseModel]) -> Any:
     ],
 )
 def test_links_follow_the_port_unless_their_address_is_set(written: dict[str, str], link: str) -> None:
-    assert Server.model_validate(written).external_url == link
+    assert ServerSettings.model_validate(written).external_url == link
 
 
 @pytest.mark.parametrize("written", [{}, {"runbook_url": None}], ids=["absent", "null"])
 def test_no_alert_links_to_a_runbook_unless_its_place_is_set(written: dict[str, None]) -> None:
-    assert Server.model_validate(written).runbook_url == ""
+    assert ServerSettings.model_validate(written).runbook_url == ""
 
 
 def test_the_runbook_is_where_it_is_said_to_be() -> None:
-    assert Server.model_validate({"runbook_url": "https://w.example/r.md"}).runbook_url == "https://w.example/r.md"
+    assert (
+        ServerSettings.model_validate({"runbook_url": "https://w.example/r.md"}).runbook_url == "https://w.example/r.md"
+    )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from monitor.settings import ConfigurationError, load_settings
-from monitor.settings.model import Account, Alerts, Api, Document, Heartbeat
+from monitor.settings.model import AccountSettings, AlertSettings, ApiSettings, Document, HeartbeatSettings
 from monitor.settings.receivers import TYPES
-from monitor.settings.receivers.alertmanager import Tls
+from monitor.settings.receivers.alertmanager import TlsSettings
 from monitor.settings.watchlist_file import TargetEntry
 from monitor.settings.yamlfile import YamlError, parse
 
@@ -24,7 +24,16 @@ _JARGON = re.compile(
     r"pydantic|https://errors|Input should|Value error|validation error|Traceback|type=|not understood"
 )
 
-_PARTS: tuple[type[BaseModel], ...] = (Document, Api, Account, Alerts, Heartbeat, Tls, *TYPES.values(), TargetEntry)
+_PARTS: tuple[type[BaseModel], ...] = (
+    Document,
+    ApiSettings,
+    AccountSettings,
+    AlertSettings,
+    HeartbeatSettings,
+    TlsSettings,
+    *TYPES.values(),
+    TargetEntry,
+)
 _KEYS = st.sampled_from(
     [
         *(key for part in _PARTS for key in part.model_fields),

@@ -29,12 +29,12 @@ def test_the_shipped_values_are_the_defaults_of_the_schema() -> None:
     written = yaml.safe_load((_CONFIG / "monitor.yaml").read_text())
     whole = schema("settings")
     for section, name in (
-        ("api", "Api"),
-        ("polling", "Polling"),
-        ("store", "Store"),
-        ("server", "Server"),
-        ("alerts", "Alerts"),
-        ("log", "Log"),
+        ("api", "ApiSettings"),
+        ("polling", "PollingSettings"),
+        ("store", "StoreSettings"),
+        ("server", "ServerSettings"),
+        ("alerts", "AlertSettings"),
+        ("log", "LogSettings"),
     ):
         defaults = {key: value["default"] for key, value in whole["$defs"][name]["properties"].items()}
         assert written[section] == defaults

@@ -12,7 +12,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from monitor.sim.demo_day import demo_day
-from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenario import Scenario, WatchedInstance, watched
 from monitor.sim.scenario_builders import with_odd_lists
 from monitor.sim.scenarios import SCENARIOS, crowd, faults, stuck, traffic
 from monitor.sim.world import World
@@ -57,7 +57,7 @@ def validator(document: Mapping[str, Any], schema: str, *, many: bool = False) -
     return Draft4Validator({"type": "array", "items": reference} if many else reference, registry=registry)
 
 
-def ask(world: World, one: Watched, t: float, rest: str = "", **query: str) -> Any:
+def ask(world: World, one: WatchedInstance, t: float, rest: str = "", **query: str) -> Any:
     key = next(account.key for account in world.scenario.accounts if account.id == one.account)
     path = f"/api/v1/accounts/{one.account}/definitions/{one.definition}/workflows/{one.workflow}{rest}"
     answer = world.answer("GET", path, query, key, t)

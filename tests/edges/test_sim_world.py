@@ -12,7 +12,7 @@ import pytest
 from monitor.sim.definitions import definition_id
 from monitor.sim.demo_day import demo_day
 from monitor.sim.fake_people import personal_words
-from monitor.sim.scenario import Scenario, Watched, combined, watched
+from monitor.sim.scenario import Scenario, WatchedInstance, combined, watched
 from monitor.sim.scenarios import SCENARIOS, calm, faults, many, odd, stuck, suspensions, throttling
 from monitor.sim.world import World
 from tests.edges.sim_caller import REMINDERS, Caller
@@ -238,7 +238,7 @@ def test_the_demo_day_keeps_its_timetable_and_begins_again() -> None:
     assert 40 <= len(first) <= 60
     assert not {one.workflow for one in first} & {one.workflow for one in second}
 
-    def status(one: Watched, t: float) -> int | str:
+    def status(one: WatchedInstance, t: float) -> int | str:
         path = f"/api/v1/accounts/{one.account}/definitions/{one.definition}/workflows/{one.workflow}"
         answer = world.answer("GET", path, {}, f"sim-key-{one.account}", t)
         return json.loads(answer.body)["status"] if answer.status == 200 else answer.status

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.core.model import DefinitionVersion
 from monitor.store import Store, StoreUnavailable
-from monitor.store.step_limits import Definition, StepDurations, StepLimitStore
+from monitor.store.step_limits import DefinitionKey, StepDurations, StepLimitStore
 from tests.inline import InlineExecutor
 
 pytestmark = pytest.mark.looptime
@@ -28,10 +28,10 @@ async def test_what_versions_declare_comes_back(store: Store) -> None:
 async def test_a_name_comes_back_and_a_newer_one_takes_its_place(store: Store) -> None:
     shelf = StepLimitStore(store)
     for name in ("order", "Order reminder"):
-        await shelf.name(Definition("acme", "d"), name)
-    await shelf.name(Definition("globex", "d"), "call")
+        await shelf.name(DefinitionKey("acme", "d"), name)
+    await shelf.name(DefinitionKey("globex", "d"), "call")
     names = (await shelf.load()).names
-    assert names == {Definition("acme", "d"): "Order reminder", Definition("globex", "d"): "call"}
+    assert names == {DefinitionKey("acme", "d"): "Order reminder", DefinitionKey("globex", "d"): "call"}
 
 
 async def test_newer_words_and_counts_take_the_place_of_older_ones(store: Store) -> None:

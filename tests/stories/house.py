@@ -25,7 +25,7 @@ from monitor.core.alerting.verdict import Delivered, Verdict
 from monitor.core.commits import Delivery, DeliveryKind
 from monitor.settings import Settings, load_settings
 from monitor.sim.responses import Broken, SimResponse
-from monitor.sim.scenario import Scenario, Watched, watched
+from monitor.sim.scenario import Scenario, WatchedInstance, watched
 from monitor.sim.world import World
 from monitor.upstream.transport import Response, TransportBroken, TransportTimeout
 from tests.inline import InlineExecutor
@@ -84,7 +84,7 @@ class House:
         receivers: Sequence[str] = ("oncall",),
         kinds: Mapping[str, str] | None = None,
         lane: Mapping[str, Any] | None = None,
-        targets: Sequence[Watched] | None = None,
+        targets: Sequence[WatchedInstance] | None = None,
         **settings: Any,
     ) -> None:
         """`lane`: keys of every account; `settings`: sections of monitor.yaml. All instances are watched by default."""

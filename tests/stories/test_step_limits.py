@@ -8,7 +8,7 @@ import pytest
 from monitor.core.detection.step_durations import ENOUGH
 from monitor.core.model import DefinitionVersion, Outcome, PollFailed, StepStatus, TargetState
 from monitor.polling.step_limits import StepLimits
-from monitor.store.step_limits import Declared, Definition, StepDurations
+from monitor.store.step_limits import Declared, DefinitionKey, StepDurations
 from tests.core.beliefs import KEY, step
 
 pytestmark = pytest.mark.looptime
@@ -27,7 +27,7 @@ class Shelf:
     async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None:
         """Nothing is declared."""
 
-    async def name(self, about: Definition, name: str) -> None:
+    async def name(self, about: DefinitionKey, name: str) -> None:
         """Nothing has a name."""
 
     async def experience(self, experiences: Sequence[StepDurations]) -> None:

@@ -16,7 +16,7 @@ from monitor.core.model import TargetKey
 from monitor.notify.alertmanager import payload
 from monitor.notify.alertmanager.auth import Auth, Credentials
 from monitor.notify.alertmanager.dedup import Dedup
-from monitor.notify.alertmanager.instance import BATCH, OLD_NEWS, Channel, Instance
+from monitor.notify.alertmanager.instance import BATCH, OLD_NEWS, AlertmanagerInstance, Channel
 from monitor.notify.alertmanager.payload import PostableAlert
 from monitor.notify.http_sender import HttpSender
 from monitor.notify.notifier import AlertReader
@@ -84,7 +84,7 @@ class Alertmanager:
         credentials = Credentials(access or Auth())
         connect = connect or (lambda url: HttpSender(url, timeout=timeout, now=now, path=API, tls=tls))
         self._peers = [
-            Instance(connect(url), credentials, self._known, now=latest or now, lasts=_LASTS * resend)
+            AlertmanagerInstance(connect(url), credentials, self._known, now=latest or now, lasts=_LASTS * resend)
             for url in dict.fromkeys(urls)
         ]
         self._telling: set[asyncio.Task[Verdict]] = set()
@@ -113,9 +113,9 @@ class Alertmanager:
 
     async def run(self, beat: Callable[[], None]) -> None:
         """For ever, a round each `resend` seconds, the first one at once. `beat`: every instance's loop has turned."""
-        turned: set[Instance] = set()
+        turned: set[AlertmanagerInstance] = set()
 
-        def turn(peer: Instance) -> None:
+        def turn(peer: AlertmanagerInstance) -> None:
             turned.add(peer)
             if len(turned) == len(self._peers):
                 turned.clear()
@@ -150,7 +150,7 @@ class Alertmanager:
             case _:
                 assert_never(delivery.about)
 
-    async def _tell(self, peers: Iterable[Instance], postings: Sequence[PostableAlert]) -> Verdict:
+    async def _tell(self, peers: Iterable[AlertmanagerInstance], postings: Sequence[PostableAlert]) -> Verdict:
         """All of them at once, until the first one has it."""
         telling = {asyncio.create_task(_post_together(peer, postings)) for peer in peers}
         for task in telling:
@@ -171,7 +171,7 @@ class Alertmanager:
 
     # --- all of it, again and again -------------------------------------------------------------------------
 
-    async def _rounds(self, peer: Instance, turn: Callable[[], None]) -> None:
+    async def _rounds(self, peer: AlertmanagerInstance, turn: Callable[[], None]) -> None:
         time = asyncio.get_running_loop().time
         while True:
             due = time() + self._resend
@@ -185,7 +185,7 @@ class Alertmanager:
                 await asyncio.sleep(min(left, _TURN))
                 turn()
 
-    async def _round(self, peer: Instance, turn: Callable[[], None]) -> None:
+    async def _round(self, peer: AlertmanagerInstance, turn: Callable[[], None]) -> None:
         """Everything that this instance must know; the Watchdog only where all of it could be read and sent."""
         self._known.forget(self._now())
         async with contextlib.aclosing(self._pages()) as pages:
@@ -238,7 +238,7 @@ def _telling(delivery: Delivery, posting: PostableAlert, end: AlertEnd | None) -
     return payload.untold(posting) if opens and posting.ended_at is not None and end is AlertEnd.EXPIRED else posting
 
 
-async def _post_together(peer: Instance, postings: Sequence[PostableAlert]) -> Verdict:
+async def _post_together(peer: AlertmanagerInstance, postings: Sequence[PostableAlert]) -> Verdict:
     """The verdict on the last one."""
     return (await peer.post(postings))[-1]
 

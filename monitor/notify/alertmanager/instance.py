@@ -69,7 +69,7 @@ class _Entry:
         return [one for one in self._waiting if not one.verdict.done()]
 
 
-class Instance:
+class AlertmanagerInstance:
     """`sick`: its last answer was none, or said that it takes nothing from us. `acknowledged`: it took the last POST.
 
     That it refuses one alert says nothing about either.

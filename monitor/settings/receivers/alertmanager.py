@@ -11,7 +11,7 @@ from monitor.core.alerting.routing import Feed
 from monitor.core.formats.urls import require_https
 from monitor.notify.alertmanager import Alertmanager, Auth
 from monitor.notify.context import NotifierContext
-from monitor.notify.tls import Tls as NotifierTls
+from monitor.notify.tls import Tls
 from monitor.settings import urls
 from monitor.settings.fields import FromText, default, duration, line, optional
 from monitor.settings.receivers.receiver import ReceiverSection
@@ -23,7 +23,7 @@ _BATCHED: Final = 200
 _File = Annotated[Path | None, optional(FromText(readable, PATH))]
 
 
-class Tls(Section):
+class TlsSettings(Section):
     """How to meet servers that want https."""
 
     ca_file: _File = default(None)
@@ -38,13 +38,13 @@ class Tls(Section):
     """Trust anybody who answers."""
 
     @model_validator(mode="after")
-    def _certificate_with_key(self) -> "Tls":
+    def _certificate_with_key(self) -> "TlsSettings":
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file go together: a certificate is of no use without its key")
         return self
 
-    def for_notifier(self) -> NotifierTls:
-        return NotifierTls(
+    def for_notifier(self) -> Tls:
+        return Tls(
             ca_file=_path(self.ca_file),
             cert_file=_path(self.cert_file),
             key_file=_path(self.key_file),
@@ -67,7 +67,7 @@ def _refuse_secrets_in_the_clear(url: str, info: ValidationInfo) -> str:
     said: Mapping[str, object] = info.data
     tls = said.get("tls")
     secrets = ("password_file", "password_env", "bearer_token_file", "bearer_token_env")
-    secret = any(said.get(key) for key in secrets) or (isinstance(tls, Tls) and tls.key_file is not None)
+    secret = any(said.get(key) for key in secrets) or (isinstance(tls, TlsSettings) and tls.key_file is not None)
     try:
         return require_https(url, bool(said.get("allow_http", True)) or not secret)
     except ValueError:
@@ -101,7 +101,7 @@ class AlertmanagerReceiver(ReceiverSection):
     password_env: SecretVariable = default(None)
     bearer_token_file: SecretFile = default(None)
     bearer_token_env: SecretVariable = default(None)
-    tls: Tls = Field(default_factory=Tls)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
     urls: tuple[_AlertmanagerUrl, ...] = Field(json_schema_extra={"minItems": 1})
     """Every instance of the cluster; each one gets everything."""
 
