@@ -6,6 +6,8 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from monitor import app
 from monitor.commands.options import Adding, UsageError, duration, port, say
 from monitor.commands.process import lived, stop_on_signals
@@ -18,8 +20,17 @@ from monitor.sim.traffic import Storm
 from monitor.sim.world import World
 
 _OF_TRAFFIC = (
-    "definitions", "versions", "lifetime", "deploy_every", "wave", "zipf", "faults_per_hour", "storm", "storm_at"
-)  # fmt: skip
+    "definitions",
+    "versions",
+    "lifetime",
+    "deploy_every",
+    "wave",
+    "zipf",
+    "faults_per_hour",
+    "late",
+    "storm",
+    "storm_at",
+)
 _STORM_AT = 60.0
 _SHOWN = 5
 _MOST_INSTANCES, _MOST_DEFINITIONS, _MOST_VERSIONS = 10_000_000, 2000, 100
@@ -38,6 +49,7 @@ def add(command: Adding) -> None:
     )
     sub.add_argument("--seed", type=int, default=0, help="another one makes other ids, times and faults")
     sub.add_argument("--rate-limit", type=_positive, metavar="N", help="answer 429 to more than N requests a second")
+    sub.add_argument("--gzip", action="store_true", help="compress long answers for clients that accept it")
     sub.add_argument(
         "--odd-lists",
         action="store_true",
@@ -59,6 +71,7 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--faults-per-hour", type=_share, metavar="SHARE", help="of the running instances (default: 0.001)"
     )
+    group.add_argument("--late", type=_share, metavar="SHARE", help="of the waits take twice what is declared")
     group.add_argument(
         "--storm", type=_count(_MOST_INSTANCES), metavar="N", help="about N instances fault within 10s, for one cause"
     )
@@ -103,6 +116,7 @@ def _scenario(options: argparse.Namespace) -> Scenario:
     given = [name for name in _OF_TRAFFIC if getattr(options, name) is not None]
     if given and options.population is None:
         raise UsageError(f"--{given[0].replace('_', '-')}: only with --population N")
+    scenario = msgspec.structs.replace(scenario, gzip=options.gzip)
     if options.rate_limit is not None:
         scenario = limited(scenario, options.rate_limit)
     return with_odd_lists(scenario) if options.odd_lists else scenario

@@ -58,7 +58,8 @@ class Instances:
                 continue
             if not wanted.earliest <= instance.starts <= wanted.latest:
                 continue
-            reading = self.read(instance, workflow_id(self._seed, instance), t)
+            workflow = workflow_id(self._seed, instance) if self._overlay else ""
+            reading = self.read(instance, workflow, t)
             row = None if reading is None else row_of(instance, reading, t)
             if row is not None and wanted.status in (None, row.status):
                 yield row

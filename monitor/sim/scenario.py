@@ -43,6 +43,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Definition -> when each of its versions is deployed, oldest first. Those not named were always there."""
     deletions: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Definition -> when it is deleted, with all its instances."""
+    gzip: bool = False
+    """Over HTTP, for clients that accept it; only what is long enough to gain by it."""
     omit_nulls: bool = False
     """A step's `startedAt` and `completedAt` are absent, not null, while they are not known."""
 

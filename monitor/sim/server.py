@@ -1,16 +1,20 @@
 """The world over HTTP: every request is put to `World.answer` with the time that the given clock shows."""
 
 import asyncio
+import gzip
 import socket
 import struct
 from collections.abc import Callable
 
 from aiohttp import web
 
-from monitor.sim.responses import Broken
+from monitor.sim.responses import Broken, SimResponse
 from monitor.sim.world import World
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LONG = 1024
+"""Bytes, from which a body is worth compressing."""
+_GZIP_LEVEL = 1
 _SHUTDOWN = 0.5
 """Seconds that slow answers get when the server closes; a hanging one would take for ever."""
 
@@ -63,7 +67,14 @@ class _Desk:
             _reset(request)
         if answer.broken is Broken.HANG:
             await asyncio.Event().wait()  # until the client or the server goes
+        if self._world.scenario.gzip and _gains_by_gzip(request, answer):
+            headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            return web.Response(status=answer.status, headers=headers, body=gzip.compress(answer.body, _GZIP_LEVEL))
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _gains_by_gzip(request: web.BaseRequest, answer: SimResponse) -> bool:
+    return len(answer.body) >= _LONG and "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 def _bearer(authorization: str | None) -> str | None:

@@ -17,7 +17,7 @@ FETCH = 2.0
 CONFIRM = 2.0
 """Of its last steps together."""
 RETRY = 4.0
-"""What a last step that fails first takes more."""
+"""What a step that fails first takes more."""
 _SPREAD = (1.0, 0.6, 1.4)
 """Lifetimes of definitions, in turn, to the mean."""
 _OLD = 0.15
@@ -69,7 +69,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     @property
     def longest(self) -> float:
         """No instance lives longer, suspensions and retries included (but one that is stuck)."""
-        return FETCH + 1.5 * self.wait + self.latest + RETRY + CONFIRM
+        return FETCH + 2 * self.wait + self.latest + RETRY + CONFIRM
 
     @property
     def starts_per_second(self) -> float:
@@ -99,6 +99,10 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """For a while in its wait."""
     retried: float = 0.002
     """Its last step fails, and is executed again."""
+    failed_at_wake: float = 0.0
+    """The step after its wait fails at once, and is executed again."""
+    late: float = 0.0
+    """Its wait takes twice as long as the definition declares."""
     stuck: float = 0.0
     """Its first step never ends."""
     storms: tuple[Storm, ...] = ()

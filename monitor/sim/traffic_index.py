@@ -12,7 +12,8 @@ from monitor.sim.api_enums import Status
 from monitor.sim.population import TRAFFIC, Instance
 from monitor.sim.rows import Row, Wanted, by_start
 from monitor.sim.traffic import Flow, Traffic
-from monitor.sim.traffic_chunk import SIZE, Chunk, ChunkMaker
+from monitor.sim.traffic_chances import ChunkMaker
+from monitor.sim.traffic_chunk import SIZE, Chunk
 from monitor.sim.traffic_scripts import script
 
 _DAY = 86_400.0

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.sim.faults import Fault, Shape, Trouble
 from monitor.sim.scenario import watched
-from monitor.sim.scenarios import calm
+from monitor.sim.scenarios import calm, many
 from monitor.sim.server import base_url, serve
 from monitor.sim.simulate import scenario_names, simulate
 from monitor.sim.world import World
@@ -104,6 +104,28 @@ async def test_a_malformed_answer_arrives_whole(listen: Listen, session: aiohttp
     assert response.status == 200
     with suppress(ValueError):
         assert json.loads(body)["status"] == 7
+
+
+@pytest.mark.parametrize(
+    ("accepted", "limit", "encoding"),
+    [("gzip, deflate", "100", "gzip"), ("identity", "100", None), ("gzip", "1", None)],
+    ids=["long and accepted", "not accepted", "short"],
+)
+async def test_a_long_answer_may_be_compressed(
+    session: aiohttp.ClientSession, accepted: str, limit: str, encoding: str | None
+) -> None:
+    world = World(msgspec.structs.replace(many(100), gzip=True))
+    runner = await serve(world, "127.0.0.1", 0, lambda: 0.0)
+    try:
+        account = world.scenario.accounts[0]
+        one = watched(world.scenario)[0]
+        page = f"/api/v1/accounts/{account.id}/definitions/{one.definition}/workflows"
+        headers = {"Authorization": f"Bearer {account.key}", "Accept-Encoding": accepted}
+        async with session.get(base_url(runner) + page, params={"limit": limit}, headers=headers) as response:
+            assert response.headers.get("Content-Encoding") == encoding
+            assert len(await response.json()) == int(limit)
+    finally:
+        await runner.cleanup()
 
 
 async def test_an_outage_cuts_the_connection(listen: Listen, session: aiohttp.ClientSession) -> None:

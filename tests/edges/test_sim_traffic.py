@@ -34,6 +34,8 @@ LIVELY = traffic(
     suspended=0.2,
     retried=0.2,
     stuck=0.02,
+    failed_at_wake=0.1,
+    late=0.1,
     storms=(
         Storm(at=300.0, size=60, within=30.0, definitions=1),
         Storm(at=200.0, size=20, every=500.0, by_hand=True),
@@ -208,6 +210,32 @@ def test_a_wait_takes_what_its_definition_declares() -> None:
         if one.script.ending and not one.script.ending.faults
     }
     assert waits == {3600.0}
+
+
+@pytest.mark.parametrize(
+    ("share", "step", "begins", "takes", "ends_as"),
+    [
+        ("stuck", 0, 0.0, None, None),
+        ("late", 1, 2.0, 2 * 1800.0, "Complete"),
+        ("failed_at_wake", 2, 1802.0, 1.0, "Failed"),
+        ("retried", 3, None, 1.0, "Failed"),
+    ],
+)
+def test_a_step_may_be_odd(
+    share: str, step: int, begins: float | None, takes: float | None, ends_as: str | None
+) -> None:
+    shares = {"retried": 0.0, "suspended": 0.0, "faults_per_hour": 0.0, share: 1.0}
+    index = World(traffic(200, definitions=1, **shares)).traffic("traffic")
+    instances = list(index.running(0.0))
+    assert instances
+    for one in instances:
+        run = one.script.runs[step]
+        assert begins is None or run.begin == begins
+        assert (run.end - run.begin == pytest.approx(takes)) if takes else run.end == math.inf
+        assert ends_as is None or run.ends_as == ends_as
+        if ends_as == "Failed":
+            again = one.script.runs[step + 1]
+            assert (again.step, again.begin >= run.end) == (run.step, True)
 
 
 def test_it_does_not_matter_what_was_asked_before() -> None:
