@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 TURN: Final = 10.0
 """Seconds; a loop beats at least this often."""
-_CHUNK = 500
+CHUNK: Final = 500
 """Items per slice, before yielding to the event loop."""
 
 
@@ -34,9 +34,27 @@ async def at_most(seconds: float, waiting: Awaitable[object]) -> None:
             await waiting
 
 
+async def sleep(seconds: float, wakeup: asyncio.Event) -> None:
+    """Until `wakeup` is set, at most this long; afterwards it is set in either case.
+
+    The caller clears it before it looks at what may have changed: then no change is missed.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, wakeup.set)
+    try:
+        await wakeup.wait()
+    finally:
+        timer.cancel()
+
+
+async def chunks(items: Sequence[T], size: int = CHUNK) -> AsyncIterator[Sequence[T]]:
+    """Slices of a list; after each the loop does other things."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+        await asyncio.sleep(0)
+
+
 async def in_chunks(items: Sequence[T], take: Callable[[T], None]) -> None:
     """However many there are, the loop is not held."""
-    for start in range(0, len(items), _CHUNK):
-        for item in items[start : start + _CHUNK]:
+    async for some in chunks(items):
+        for item in some:
             take(item)
-        await asyncio.sleep(0)

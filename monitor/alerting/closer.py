@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from monitor.aio import beating
+from monitor.aio import beating, sleep
 from monitor.alerting.publisher import Publisher
 from monitor.alerting.watchlist_changes import WatchlistChanges
 from monitor.core.alerting.routing import Route
@@ -60,7 +60,7 @@ class Closer:
                 pass  # the writer reports it; the next turn tries again
             except Exception as error:  # noqa: BLE001 - one alert that cannot be closed must not keep the others open
                 self._fault("close", error)
-            await self._pause()
+            await sleep(_TURN, self._wake)
 
     async def _turn(self, beat: Callable[[], None]) -> None:
         while await self._close_due(beat) == _AT_ONCE:
@@ -87,10 +87,3 @@ class Closer:
         for error in await beating(asyncio.gather(*telling, return_exceptions=True), beat):
             if isinstance(error, Exception):
                 self._fault("close", error)
-
-    async def _pause(self) -> None:
-        timer = asyncio.get_running_loop().call_later(_TURN, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()

@@ -14,6 +14,7 @@ from typing import Protocol, assert_never
 
 import msgspec
 
+from monitor.aio import TURN, sleep
 from monitor.core.alerting.backlog import Backlog, needs_body, seconds_until
 from monitor.core.alerting.circuit_breaker import CircuitBreaker
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
@@ -24,8 +25,6 @@ from monitor.core.scheduling.token_bucket import RateQuota, TokenBucket
 from monitor.notify import Notifier
 from monitor.store import DeliveryMark, StoreUnavailable
 
-_TURN = 10.0
-"""Seconds; an idle loop turns at least this often, and beats."""
 _MARKING = 1.0
 """Seconds that a subject waits for the mark of its last delivery before it goes on without."""
 _CLOSE_ENOUGH = 1e-6
@@ -207,7 +206,7 @@ class ReceiverWorker:
                 wait = self._wait()
                 if self._deadline is not None and not self._tasks and _time() + wait > self._deadline:
                     self._settled.set()
-                await self._pause(min(wait, max(self._recount_at, self._load_at) - _time(), _TURN))
+                await self._pause(min(wait, max(self._recount_at, self._load_at) - _time(), TURN))
 
     async def _load(self) -> None:
         """Load a page of what is in the store only, if there is room for it."""
@@ -285,11 +284,7 @@ class ReceiverWorker:
         self._changed.clear()
         if self._stopping or seconds <= 0:
             return
-        timer = asyncio.get_running_loop().call_later(seconds, self._changed.set)
-        try:
-            await self._changed.wait()
-        finally:
-            timer.cancel()
+        await sleep(seconds, self._changed)
 
     # --- one delivery ---------------------------------------------------------------------------------------
 

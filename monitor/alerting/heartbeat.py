@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from monitor.aio import TURN
 from monitor.core.alerting.verdict import Delivered, Verdict
 from monitor.core.records import HeartbeatOutcome, HeartbeatRecord
 
-_TURN = 10.0
-"""Seconds; an idle loop turns at least this often, and beats."""
 _SETTLED = 60.0
 """Seconds before the first ping, so that a monitor that fails soon after each start does not look alive."""
 
@@ -47,7 +46,7 @@ class Heartbeat:
         while True:
             beat()
             if (left := due - time()) > 0:
-                await asyncio.sleep(min(left, _TURN))
+                await asyncio.sleep(min(left, TURN))
                 continue
             due = max(due, time() - self._interval) + self._interval
             try:

@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, Protocol
 
+from monitor.aio import CHUNK, in_chunks, sleep
 from monitor.core.model import DefinitionVersion, Event, Target, TargetKey, TargetState
 from monitor.core.records import OverdueRecord
 from monitor.core.scheduling.due_queue import DueQueue, Entry
@@ -30,8 +31,6 @@ _TURN = 10.0
 """Seconds; an idle loop turns at least this often, and beats."""
 _TICK = 0.001
 """Seconds; a timer's rounding must not wake the loop in vain."""
-_CHUNK = 500
-"""Targets per slice, before yielding to the event loop."""
 _AT_ONCE = 100
 """Checks that are committed together."""
 _AFTER_A_FAULT: Final = 1.0
@@ -221,15 +220,14 @@ class OverdueWatcher:
     async def _take_in_limits(self) -> None:
         changed, self._changed = self._changed, {}
         for edition in changed:
-            keys = list(self._editions.get(edition, ()))
-            for start in range(0, len(keys), _CHUNK):
-                for key in keys[start : start + _CHUNK]:
-                    try:
-                        if (watched := self._targets.get(key)) is not None:
-                            self._watch(watched)
-                    except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
-                        self._survive(key, error)
-                await asyncio.sleep(0)
+            await in_chunks(list(self._editions.get(edition, ())), self._take_in_limits_of)
+
+    def _take_in_limits_of(self, key: TargetKey) -> None:
+        try:
+            if (watched := self._targets.get(key)) is not None:
+                self._watch(watched)
+        except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
+            self._survive(key, error)
 
     async def _collect_due(self) -> None:
         """The deadlines that have passed: look before judging."""
@@ -245,7 +243,7 @@ class OverdueWatcher:
             except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
                 self._survive(head.key, error)
             count += 1
-            if count % _CHUNK == 0:
+            if count % CHUNK == 0:
                 await asyncio.sleep(0)
 
     def _early(self, watched: Watched, entry: Entry) -> bool:
@@ -334,11 +332,9 @@ class OverdueWatcher:
             seconds = min(seconds, head.due - self._now().timestamp())
         seconds = max(min(seconds, self._waits_until() - self._time()), _TICK)
         self._rings_at = self._now().timestamp() + seconds
-        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
-            await self._wake.wait()
+            await sleep(seconds, self._wake)
         finally:
-            timer.cancel()
             self._rings_at = -math.inf
 
 

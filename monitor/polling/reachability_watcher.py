@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.aio import sleep
 from monitor.alerting.publisher import Publisher
 from monitor.core.backoff import backoff
 from monitor.core.commits import Change
@@ -164,11 +165,7 @@ class ReachabilityWatcher:
         """Wait this many seconds, or until something changed."""
         if self._dismissed:
             return
-        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        await sleep(seconds, self._wake)
 
 
 async def leave(

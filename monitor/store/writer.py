@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import NamedTuple
 
+from monitor.aio import TURN, sleep
 from monitor.core.commits import Change, Committed
 from monitor.core.formats.units import format_duration
 from monitor.core.model import TargetKey
@@ -22,8 +23,6 @@ from monitor.store.values import DeliveryMark
 
 _TOUCHES = 500
 """Sightings of one transaction: few enough that commits wait only milliseconds for it."""
-_TURN = 10.0
-"""Seconds; an idle loop turns, and beats, at least this often."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 """The longest pause in seconds between two tries while the disk fails; it doubles each time, and half is random."""
@@ -155,11 +154,7 @@ class Writer:
         if self._queue or self._flushing:
             return
         self._wake.clear()
-        timer = asyncio.get_running_loop().call_later(_TURN, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        await sleep(TURN, self._wake)
 
     async def _commit_group(self) -> None:
         self._group = self._next_group()

@@ -1,9 +1,8 @@
 """What is open, who knows of it, and what a person may do about it."""
 
-import asyncio
-
 from aiohttp import web
 
+from monitor.aio import chunks
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web.api import query
 from monitor.web.api.admin_token import AdminToken, check_admin_token
@@ -34,9 +33,8 @@ class Alerts:
         query.parameters(request.query, ())
         found = await self._view.alerts()
         shapes: list[AlertShape] = []
-        for start in range(0, len(found), _CHUNK):
-            shapes += [alert_shape(opened, self._external_url) for opened in found[start : start + _CHUNK]]
-            await asyncio.sleep(0)
+        async for some in chunks(found, _CHUNK):
+            shapes += [alert_shape(opened, self._external_url) for opened in some]
         return json_response({"alerts": shapes})
 
     async def close(self, request: web.Request) -> web.Response:

@@ -1,11 +1,11 @@
 """A page of a long list of targets, found while the loop keeps turning."""
 
-import asyncio
 from collections.abc import Iterable
 from operator import attrgetter
 
 import msgspec
 
+from monitor.aio import chunks
 from monitor.core.model import Status, TargetKey
 from monitor.polling.watched import Watched
 
@@ -43,14 +43,9 @@ async def page(targets: Iterable[Watched], selection: Selection) -> tuple[list[W
     everything = list(targets)  # the loop adds and removes targets while we look
     most = selection.limit + 1
     best: list[Watched] = []
-    for start in range(0, len(everything), _CHUNK):
+    async for some in chunks(everything, _CHUNK):
         last = _BY_KEY(best[-1]) if len(best) == most else None
-        fit = [
-            watched
-            for watched in everything[start : start + _CHUNK]
-            if selection.holds(watched) and (last is None or watched.target.key < last)
-        ]
+        fit = [watched for watched in some if selection.holds(watched) and (last is None or watched.target.key < last)]
         best = sorted(best + fit, key=_BY_KEY)[:most]
-        await asyncio.sleep(0)
     found = best[: selection.limit]
     return found, _BY_KEY(found[-1]) if len(best) == most else None
