@@ -11,7 +11,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from monitor.aio import at_most
+from monitor.aio import sleep
 from monitor.core.model import Outcome, PollFailed
 from monitor.store import StoreUnavailable
 from monitor.store.step_limits import Declared, DefinitionKey
@@ -153,7 +153,7 @@ class DefinitionLookups:
         while queue:
             wake.clear()
             if (seconds := queue[0][0] - self._time()) > 0:
-                await at_most(max(seconds, _TICK), wake.wait())
+                await sleep(max(seconds, _TICK), wake)
                 continue
             about = heapq.heappop(queue)[1]
             lookup = self._lookups[about]

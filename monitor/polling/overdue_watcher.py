@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, Protocol
 
-from monitor.aio import CHUNK, in_chunks, sleep
+from monitor.aio import CHUNK, TURN, in_chunks, sleep
 from monitor.core.model import DefinitionVersion, Event, Target, TargetKey, TargetState
 from monitor.core.records import OverdueRecord
 from monitor.core.scheduling.due_queue import DueQueue, Entry
@@ -27,8 +27,6 @@ FIRST_PATIENCE: Final = 60.0
 """The same, for a target that was not seen since the start."""
 _FRESH: Final = 2.0
 """Seconds; a target polled this recently is not polled again."""
-_TURN = 10.0
-"""Seconds; an idle loop turns at least this often, and beats."""
 _TICK = 0.001
 """Seconds; a timer's rounding must not wake the loop in vain."""
 _AT_ONCE = 100
@@ -301,7 +299,7 @@ class OverdueWatcher:
                     ready.append(watched)
             judging = [asyncio.ensure_future(self._judge_one(watched)) for watched in ready]
             try:
-                while judging and (await asyncio.wait(judging, timeout=_TURN))[1]:
+                while judging and (await asyncio.wait(judging, timeout=TURN))[1]:
                     beat()
             finally:
                 for task in judging:
@@ -327,7 +325,7 @@ class OverdueWatcher:
         """Until the next deadline, or until something changed."""
         if self._wake.is_set() or self._due:
             return
-        seconds = _TURN
+        seconds = TURN
         if (head := self._agenda.head()) is not None:
             seconds = min(seconds, head.due - self._now().timestamp())
         seconds = max(min(seconds, self._waits_until() - self._time()), _TICK)

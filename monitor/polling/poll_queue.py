@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from monitor.aio import TURN, at_most
+from monitor.aio import TURN, at_most, sleep
 from monitor.core.model import Target, TargetKey
 from monitor.core.scheduling.schedule import DuePoll, Schedule
 from monitor.store import Writer
@@ -137,11 +137,9 @@ class PollQueue:
         """Until something changed, at most `seconds`."""
         changed = self.gate.changed
         changed.clear()
-        loop = asyncio.get_running_loop()
-        self._paused_until = loop.time() + min(seconds, TURN)
-        timer = loop.call_at(self._paused_until, changed.set)
+        seconds = min(seconds, TURN)
+        self._paused_until = self._time() + seconds
         try:
-            await changed.wait()
+            await sleep(seconds, changed)
         finally:
-            timer.cancel()
             self._paused_until = -math.inf

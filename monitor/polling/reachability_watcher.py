@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.aio import sleep
+from monitor.aio import TURN, sleep
 from monitor.alerting.publisher import Publisher
 from monitor.core.backoff import backoff
 from monitor.core.commits import Change
@@ -19,9 +19,6 @@ from monitor.core.detection.reachability import Reachability, assess, idle, init
 from monitor.core.model import AccountState, Event, Outcome
 from monitor.core.records import AccountRecord
 from monitor.upstream.rate_limiter import RateLimiter
-
-_TURN = 10.0
-"""Seconds; an idle loop turns at least this often, and beats."""
 
 Load = Callable[[str], Awaitable[AccountState | None]]
 
@@ -127,7 +124,7 @@ class ReachabilityWatcher:
         """Seconds to wait before the next try."""
         self._failures += 1
         self._fault(f"look {self.state.account}", error)
-        return min(_TURN, backoff(self._failures, 1.0))
+        return min(TURN, backoff(self._failures, 1.0))
 
     async def _judge(self) -> float:
         """Seconds until the next assessment."""
@@ -152,7 +149,7 @@ class ReachabilityWatcher:
         if state != self.state:
             await self._commit(state, verdict.events)
             return 0.0
-        return _TURN if verdict.check_at is None else min(_TURN, max(0.001, verdict.check_at - clock))
+        return TURN if verdict.check_at is None else min(TURN, max(0.001, verdict.check_at - clock))
 
     async def _commit(self, state: AccountState, events: Sequence[Event]) -> None:
         after = await _committed(state, events, self._publisher, self._report)

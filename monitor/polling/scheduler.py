@@ -24,8 +24,6 @@ from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import Writer
 from monitor.upstream.rate_limiter import Permit
 
-_SLICE: Final = 500
-"""Targets that are changed before the event loop runs other tasks."""
 _AFTER_A_FAULT: Final = 1.0
 """Seconds that a worker rests after a fault of ours, so that it does not spin."""
 
@@ -217,14 +215,14 @@ class Scheduler:
 
     async def expire_ended(self) -> None:
         """Stop showing what ended longer ago than the retention, however much it is without holding the loop."""
-        for count, key in enumerate(list(self._ended), 1):
-            watched = self._watched.get(key)
-            if watched is None or watched.ended_at is None:
-                self._ended.pop(key, None)
-            elif self._expired(watched.ended_at):
-                self._remove(key)
-            if count % _SLICE == 0:
-                await asyncio.sleep(0)
+        await in_chunks(list(self._ended), self._expire)
+
+    def _expire(self, key: TargetKey) -> None:
+        watched = self._watched.get(key)
+        if watched is None or watched.ended_at is None:
+            self._ended.pop(key, None)
+        elif self._expired(watched.ended_at):
+            self._remove(key)
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         """When and why a watched target is polled next."""

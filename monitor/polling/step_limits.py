@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from monitor.aio import at_most, beating
+from monitor.aio import TURN, at_most, beating
 from monitor.core.detection.overdue import Limits
 from monitor.core.detection.step_durations import Counts, add, completed_durations, p99
 from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
@@ -19,8 +19,6 @@ from monitor.polling.definition_lookups import DefinitionLookups, History, Libra
 from monitor.store import StoreUnavailable
 from monitor.store.step_limits import Declared, DefinitionKey, StepDurations, StepLimitData
 
-_TURN = 10.0
-"""Seconds; an idle loop turns at least this often, and beats."""
 _WRITE_EVERY = 60.0
 _MOST_STEPS = 500
 """Steps of one version whose executions are counted; their names come from outside, and must not fill the memory."""
@@ -198,7 +196,7 @@ class StepLimits:
             self._lookups.begin(tasks)
             while True:
                 beat()
-                await at_most(_TURN, self._write_soon.wait())
+                await at_most(TURN, self._write_soon.wait())
                 try:
                     self.apply_slack()
                     if loop.time() >= write_at or self._write_soon.is_set():
