@@ -431,3 +431,14 @@ async def test_the_end_of_a_single_alert_is_told_beside_a_storm_with_its_labels(
 async def test_names_of_receivers_that_differ_in_case_are_two(store: Store, writer: Writer) -> None:
     await writer.commit(_failed(1))
     assert await store.alerts_of("AM", after="", limit=9, ended_after=NOON) == []
+
+
+async def test_what_is_open_is_found_by_the_id_of_the_alert_or_of_its_incident(store: Store, writer: Writer) -> None:
+    await _grow(writer, 3)
+    first = await store.alert("e1")
+    assert first is not None
+    assert await store.open_alert_ids("e1") == ["e1"]
+    assert sorted(await store.open_alert_ids(first.incident)) == ["e1", "e2", "e3"]
+    await writer.commit(_close("e2"))
+    assert sorted(await store.open_alert_ids(first.incident)) == ["e1", "e3"]
+    assert await store.open_alert_ids("e2") == await store.open_alert_ids("nobody") == []
