@@ -1,9 +1,9 @@
-"""How receivers are reached: the only code that knows their protocols.
+"""Notifiers: the only code that knows the protocols of receivers.
 
-The law of this folder: a notifier turns one delivery into one request and one verdict (`core/alerting/verdict.py`). It
-holds no queue, tries nothing twice and decides nothing about time. What goes wrong over there is a verdict; exceptions
-are ours. HTTP, its errors and the meaning of a status live once, in `http_sender.py` and `http_verdict.py`; only what
-goes through Apprise is left to that library. Receivers of incidents are a `Pager` each, under the one notifier of
+The rule of this folder: a notifier turns one delivery into one request and one verdict (`core/alerting/verdict.py`). It
+has no queue, tries nothing twice and makes no decision about time. A failure of the receiver is a verdict; an exception
+is a bug of ours. HTTP, its errors and the meaning of a status are in `http_sender.py` and `http_verdict.py` only; the
+services of Apprise are left to that library. Each receiver of incidents is a `Pager`, under the one notifier of
 `incident_notifier.py`.
 """
 

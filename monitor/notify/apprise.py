@@ -1,9 +1,9 @@
 """The `apprise` receiver: chat, mail and the rest, through the library of that name (https://appriseit.com).
 
-Each service is one URL as the library has them, or one address of a URL that names several. They are told side by side,
-each in a thread, and those that have a page already do not get it again when another one is tried again. The library
-says why it failed in its log only: that is read here for the HTTP status, and goes nowhere else, as it names URLs and
-tokens.
+Each service is one URL of the library, or one address of a URL with several. They are notified in parallel, each in a
+thread; a retry sends a page only to the services that do not have it yet. The library gives the reason of a failure
+only in its log: this module reads the HTTP status from there, and keeps the rest out of our log, since it holds URLs
+and tokens.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from apprise import NotifyBase
 
 _LONGEST = 2000
-"""Characters of a message; more is no chat. Where a service takes less, it gets less."""
+"""Characters of a message; a service with a smaller limit gets fewer."""
 _TITLE = 200
 _ROOM = 10
-"""Characters for what the library puts between title and body."""
+"""Characters that the library may put between title and body."""
 _UNFINISHED = 1000
-"""Messages that some services have, and others not yet."""
+"""Messages that some services have and others do not yet."""
 _SIDE_BY_SIDE: Final = 16
-"""Addresses of one URL that are told each by itself; more would take too many threads at once."""
+"""Addresses of one URL that are notified separately; more would need too many threads at once."""
 _STATUS = re.compile(r"error[=:] ?(\d{3})\b")
 _MENTION: Final = re.compile(r"<(?=[@!#&])|@(?=everyone|here|channel|all|room|[!&]?\d)", re.IGNORECASE)
-"""What Discord, Slack, Teams, Matrix and their like take for a call, unless something stands after it."""
+"""Mentions in Discord, Slack, Teams, Matrix and others; a character inserted after the match disables them."""
 _NO_WIDTH: Final = "\u200b"
 _TYPES: Final = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
 
@@ -73,11 +73,11 @@ class Apprise:
         timeout: float = 10.0,
         lost_after: float = 60.0,
     ) -> None:
-        """`urls` gives the URLs; `timeout` in seconds; `threads` are its own, and end with `close`.
+        """`urls` returns the URLs; `timeout` in seconds; `threads` belongs to it, and ends with `close`.
 
-        `urls` is asked at every send; what cannot be read or used then changes nothing. Raises OSError or ValueError,
-        which names no URL, where that is so at once. `lost_after`: seconds after which a thread is not waited for any
-        more, and another one tries again.
+        `urls` is called at every send; a result that cannot be read or used is ignored then. At the start it raises
+        OSError or ValueError, without a URL in the message. `lost_after`: seconds after which a thread counts as lost,
+        and another one tries again.
         """
         self._read = urls
         self._threads = threads
@@ -88,7 +88,7 @@ class Apprise:
         self._services = services(self._urls, timeout)
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
         self._refused: OrderedDict[tuple[str, str, str], _Tries] = OrderedDict()
-        """By key and title: what came of a message that was given up, for a retry by hand."""
+        """By key and title: the tries of a message that was given up, for a retry by hand."""
 
     def __repr__(self) -> str:
         return f"Apprise({', '.join(_name(each) for each in self._services.values())})"
@@ -108,7 +108,7 @@ class Apprise:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _send(self, key: tuple[str, str], message: _Message) -> Verdict:
-        """To every service that has not had it yet."""
+        """To every service that does not have it yet."""
         self._reread()
         tries = self._begun(key, message)
         await asyncio.wait([each.outcome for each in tries.values()], timeout=self._timeout)
@@ -120,7 +120,7 @@ class Apprise:
         return verdict
 
     def _begun(self, key: tuple[str, str], message: _Message) -> _Tries:
-        """One try for each service: what an earlier call began counts, unless it failed or is lost."""
+        """One try for each service: a try of an earlier call counts, unless it failed or is lost."""
         loop = asyncio.get_running_loop()
         earlier = self._tries.get(key) or self._refused.pop((*key, message.title), {})
         tries = {}
@@ -128,7 +128,7 @@ class Apprise:
             begun = earlier.get(of)
             if begun is None or self._to_be_repeated(begun, loop.time()):
                 if begun is not None:
-                    begun.outcome.cancel()  # one that still waits for a thread is not to run any more
+                    begun.outcome.cancel()  # if it still waits for a thread, it must not run any more
                 outcome = loop.run_in_executor(self._threads, _notify, service, message, self._now)
                 begun = _Try(outcome, loop.time())
             tries[of] = begun
@@ -151,7 +151,7 @@ class Apprise:
             if urls != self._urls:
                 self._services, self._urls = services(urls, self._timeout), urls
         except (OSError, ValueError):
-            return  # the last ones go on being used
+            return  # the previous ones stay in use
 
 
 def _keep(kept: OrderedDict[_K, _Tries], key: _K, tries: _Tries) -> None:
@@ -161,7 +161,7 @@ def _keep(kept: OrderedDict[_K, _Tries], key: _K, tries: _Tries) -> None:
 
 
 def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
-    """Of all together: to be tried again as long as some service may still take it."""
+    """The common verdict: it is tried again as long as some service may still take it."""
     trouble = [each for each in verdicts if not isinstance(each, Delivered)]
     if not trouble:
         return Delivered(f"sent to {len(verdicts)}")
@@ -176,12 +176,12 @@ def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def services(urls: Sequence[str], timeout: float) -> dict[str, "NotifyBase"]:
-    """The services, by URL and number of the address; what is empty or begins with `#` aside.
+    """The services, by URL and number of the address, without empty lines and those that begin with `#`.
 
-    A ValueError tells places, no URL.
+    Raises ValueError, whose message names line numbers, but no URL.
     """
     _divert()
-    from apprise import Apprise as Library  # noqa: PLC0415 - takes a second, and who has no such receiver has it to spare
+    from apprise import Apprise as Library  # noqa: PLC0415 - takes a second, which other receivers need not pay
     from apprise import AppriseAsset  # noqa: PLC0415
 
     asset = AppriseAsset(http_redirects=False)
@@ -203,7 +203,7 @@ def services(urls: Sequence[str], timeout: float) -> dict[str, "NotifyBase"]:
 
 
 def _one_each(service: "NotifyBase") -> list["NotifyBase"]:
-    """One service for each address: the library tells all of them again if one of them fails."""
+    """One service for each address, since the library notifies all of them again if one fails."""
     addresses = getattr(service, "targets", None)
     if not isinstance(addresses, list) or not 1 < len(addresses) <= _SIDE_BY_SIDE:
         return [service]
@@ -224,7 +224,7 @@ def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime
             sent = service.notify(
                 title=message.title, body=body, notify_type=message.type, body_format="text", overflow="truncate"
             )
-        except Exception as error:  # noqa: BLE001 - of a plugin: its text may name the URL
+        except Exception as error:  # noqa: BLE001 - from a plugin: its text may name the URL
             return Retry(f"{name}: {type(error).__name__}")
     if sent:
         return Delivered(name)
@@ -235,7 +235,7 @@ def _notify(service: "NotifyBase", message: _Message, now: Callable[[], datetime
 
 
 def _named(name: str, verdict: Verdict) -> Verdict:
-    """A failure with the service's name. A status of success that failed all the same is tried again."""
+    """A failure with the service's name. A failure with a status of success is tried again."""
     if isinstance(verdict, Delivered):
         return Retry(f"{name}: {verdict.detail}, and not sent")
     return msgspec.structs.replace(verdict, detail=f"{name}: {verdict.detail}")
@@ -246,12 +246,12 @@ def _name(service: "NotifyBase") -> str:
 
 
 def harmless(text: str) -> str:
-    """The text with what rings everybody in a chat broken by a sign of no width: people read the same."""
+    """The text with mentions disabled by an invisible character, so that it notifies nobody else in a chat."""
     return _MENTION.sub(rf"\g<0>{_NO_WIDTH}", text)
 
 
 def fitted(body: str, limit: int) -> str:
-    """The text in so many characters. Its last line stays, as far as there is room for it: it is the link."""
+    """The text in at most `limit` characters. Its last line, the link, is kept if it fits."""
     if len(body) <= limit:
         return body
     link = body.rstrip().rpartition("\n")[2]
@@ -260,17 +260,17 @@ def fitted(body: str, limit: int) -> str:
 
 
 def _divert() -> None:
-    """What the library and those under it log does not get into our log, whoever listens."""
+    """Keep the log lines of the library and its dependencies out of our log."""
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger = logging.getLogger("apprise")
     logger.setLevel(logging.WARNING)
-    logger.addFilter(_DIVERSION)  # a second time it changes nothing
+    logger.addFilter(_DIVERSION)  # idempotent
 
 
 @contextmanager
 def _log() -> Iterator[list[str]]:
-    """What the library logs in this thread meanwhile."""
+    """The lines that the library logs in this thread meanwhile."""
     lines: list[str] = []
     _DIVERSION.here.lines = lines
     try:

@@ -1,4 +1,4 @@
-"""What every notifier may ask of the daemon that it belongs to."""
+"""The daemon's side of every notifier."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -11,11 +11,11 @@ from monitor.notify.notifier import AlertReader, Tolls
 
 
 class NotifierContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a notifier is told of the daemon that it belongs to."""
+    """The parts of the daemon that a notifier may use."""
 
     now: Callable[[], datetime]
     latest: Callable[[], datetime] | None = None
-    """The latest that it may be now, for terms that others measure; None: `now`."""
+    """The latest time that it may be now, for terms that a receiver measures by its own clock; None: `now`."""
     casebook: AlertReader
     external_url: str
     runbook_url: str = ""
@@ -28,6 +28,6 @@ class NotifierContext(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every loop turns and the store commits."""
     tolls: Tolls = lambda _account, _definition: ()
     fault: Callable[[str, Exception], None] = lambda _loop, _error: None
-    """Hears of our own errors, with the name of a loop."""
+    """Reports our own errors, with the name of the loop."""
     threads: Callable[[], Executor] = DaemonThreadExecutor
     """For libraries that block."""

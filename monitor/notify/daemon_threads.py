@@ -1,4 +1,4 @@
-"""Threads for libraries that block: a service that never answers holds up neither others nor the process at its end."""
+"""Threads for libraries that block: a service that never answers delays neither others nor the end of the process."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,13 @@ _MOST: Final = 64
 
 
 class DaemonThreadExecutor(Executor):
-    """One daemon thread for each call: Python waits for those of a pool before it ends, however long that takes."""
+    """One daemon thread for each call, since Python would wait for the threads of a pool before it ends."""
 
     def __init__(self) -> None:
         self._free = threading.Semaphore(_MOST)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Raises RuntimeError where so many calls hang that another one would only hang beside them."""
+        """Raises RuntimeError if too many calls hang."""
         if not self._free.acquire(blocking=False):
             raise RuntimeError(f"{_MOST} calls are under way, and none of them ends")
         future: Future[T] = Future()
@@ -27,7 +27,7 @@ class DaemonThreadExecutor(Executor):
             try:
                 if future.set_running_or_notify_cancel():
                     future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - it is for whoever awaits the call
+            except BaseException as error:  # noqa: BLE001 - it is raised at the caller
                 future.set_exception(error)
             finally:
                 self._free.release()
@@ -36,4 +36,4 @@ class DaemonThreadExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nobody is waited for."""
+        """Waits for no call."""

@@ -1,6 +1,6 @@
-"""One POST to a receiver, as every notifier sends it: bounded in time and size, no redirects, one verdict.
+"""One POST to a receiver, for every notifier: bounded in time and size, no redirects, one verdict.
 
-No aiohttp type and no part of the URL leaves this file, except the scheme, host and port.
+No aiohttp type and no part of the URL leaves this module, except the scheme, host and port.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ from monitor.notify.tls import Contexts, Tls
 
 _MAX_ANSWER = 64 * 1024
 _MAX_READING = 2.0
-"""Seconds for the text of an answer; its status is known by then and says what matters."""
+"""Seconds for the text of an answer; its status, which decides, is known by then."""
 _KEEP_ALIVE = 4.0
-"""Seconds. Servers close idle connections after 5 s and more; who closes first never posts into a closed one."""
+"""Seconds. Servers close idle connections after 5 s or more; if we are first, no POST meets a closed connection."""
 
 
 class HttpResult(msgspec.Struct, frozen=True):
-    """What came of one request."""
+    """The result of one request."""
 
     verdict: Verdict
     status: int | None = None
-    """Of HTTP; None where no answer came."""
+    """The HTTP status; None without an answer."""
 
 
 class HttpSender:
-    """Requests to one URL. Opens its connections on first use, in the loop that runs then."""
+    """Requests to one URL. Connections are opened on first use, in the running loop."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class HttpSender:
         path: str = "",
         tls: Tls | None = None,
     ) -> None:
-        """`timeout`: seconds until the status of an answer must be there. `path`: a known one, below that of the URL.
+        """`timeout`: seconds until the status of an answer. `path`: a fixed path that is appended to the URL's.
 
-        Raises ValueError for what is no URL, OSError where a file of `tls` cannot be used.
+        Raises ValueError for an invalid URL, OSError if a file of `tls` cannot be used.
         """
         self._url = URL(url)
         if self._url.scheme not in ("http", "https") or not self._url.host:
@@ -65,11 +65,11 @@ class HttpSender:
         return f"Sender({self._url.origin()})"
 
     async def post(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> Verdict:
-        """One request. `secrets`: what an answer must not repeat, beyond what the URL holds."""
+        """One request. `secrets`: texts that the detail must not repeat, besides those of the URL."""
         return (await self.ask(body, headers, secrets)).verdict
 
     async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult:
-        """As `post`, for who must know the status."""
+        """As `post`, with the status."""
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._open().post(
@@ -81,7 +81,7 @@ class HttpSender:
                     server_hostname=self._server_name,
                 )
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            # OSError: TimeoutError, and what aiohttp leaves as it is; UnicodeError: no name that can be resolved
+            # OSError: TimeoutError, and errors that aiohttp does not wrap; UnicodeError: an invalid host name
             return HttpResult(self._trouble(error))
         async with response:
             text = http_verdict.withhold(
@@ -107,7 +107,7 @@ class HttpSender:
         return self._session
 
     def _trouble(self, error: Exception) -> Retry:  # noqa: PLR0911 - a table
-        """Why no answer came. The error's own text is left out: it may name the URL."""
+        """Why no answer came, without the error's own text, which may name the URL."""
         match error:
             case TimeoutError():
                 return Retry(f"no answer within {format_duration(self._timeout)}", receiver_down=True)
@@ -136,7 +136,7 @@ def _reason(error: OSError) -> str:
 
 
 async def _text(response: aiohttp.ClientResponse, seconds: float) -> str:
-    """An answer, or its beginning where it is long, slow or broken."""
+    """The text of an answer, or its beginning if it is long, slow or broken."""
     read = bytearray()
     try:
         async with asyncio.timeout(seconds):

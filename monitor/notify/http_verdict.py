@@ -1,4 +1,4 @@
-"""What a receiver's answer means, and what of it people may read. Pure."""
+"""The verdict on a receiver's answer, and the part of it that may be shown. Pure."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ from monitor.core.formats.http_dates import parse_http_date, parse_retry_after
 _SHOWN = 200
 """Characters of an answer."""
 _SHORTEST_SECRET = 4
-"""Characters; what is shorter stands in any text by chance."""
+"""Characters; a shorter one occurs in any text by chance."""
 
 
 def verdict(status: int, headers: Mapping[str, str], text: str, now: datetime) -> Verdict:
-    """The meaning of an HTTP answer. `headers` finds names in any case; `text` holds no secrets."""
+    """The verdict on an HTTP answer. `headers` finds names in any case; `text` holds no secrets."""
     after = parse_retry_after(headers.get("Retry-After"), parse_http_date(headers.get("Date", "")) or now)
     detail = f"HTTP {status}: {shown}" if (shown := clean(text, _SHOWN)) else f"HTTP {status}"
     match status:
@@ -37,14 +37,14 @@ def verdict(status: int, headers: Mapping[str, str], text: str, now: datetime) -
 
 
 def secrets_of(url: URL) -> frozenset[str]:
-    """What of a receiver's URL is nobody's business: all but scheme, host and port."""
+    """The secret parts of a receiver's URL: all but scheme, host and port."""
     user, password = url.user or "", url.password or ""
     basic = base64.b64encode(f"{user}:{password}".encode()).decode() if user or password else ""
     return frozenset({user, password, basic, url.raw_path.strip("/"), url.raw_query_string, *url.query.values()})
 
 
 def withhold(text: str, secrets: Iterable[str]) -> str:
-    """The text, or a word in its place where it repeats a secret, in whichever spelling."""
+    """The text, or a fixed word instead if it repeats a secret in any encoding."""
     folded = (text + unquote(text) + text.replace("\\/", "/")).casefold()
     for secret in secrets:
         spellings = {secret.casefold(), unquote(secret).casefold(), quote(secret).casefold()}

@@ -1,7 +1,7 @@
-"""Receivers of incidents: what is told of one with many alerts, and what needs no telling any more.
+"""The notifier for receivers of incidents: it sends pages, and skips deliveries that are outdated.
 
-A page is made from the incident as it is when it is sent, not as it was when it became due. So one page may say what
-several deliveries are about, and the others end without a request.
+A page shows the incident at the time of sending, not at the time of its delivery. So one page may cover several
+deliveries, and the others end without a request.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from monitor.notify.context import NotifierContext
 from monitor.notify.notifier import AlertReader, Page, Pager, Tolls
 
 _REMEMBERED: Final = 10_000
-"""Incidents of which it is known how much was told. Of a forgotten one, growth is told once more, under its key."""
+"""Incidents whose last sent size is remembered. A forgotten one sends its growth once more, under its key."""
 _OVER: Final = -1
 
 
@@ -32,11 +32,11 @@ class IncidentNotifier:
         self._external_url = external_url
         self._runbook_url = runbook_url
         self._told: OrderedDict[str, int] = OrderedDict()
-        """How many members the receiver knows of; `_OVER`: that it is over. The last told one last."""
+        """How many members the receiver knows; `_OVER`: it knows the end. The most recently sent one is last."""
 
     @classmethod
     def within(cls, context: NotifierContext, pager: Pager) -> Self:
-        """Of a daemon."""
+        """With the parts of a daemon."""
         return cls(
             pager,
             casebook=context.casebook,
@@ -68,9 +68,9 @@ class IncidentNotifier:
         await self._pager.close()
 
     async def _opened(self, incident: Incident, receiver: str) -> Verdict:
-        """Also of one that has ended meanwhile: nothing is lost, if its end is told after it.
+        """Also for an incident that has ended meanwhile, if its end is still to be sent.
 
-        One whose end was told, by this process or an earlier one, is not: a pager would begin what nobody ends.
+        An incident whose end was sent, by this process or an earlier one, is skipped: a pager would open it for ever.
         """
         if is_resolved(incident) and not await self._casebook.end_is_pending(incident.id, receiver):
             return Delivered("over, and told so", sent=False)
@@ -110,7 +110,7 @@ class IncidentNotifier:
 
 
 def page(incident: Incident, *, tolls: Sequence[VersionImpact], external_url: str, runbook_url: str = "") -> Page:
-    """The incident as a person gets it; links lead to the monitor's own pages under `external_url`."""
+    """The page of the incident; links lead to the monitor's own pages under `external_url`."""
     event = incident.event
     return Page(
         key=incident.id,

@@ -1,13 +1,13 @@
-"""A secret that is read at every use, from a file that may be replaced, or be away for a moment."""
+"""A secret that is read at every use, from a file that may be replaced, or be absent for a moment."""
 
 from collections.abc import Callable
 
 
 class LastReadable:
-    """The secret as it reads now, or, while it cannot be read, as it did last."""
+    """The present secret, or the last one that could be read."""
 
     def __init__(self, read: Callable[[], str], *, called: str) -> None:
-        """`read` raises OSError or ValueError where there is none. `called`: what people call it."""
+        """`read` raises OSError or ValueError if there is none. `called`: its name for people."""
         self.called = called
         self._read = read
         self._last: str | None = None
@@ -16,7 +16,7 @@ class LastReadable:
         return f"LastReadable({self.called})"
 
     def __call__(self) -> str:
-        """Raises OSError or ValueError as long as it could never be read."""
+        """Raises OSError or ValueError if it could never be read."""
         try:
             self._last = self._read()
         except (OSError, ValueError):

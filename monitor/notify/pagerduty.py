@@ -1,8 +1,8 @@
 """The `pagerduty` receiver: one incident per cause, by PagerDuty's Events API v2.
 
-https://developer.pagerduty.com/docs/events-api-v2/overview/: what was accepted is answered with 202; 429, 5xx and no
-answer are worth another try, 400 is not. Everything about one incident has the same `dedup_key`, so that a try which
-PagerDuty took and we did not see succeed makes no second incident. Fields are those of PD-CEF.
+https://developer.pagerduty.com/docs/events-api-v2/overview/: 202 is success; after 429, 5xx and no answer another try
+follows, after 400 none. All events of one incident have the same `dedup_key`, so that a repeated try makes no second
+incident if PagerDuty took the first one and its answer was lost. Fields are those of PD-CEF.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from monitor.notify.notifier import Page
 
 DEFAULT_URL: Final = "https://events.pagerduty.com"
 PACE: Final = RateQuota(per_minute=120)
-"""Events per routing key, before PagerDuty answers 429."""
+"""Events per routing key; above it PagerDuty answers 429."""
 
 _SUMMARY = 1024
 _KEY = 255
@@ -33,10 +33,10 @@ _FIELD = 255
 _URL = 2048
 _LINKS = 10
 _DETAILS = 200
-"""Our own limits, so that what is not `custom_details` always fits. A URL that is longer is left out, as it leads
-nowhere when it is cut."""
+"""Our own limits, so that all fields outside `custom_details` fit. A longer URL is left out, since a cut one is
+useless."""
 _SHORT = 100
-"""Characters of a detail that is left out rather than cut."""
+"""Characters; a detail that is shorter is left out rather than cut."""
 
 _SEVERITIES: Final = {Severity.CRITICAL: "critical", Severity.WARNING: "warning", Severity.INFO: "info"}
 
@@ -51,10 +51,10 @@ class PagerDuty:
         client_url: str = "",
         timeout: float = 10.0,
     ) -> None:
-        """`timeout` in seconds; `client_url`: the monitor's front page. Raises ValueError for what is no URL.
+        """`timeout` in seconds; `client_url`: the monitor's front page. Raises ValueError for an invalid URL.
 
-        `routing_key` is asked at every send and raises OSError or ValueError where it cannot be read; then the last
-        one that could be read goes on being used.
+        `routing_key` is called at every send and raises OSError or ValueError if it cannot be read; then the last
+        readable one stays in use.
         """
         self._sender = HttpSender(base_url, timeout=timeout, now=now, path="v2/enqueue")
         self._routing_key = LastReadable(routing_key, called="the routing key")
@@ -82,7 +82,7 @@ class PagerDuty:
 
 
 def trigger(page: Page, client_url: str) -> dict[str, Any]:
-    """The event that opens an incident, or says that it has grown; without a routing key."""
+    """The event that opens an incident or shows its growth; without a routing key."""
     others = [(text, href) for text, href in page.samples if href != page.link]
     links = [(page.title, page.link), *others][:_LINKS]
     details = [*page.details.items()][:_DETAILS]
@@ -112,7 +112,7 @@ def trigger(page: Page, client_url: str) -> dict[str, Any]:
 
 
 def resolve(page: Page) -> dict[str, Any]:
-    """The event that ends it; without a routing key."""
+    """The event that ends an incident; without a routing key."""
     return {"event_action": "resolve", "dedup_key": page.key[:_KEY]}
 
 
@@ -121,20 +121,20 @@ def _source(page: Page) -> str:
 
 
 def _filled(**fields: str) -> dict[str, str]:
-    """Those that hold something."""
+    """The fields that are not empty."""
     cleaned = {name: clean(value, _FIELD) for name, value in fields.items()}
     return {name: value for name, value in cleaned.items() if value}
 
 
 def _sound(text: str) -> str:
-    """Without lone surrogates, which no encoder takes."""
+    """Without lone surrogates, which cannot be encoded."""
     return text.encode(errors="replace").decode()
 
 
 def fitted(event: Mapping[str, Any]) -> bytes:
     """The request's body, small enough: the longest detail is halved until it fits.
 
-    When only short details are left, the longest of these goes. All that is not in `custom_details` stays as it is.
+    If only short details are left, the longest of them is removed. Fields outside `custom_details` do not change.
     """
     body = _encoded(event)
     if len(body) <= _SIZE:

@@ -1,4 +1,4 @@
-"""One ping of a dead man's switch: a POST without a body, which all the usual ones take."""
+"""One ping of a dead man's switch: a POST without a body, which all usual services accept."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,10 +8,10 @@ from monitor.notify.http_sender import HttpSender
 
 
 class Ping:
-    """Calling it pings. The URL, which may hold a token, is in no verdict."""
+    """Call it to ping. No verdict repeats the URL, which may hold a token."""
 
     def __init__(self, url: str, *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
-        """`timeout` in seconds. Raises ValueError for what is no URL."""
+        """`timeout` in seconds. Raises ValueError for an invalid URL."""
         self._sender = HttpSender(url, timeout=timeout, now=now)
 
     def __repr__(self) -> str:

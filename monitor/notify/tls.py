@@ -1,4 +1,4 @@
-"""TLS as a receiver asks for it: whom to trust, and which certificate to show."""
+"""TLS settings of a receiver: trusted authorities and the client certificate."""
 
 import ssl
 from pathlib import Path
@@ -7,29 +7,29 @@ import msgspec
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """Paths of PEM files; the default trusts what the system trusts."""
+    """Paths of PEM files; by default the authorities of the system are trusted."""
 
     ca_file: str | None = None
     cert_file: str | None = None
-    """The certificate that the monitor shows, with its chain."""
+    """The monitor's client certificate, with its chain."""
     key_file: str | None = None
-    """Its key, where it is not in `cert_file`."""
+    """Its key, if it is not in `cert_file`."""
     server_name: str | None = None
     """Expected in the receiver's certificate instead of the host of its URL."""
     insecure_skip_verify: bool = False
 
 
 class Contexts:
-    """The `ssl.SSLContext` of a `Tls`, made again when one of the files has changed."""
+    """The `ssl.SSLContext` of a `Tls`, made anew when one of the files has changed."""
 
     def __init__(self, tls: Tls) -> None:
-        """Raises OSError (ssl.SSLError is one) where a file cannot be used."""
+        """Raises OSError (ssl.SSLError is one) if a file cannot be used."""
         self._tls = tls
         self._made_of = self._files()
         self._context = _context(tls)
 
     def current(self) -> ssl.SSLContext:
-        """Files that cannot be used go unheeded: the context before them goes on being used."""
+        """The context of the present files, or the previous one if they cannot be used."""
         if (files := self._files()) != self._made_of:
             self._made_of = files
             try:

@@ -1,16 +1,16 @@
-"""The `webhook` receiver: each event is POSTed as it is, a CloudEvent in structured JSON.
+"""The `webhook` receiver: each event is POSTed as a CloudEvent in structured JSON.
 
-With a secret, requests are signed as Standard Webhooks 1.0 asks (https://www.standardwebhooks.com), so that its
-ready-made libraries verify them. A receiver that does it by hand:
+With a secret, requests are signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com), whose libraries verify
+them. A receiver without such a library:
 
 1. takes the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, and the raw body, before any parsing;
 2. refuses a `webhook-timestamp` (Unix seconds of this try) more than 5 minutes away from its own clock: a replay;
-3. computes HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`. The key is the secret's bytes, or, where the
+3. computes HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`. The key is the secret's bytes, or, if the
    secret reads `whsec_...`, the base64 after that prefix, decoded;
-4. compares its base64, in constant time, with what follows `v1,` in each of the signatures that `webhook-signature`
-   lists, separated by spaces; one match is enough.
+4. compares its base64, in constant time, with the text after `v1,` in each signature of `webhook-signature`, which are
+   separated by spaces; one match is enough.
 
-`webhook-id` is the event's id and the same in every try: a receiver that remembers ids for a while drops twins.
+`webhook-id` is the event's id and the same in every try: a receiver that remembers ids for a while drops repetitions.
 """
 
 import base64
@@ -38,10 +38,10 @@ class Webhook:
         timeout: float = 10.0,
         secret: Callable[[], str] | None = None,
     ) -> None:
-        """`timeout` in seconds. Raises ValueError for what is no URL.
+        """`timeout` in seconds. Raises ValueError for an invalid URL.
 
-        `secret` is asked at every send and raises OSError or ValueError where it cannot be read; then the last one
-        that could be read goes on being used.
+        `secret` is called at every send and raises OSError or ValueError if it cannot be read; then the last readable
+        one stays in use.
         """
         self._sender = HttpSender(url, timeout=timeout, now=now)
         self._now = now
@@ -72,7 +72,7 @@ class Webhook:
 
 
 def key_of(secret: str) -> bytes:
-    """The key of the signatures; raises ValueError, which says nothing of what the secret holds."""
+    """The key of the signatures; raises ValueError, whose message repeats no part of the secret."""
     if not secret.startswith(_PREFIX):
         return secret.encode()
     try:

@@ -1,4 +1,4 @@
-"""The receiver: tells every instance of every alert, and tells them all again and again."""
+"""The receiver: it posts every alert to every instance, at once and then in rounds."""
 
 import asyncio
 import contextlib
@@ -24,21 +24,21 @@ from monitor.notify.tls import Tls
 
 API: Final = "api/v2/alerts"
 RESOLVED_FOR: Final = 900.0
-"""Seconds that an alert which ended is told again."""
+"""Seconds that the end of an alert is posted again in rounds."""
 _LASTS = 4
-"""An open alert ends after so many rounds without news of it."""
+"""Rounds without a posting after which Alertmanager ends an open alert."""
 _TURN = 10.0
-"""Seconds; an idle loop turns at least so often, and says so."""
+"""Seconds; an idle loop turns, and beats, at least this often."""
 _CLOSE_ENOUGH = 1e-6
 """Seconds."""
 
 
 class Alertmanager:
-    """`send` is acknowledged once one instance has the news; the others get it meanwhile, or with the next round.
+    """`send` succeeds once one instance has the alert; the others get it at the same time, or in the next round.
 
-    An instance that is sick is left to the rounds, as long as another one is well. An alert about a workflow goes with
-    the end of that workflow, in a delivery as in a page of a round: after an outage Alertmanager notifies at once of
-    what is older than its `group_wait`, so an end that came in a later request would inhibit nothing.
+    A failing instance gets alerts in rounds only, as long as another one works. An alert about a workflow is posted
+    with the end of that workflow, in `send` as in a round: after an outage Alertmanager notifies at once of an alert
+    that is older than its `group_wait`, so an end that came in a later request would inhibit nothing.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Alertmanager:
     ) -> None:
         """`resend` and `timeout` in seconds. `hold`: seconds that an event alert stays open now, for the texts.
 
-        `latest`: the latest that it may be now: what is open ends by Alertmanager's clock. `now`, unless given.
-        `alive`: whether the Watchdog may be told. `fault` hears of our own errors in `run`, with the loop's name.
-        `connect`: what reaches the instance at a URL, instead of HTTP.
-        Raises ValueError for what is no URL or has a second set of credentials, OSError for files of `tls`.
+        `latest`: the latest time that it may be now, for `endsAt`, which Alertmanager compares with its own clock;
+        `now` by default. `alive`: whether the Watchdog may be posted. `fault` reports our own errors in `run`, with the
+        loop's name. `connect`: makes the channel to the instance at a URL, instead of HTTP.
+        Raises ValueError for an invalid URL or a second set of credentials, OSError for files of `tls`.
         """
         if access and any(URL(url).user is not None for url in urls):
             raise ValueError("expected credentials either in the receiver's URLs or beside them, not both")
@@ -94,11 +94,11 @@ class Alertmanager:
 
     @property
     def well(self) -> bool:
-        """Whether some instance took what was last posted to it."""
+        """Whether some instance accepted its last POST."""
         return any(peer.acknowledged for peer in self._peers)
 
     async def send(self, delivery: Delivery) -> Verdict:
-        """Tells what holds now, which may be more than when the delivery was made. Raises what the casebook raises."""
+        """Posts the present state of the alert, not that of the delivery. Raises the errors of the alert reader."""
         postings = await self._what_holds(delivery)
         if not postings:
             return OLD_NEWS
@@ -112,7 +112,7 @@ class Alertmanager:
         return _worst([await self._tell(sick, postings), *([verdict] if verdict is not None else [])])
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """For ever, a round each `resend` seconds, the first one at once. `beat`: every instance's loop has turned."""
+        """Run until cancelled: a round each `resend` seconds, the first at once. Calls `beat` once all loops turned."""
         turned: set[AlertmanagerInstance] = set()
 
         def turn(peer: AlertmanagerInstance) -> None:
@@ -135,7 +135,7 @@ class Alertmanager:
     # --- one delivery ---------------------------------------------------------------------------------------
 
     async def _what_holds(self, delivery: Delivery) -> list[PostableAlert]:
-        """The delivery's own posting is the last; none if nothing is known of it any more."""
+        """The delivery's own posting is the last; none if its alert is unknown by now."""
         match delivery.about:
             case DeliveryKind.ALERT_OPENED | DeliveryKind.ALERT_CLOSED:
                 if (alert := await self._casebook.alert(delivery.event_id)) is None:
@@ -151,7 +151,7 @@ class Alertmanager:
                 assert_never(delivery.about)
 
     async def _tell(self, peers: Iterable[AlertmanagerInstance], postings: Sequence[PostableAlert]) -> Verdict:
-        """All of them at once, until the first one has it."""
+        """Post to all of them in parallel, until the first one succeeds."""
         telling = {asyncio.create_task(_post_together(peer, postings)) for peer in peers}
         for task in telling:
             self._telling.add(task)
@@ -169,7 +169,7 @@ class Alertmanager:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._fault(f"tell {self._receiver}", error)
 
-    # --- all of it, again and again -------------------------------------------------------------------------
+    # --- rounds ---------------------------------------------------------------------------------------------
 
     async def _rounds(self, peer: AlertmanagerInstance, turn: Callable[[], None]) -> None:
         time = asyncio.get_running_loop().time
@@ -186,7 +186,7 @@ class Alertmanager:
                 turn()
 
     async def _round(self, peer: AlertmanagerInstance, turn: Callable[[], None]) -> None:
-        """Everything that this instance must know; the Watchdog only where all of it could be read and sent."""
+        """Post all alerts to this instance; the Watchdog only if all of them could be read and posted."""
         self._known.forget(self._now())
         async with contextlib.aclosing(self._pages()) as pages:
             async for page in pages:
@@ -214,7 +214,7 @@ class Alertmanager:
             yield [self._of_storm(storm) for storm in storms]
 
     async def _ends_of(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """The open ends of their workflows that are not among them."""
+        """The open ends of the alerts' workflows that are not among the alerts."""
         here = {alert.id for alert in alerts}
         keys = {key for alert in alerts if (key := _workflow_of(alert)) is not None}
         ends = await self._casebook.ends_of(self._receiver, keys) if keys else []
@@ -233,7 +233,7 @@ def _workflow_of(alert: Alert) -> TargetKey | None:
 
 
 def _telling(delivery: Delivery, posting: PostableAlert, end: AlertEnd | None) -> PostableAlert:
-    """What has expired although nobody here was told is told all the same: a person has to see it."""
+    """An alert that expired before this receiver had it is posted as open all the same: a person must see it."""
     opens = delivery.about in (DeliveryKind.ALERT_OPENED, DeliveryKind.INCIDENT_OPENED)
     return payload.untold(posting) if opens and posting.ended_at is not None and end is AlertEnd.EXPIRED else posting
 
@@ -244,5 +244,5 @@ async def _post_together(peer: AlertmanagerInstance, postings: Sequence[Postable
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of those without success: who may take it later counts more than who never will."""
+    """The verdict on several failures: one that may succeed later outweighs a refusal."""
     return max(verdicts, key=lambda one: (isinstance(one, Retry), isinstance(one, Retry) and one.receiver_down))

@@ -1,4 +1,4 @@
-"""How the monitor proves to an Alertmanager who it is."""
+"""Authentication of the monitor at an Alertmanager."""
 
 import base64
 import dataclasses
@@ -9,7 +9,7 @@ from collections.abc import Callable
 class Auth:
     """Nothing, a user with a password, or a bearer token.
 
-    The callables are asked at every request and raise OSError or ValueError where a secret cannot be read.
+    The callables are called at every request and raise OSError or ValueError if a secret cannot be read.
     """
 
     username: str | None = dataclasses.field(default=None, repr=False)
@@ -21,7 +21,7 @@ class Auth:
 
 
 class Credentials:
-    """The header of an `Auth`; where it cannot be read, the last one that could be goes on being used."""
+    """The header of an `Auth`; if a secret cannot be read, the last readable one stays in use."""
 
     def __init__(self, access: Auth) -> None:
         self._access = access
@@ -31,7 +31,7 @@ class Credentials:
         return "Credentials()"
 
     def read(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        """The headers, and what of them is secret. Raises OSError or ValueError where they never could be read."""
+        """The headers, and the secrets in them. Raises OSError or ValueError if they could never be read."""
         try:
             self._last = _headers(self._access)
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which news is old: what ended since it was read must not open again, what opened since must not end. Pure."""
+"""Drops outdated postings: an alert that ended after it was read must not open again, nor the other way round. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -6,17 +6,17 @@ from monitor.notify.alertmanager.payload import PostableAlert
 
 
 class Dedup:
-    """What was last heard of each alert; nothing that was not heard of for `memory` seconds.
+    """The last known state of each alert, forgotten after `memory` seconds without a record.
 
     Alerts may share all labels, as two executions of one step do; for Alertmanager they are one, open while one of them
-    is. An id that ended never opens again, unless its hold was over before it was told: that is left to lapse.
+    is open. An id that ended never opens again, unless it expired before it was posted: then it lapses by its `endsAt`.
     """
 
     def __init__(self, memory: float) -> None:
-        """`memory`: longer than it takes from reading a posting until it is posted."""
+        """`memory`: seconds; more than the time from reading an alert to its POST."""
         self._memory = timedelta(seconds=memory)
         self._open: dict[str, dict[str, datetime]] = {}
-        """When each id was last heard of, by key."""
+        """When each open id was last recorded, by key."""
         self._ended: dict[str, datetime] = {}
         self._lapsing: dict[str, datetime] = {}
 
@@ -24,7 +24,7 @@ class Dedup:
         return len(self._ended) + len(self._lapsing) + sum(map(len, self._open.values()))
 
     def record(self, posting: PostableAlert, now: datetime) -> None:
-        """Of what was read from the casebook, in any order."""
+        """Record a posting that was read from the store; in any order."""
         if posting.lapses:
             self._lapsing[posting.id] = now
             return
@@ -39,7 +39,7 @@ class Dedup:
             del self._open[posting.key]
 
     def is_current(self, posting: PostableAlert) -> bool:
-        """Whether it still holds, for Alertmanager."""
+        """Whether it is still to be posted."""
         if posting.lapses or posting.id in self._lapsing:
             return posting.lapses
         if posting.ended_at is None:
@@ -47,7 +47,7 @@ class Dedup:
         return posting.key not in self._open
 
     def forget(self, now: datetime) -> None:
-        """What was not heard of for long."""
+        """Drop what was not recorded for `memory` seconds."""
         self._ended = self._fresh(self._ended, now)
         self._lapsing = self._fresh(self._lapsing, now)
         fresh = {key: self._fresh(ids, now) for key, ids in self._open.items()}

@@ -1,10 +1,10 @@
-"""One instance of Alertmanager: one POST at a time, of whatever waits by then.
+"""One instance of Alertmanager: one POST at a time, of all alerts that wait by then.
 
-What one look saw goes into one POST, the open ends of workflows first: the alert about a step that ended its workflow
-is inhibited by the one about the end only if Alertmanager knows that one by then. Ends that are over go last.
+Alerts from one observation go into one POST, the open ends of workflows first: the alert about a step that ended its
+workflow is inhibited by the one about the end only if Alertmanager has that one before it. Resolved ends go last.
 
-Alertmanager notifies at once of what is older than its `group_wait`, and takes in alerts for notifying and for
-inhibiting side by side. So what is old is posted a moment after the ends, not with them.
+Alertmanager notifies at once of an alert that is older than its `group_wait`, and it processes alerts for notification
+and for inhibition in parallel. So old alerts are posted a moment after the ends, not with them.
 """
 
 import asyncio
@@ -21,28 +21,28 @@ from monitor.notify.http_sender import HttpResult
 BATCH: Final = 200
 """Alerts in one POST."""
 _GATHERING = 0.05
-"""Seconds that a POST waits for more of what was seen at once."""
+"""Seconds that a POST waits for more alerts of the same observation."""
 _OLD = timedelta(seconds=1)
-"""An alert that began longer ago may be older than `group_wait`."""
+"""The age from which an alert may be older than `group_wait`."""
 _INHIBITS_AFTER = 0.2
 """Seconds from the acknowledgement of an end until Alertmanager inhibits by it, with a wide margin."""
 _BATCH_BYTES = 1024 * 1024
 _BAD_CONTENT = (400, 413, 422)
-"""It is about what was posted, not about who posts: a bad alert, too much of them, no fit to the API's schema."""
+"""Answers about the posted alerts, not about the sender: an invalid alert, too many, a violation of the schema."""
 _REMEMBERED = 1000
-"""Alerts that were refused; each goes alone from then on."""
+"""Alerts that were refused; each is posted alone from then on."""
 OLD_NEWS: Final = Delivered("nothing to tell any more", sent=False)
 
 
 class Channel(Protocol):
-    """What reaches one instance: `sending.Sender`, or its like in a test."""
+    """The connection to one instance: `HttpSender`, or a fake."""
 
     async def ask(self, body: bytes, headers: Mapping[str, str], secrets: Collection[str] = ()) -> HttpResult: ...
     async def close(self) -> None: ...
 
 
 class _Waiting:
-    """A posting in the queue, and who waits for its verdict."""
+    """A posting in the queue, with the future of its verdict."""
 
     def __init__(self, posting: PostableAlert) -> None:
         self.posting = posting
@@ -50,7 +50,7 @@ class _Waiting:
 
 
 class _Entry:
-    """One element of a POST, and those who wait for it: they all tell of the same alert, as Alertmanager sees it."""
+    """One element of a POST, and the postings that wait for it, which Alertmanager takes for one alert."""
 
     def __init__(self, waiting: Sequence[_Waiting], now: datetime, lasts: float) -> None:
         posting = max(reversed(waiting), key=lambda one: one.posting.opened_at).posting
@@ -72,7 +72,7 @@ class _Entry:
 class AlertmanagerInstance:
     """`sick`: its last answer was none, or said that it takes nothing from us. `acknowledged`: it took the last POST.
 
-    That it refuses one alert says nothing about either.
+    The refusal of one alert changes neither.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class AlertmanagerInstance:
         now: Callable[[], datetime],
         lasts: float,
     ) -> None:
-        """`lasts`: seconds until what is open ends, if it is not told again."""
+        """`lasts`: seconds until Alertmanager ends an open alert that is not posted again."""
         self.sick = False
         self.acknowledged = False
         self._channel = channel
@@ -96,13 +96,13 @@ class AlertmanagerInstance:
         self._posting = asyncio.Lock()
         self._refused: set[str] = set()
         self._ends_inhibit_at = 0.0
-        """On the loop's clock; of the ends that were posted last."""
+        """When Alertmanager inhibits by the ends that were posted last, on the loop's clock."""
 
     def __repr__(self) -> str:
         return f"Peer({self._channel!r})"
 
     async def post(self, postings: Sequence[PostableAlert]) -> list[Verdict]:
-        """The verdict on each. What comes while a POST is under way goes into the next one, whoever makes it."""
+        """The verdict on each. Postings that come during a POST go into the next one, which any caller may make."""
         waiting = [_Waiting(posting) for posting in postings]
         self._queue += waiting
         try:
@@ -125,7 +125,7 @@ class AlertmanagerInstance:
                     await self._post_next()
 
     async def _post_next(self) -> None:
-        """The beginning of the queue. Cancelled, what has no verdict yet waits on."""
+        """POST the beginning of the queue. If it is cancelled, postings without a verdict return to the queue."""
         batch = self._take()
         try:
             if batch:
@@ -140,7 +140,7 @@ class AlertmanagerInstance:
             await asyncio.sleep(wait)
 
     def _take(self) -> list[_Entry]:
-        """As much as one POST may hold. What was refused goes alone, so that the others need no halving."""
+        """As many as one POST may hold. A refused alert goes alone, so that the others need no halving."""
         now, size = self._now(), 0
         batch: list[_Entry] = []
         groups = self._grouped()
@@ -157,7 +157,7 @@ class AlertmanagerInstance:
         return batch
 
     def _grouped(self) -> dict[str, list[_Waiting]]:
-        """The queue by alert, as Alertmanager sees it, by `_place`; what is old news gets its verdict."""
+        """The queue by Alertmanager's identity, in the order of `_place`; outdated postings get their verdict."""
         groups: dict[str, list[_Waiting]] = {}
         for one in sorted(self._queue, key=lambda one: _place(one.posting)):
             if one.verdict.done():
@@ -169,7 +169,7 @@ class AlertmanagerInstance:
         return groups
 
     async def _post_all(self, batch: Sequence[_Entry]) -> None:
-        """Where some of it is not taken, by halves, until what is bad is alone."""
+        """POST the batch; if it is refused, by halves, until the invalid alert is alone."""
         answer = await self._request(b"[" + b",".join(entry.body for entry in batch) + b"]")
         if batch[0].is_open_end:
             self._ends_inhibit_at = asyncio.get_running_loop().time() + _INHIBITS_AFTER
@@ -207,7 +207,7 @@ class AlertmanagerInstance:
             self._refused.update(entry.key for entry in batch)
 
     def _give_up(self, verdict: Verdict) -> None:
-        """Nobody in the queue waits for an instance that takes nothing: each would wait for one time-out more."""
+        """Fail the whole queue at once: if each caller tried again, each would wait for another timeout."""
         queue, self._queue = self._queue, []
         for one in queue:
             if not one.verdict.done():
@@ -215,7 +215,7 @@ class AlertmanagerInstance:
 
 
 def _place(posting: PostableAlert) -> int:
-    """An end inhibits from before its steps are told as open until after they are told as over."""
+    """The order in a POST: an end opens before its steps, and resolves after them, so that it always inhibits them."""
     if not posting.is_end:
         return 1
     return 0 if posting.ended_at is None else 2

@@ -1,6 +1,6 @@
-"""What Alertmanager is told of an alert, a storm, and the monitor itself. Pure.
+"""The postings to Alertmanager: an alert, a storm, and the Watchdog. Pure.
 
-Labels are the identity, so they never change while an alert is open; all that varies is an annotation.
+Labels are the identity, so they never change while an alert is open; every varying fact is an annotation.
 """
 
 from collections.abc import Mapping
@@ -23,29 +23,29 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 class PostableAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert of Alertmanager's, but for what depends on when it is posted."""
+    """One alert for Alertmanager, without the fields that depend on the time of the POST."""
 
     id: str
     """Of the alert or incident."""
     key: str
-    """The same for the same labels: Alertmanager takes such postings for one alert."""
+    """Of the labels: Alertmanager takes postings with equal labels for one alert."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: datetime
-    """When it was observed: Alertmanager lets an alert that began longer ago than `group_wait` wait for nothing, so
-    nothing could inhibit it any more. When it happened is an annotation."""
+    """When it was observed, not when it happened, which is an annotation: Alertmanager notifies at once of an alert
+    that began longer ago than `group_wait`, so that nothing could inhibit it."""
     opened_at: datetime
-    """When it was observed; of two with the same labels the later one is shown."""
+    """When it was observed; of two postings with equal labels the later one is shown."""
     ended_at: datetime | None = None
     is_end: bool = False
-    """It tells that a workflow was terminated."""
+    """It is about the termination of a workflow."""
     lapses: bool = False
-    """It is told as open once, and nothing ends it before Alertmanager does."""
+    """It is posted as open once, and ends by its `endsAt` only."""
     link: str
 
 
 def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str = "") -> PostableAlert:
-    """`hold`: seconds that an event alert stays open, for the words of its end."""
+    """`hold`: seconds that an event alert stays open, for the text of its end."""
     event = alert.event
     labels = alert_labels(event, alert.fault_group)
     link = link_of(event, external_url)
@@ -68,7 +68,7 @@ def of_alert(alert: Alert, *, external_url: str, hold: float, runbook_url: str =
 
 
 def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url: str = "") -> PostableAlert:
-    """One alert for all members of an incident, those included that were told one by one."""
+    """One alert for all members of an incident, including those that were posted one by one."""
     event = incident.event
     shared = alert_labels(msgspec.structs.replace(event, labels=incident.labels, workflow=None), incident.fault_group)
     labels = shared | {"storm": "true"}
@@ -97,14 +97,14 @@ def of_storm(incident: Incident, *, external_url: str, hold: float, runbook_url:
 
 
 def untold(posting: PostableAlert) -> PostableAlert:
-    """Of one whose hold is over and that was never told: an end alone would ring nobody."""
+    """The posting of an alert that expired before it was ever posted: its end alone would notify nobody."""
     return msgspec.structs.replace(posting, ended_at=None, lapses=True)
 
 
 def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> PostableAlert:
-    """The alert that is always open: where it is missing, the monitor or the way from it is broken.
+    """The alert that is always open: if it is missing, the monitor or the connection from it has failed.
 
-    `host`: the name of this machine, for the label `monitor` if the URL names none but the loopback.
+    `host`: the name of this machine, for the label `monitor` if the URL names only the loopback.
     """
     labels = {"alertname": "Watchdog", "severity": "none", "monitor": _name(external_url, host)}
     return PostableAlert(
@@ -123,7 +123,7 @@ def watchdog(*, external_url: str, started_at: datetime, host: str = "") -> Post
 
 
 def encode(posting: PostableAlert, *, now: datetime, lasts: float) -> bytes:
-    """One element of the list that is posted. `lasts`: seconds until what is open ends, if it is not told again."""
+    """One element of the POST. `lasts`: seconds until Alertmanager ends an open alert that is not posted again."""
     starts_at = min(posting.starts_at, now)
     ends_at = now + timedelta(seconds=lasts) if posting.ended_at is None else max(posting.ended_at, starts_at)
     return _ENCODER.encode(
@@ -138,7 +138,7 @@ def encode(posting: PostableAlert, *, now: datetime, lasts: float) -> bytes:
 
 
 def _name(external_url: str, host: str) -> str:
-    """Two monitors at their defaults have one address, `localhost`: the name of the machine tells them apart."""
+    """The URL; if its host is the loopback, with this machine's name instead, to distinguish two default monitors."""
     url = urlsplit(external_url)
     if not host or not is_this_machine(url.hostname or ""):
         return external_url
@@ -146,7 +146,7 @@ def _name(external_url: str, host: str) -> str:
 
 
 def _facts(event: Event, runbook_url: str) -> dict[str, str]:
-    """What differs between two events with the same labels."""
+    """The facts that may differ between two events with equal labels."""
     return {
         "event_id": event.id,
         "occurred_at": _moment(event.occurred_at),
