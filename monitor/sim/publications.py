@@ -2,6 +2,8 @@
 
 from math import inf
 
+import msgspec
+
 from monitor.sim.definitions import CATALOGUE, Publication
 from monitor.sim.scenario import Scenario
 
@@ -15,10 +17,10 @@ def published(scenario: Scenario, account: str) -> list[Publication]:
     for traffic in scenario.traffic:
         if traffic.account == account:
             found.extend(traffic.publications)
-    return found
+    return [msgspec.structs.replace(one, deleted=scenario.deletions.get(one.definition.name, inf)) for one in found]
 
 
 def _published(scenario: Scenario, name: str) -> Publication:
     definition = CATALOGUE[name]
     always = (-inf,) * definition.latest
-    return Publication(definition, scenario.deploys.get(name, always), scenario.deletions.get(name, inf))
+    return Publication(definition, scenario.deploys.get(name, always))

@@ -68,7 +68,7 @@ class World:
         return door.answer(_Request(method, path, parts[5:], endpoint(parts[5:]), query, bearer, t, body))
 
     def traffic(self, account: str) -> TrafficIndex:
-        """What is true of that account's traffic. A KeyError if it has none."""
+        """What is true of that account's traffic, PATCH and deletions apart. A KeyError if it has none."""
         found = self._doors[account].traffic
         if found is None:
             raise KeyError(account)

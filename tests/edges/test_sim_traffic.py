@@ -198,6 +198,14 @@ def test_a_deploy_lets_the_old_instances_run_on() -> None:
     assert [version["version"] for version in answer(world, 301.0, of(1))] == [2, 1]
 
 
+def test_a_definition_with_traffic_may_be_deleted() -> None:
+    world = World(msgspec.structs.replace(traffic(100, definitions=2), deletions={"journey-000": 60.0}))
+    one = everyone(world, 59.0)[0]["workflowId"]
+    assert answer(world, 60.0, f"{of()}/workflows") == answer(world, 60.0, f"{of()}/workflows/{one}") == 404
+    assert [found["definition"]["name"] for found in answer(world, 60.0, "/definitions")] == ["journey-001"]
+    assert everyone(world, 60.0, 1)
+
+
 def test_a_wait_takes_what_its_definition_declares() -> None:
     world = World(traffic(200, definitions=1, lifetime=7200.0))
     (definition,) = answer(world, 0.0, "/definitions")
