@@ -82,6 +82,8 @@ class EventFacts(msgspec.Struct, frozen=True, gc=False):
     kind: AlertKind = AlertKind.NOTICE
     ends: tuple[EventType, ...] = ()
     """Types of the target's or account's alerts that it ends."""
+    held_in: str = ""
+    """The field of `TargetState` that says whether the condition holds; empty: it is not about a target as a whole."""
     status_change: bool = False
     """Whether it names the old and the new status."""
     failure: bool = False
@@ -110,18 +112,18 @@ FACTS: Final[Mapping[EventType, EventFacts]] = {
         _CRITICAL, _EVENT, ends=(EventType.SUSPENDED,), status_change=True, failure=True, deliberate=_WARNING
     ),
     EventType.COMPLETED: EventFacts(_INFO, ends=(EventType.SUSPENDED, EventType.STEP_FAILED), status_change=True),
-    EventType.SUSPENDED: EventFacts(_WARNING, _CONDITION, status_change=True),
+    EventType.SUSPENDED: EventFacts(_WARNING, _CONDITION, held_in="suspended", status_change=True),
     EventType.RESUMED: EventFacts(_INFO, ends=(EventType.SUSPENDED,), status_change=True),
     # Its alert also ends when the step completes after all (`step_log.recovered`), without an event.
     EventType.STEP_FAILED: EventFacts(_WARNING, _EVENT, failure=True),
     EventType.STEP_CANCELLED: EventFacts(_INFO),
-    EventType.OVERDUE: EventFacts(_WARNING, _CONDITION),
+    EventType.OVERDUE: EventFacts(_WARNING, _CONDITION, held_in="overdue"),
     EventType.OVERDUE_CLEARED: EventFacts(_INFO, ends=(EventType.OVERDUE,)),
     EventType.STEP_OVERDUE: EventFacts(_WARNING, _CONDITION),
     EventType.STEP_OVERDUE_CLEARED: EventFacts(_INFO, ends=(EventType.STEP_OVERDUE,)),
-    EventType.NOT_FOUND: EventFacts(_WARNING, _CONDITION, status_change=True),
+    EventType.NOT_FOUND: EventFacts(_WARNING, _CONDITION, held_in="not_found", status_change=True),
     EventType.FOUND: EventFacts(_INFO, ends=(EventType.NOT_FOUND,), status_change=True),
-    EventType.UNANSWERED: EventFacts(_WARNING, _CONDITION),
+    EventType.UNANSWERED: EventFacts(_WARNING, _CONDITION, held_in="unanswered"),
     EventType.ANSWERED: EventFacts(_INFO, ends=(EventType.UNANSWERED,)),
     # It ends every open alert of its target, of any type: see `core/detection/unwatched.py`.
     EventType.UNWATCHED: EventFacts(_INFO, severity_fixed=_LEFT),

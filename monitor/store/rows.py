@@ -39,6 +39,7 @@ class _CloudEvent(msgspec.Struct, gc=False):
 _body = msgspec.json.Decoder(_CloudEvent)
 
 _NEVER = Condition()
+_CONDITIONS = tuple(type_.facts.held_in for type_ in EventType if type_.facts.held_in)
 _NOTHING_TOLD: frozenset[str] = frozenset()
 _STATUSES: Mapping[DeliveryOutcome, str] = {
     DeliveryOutcome.RETRIED: "pending",
@@ -83,7 +84,7 @@ def _share(state: TargetState) -> None:
     force_setattr(state, "key", TargetKey(intern(account), intern(definition), workflow))
     if not state.told:
         force_setattr(state, "told", _NOTHING_TOLD)
-    for field in ("suspended", "not_found", "unanswered", "overdue"):
+    for field in _CONDITIONS:
         if getattr(state, field) == _NEVER:
             force_setattr(state, field, _NEVER)
     for execution in state.steps:

@@ -7,9 +7,21 @@ import msgspec
 import pytest
 
 from monitor.core.alerts import Incident
-from monitor.core.detection.unwatched import holds_still
+from monitor.core.detection.conditions import HELD, condition
+from monitor.core.detection.unwatched import holds_still, unwatched
 from monitor.core.event_types import FACTS, AlertKind, EventType, Severity
-from monitor.core.model import Event, Observation, Outcome, PollFailed, Status, StepStatus, Target
+from monitor.core.model import (
+    Condition,
+    Episode,
+    Event,
+    Observation,
+    Outcome,
+    PollFailed,
+    Status,
+    StepStatus,
+    Target,
+    TargetState,
+)
 from monitor.core.text.advice import advice
 from monitor.core.text.alert_text import incident_title
 from monitor.core.text.links import runbook_of
@@ -129,6 +141,19 @@ def _of_account() -> list[Event]:
 @pytest.mark.parametrize("type", [type_ for type_ in OF_TARGETS if type_.kind is AlertKind.EVENT])
 def test_what_happened_to_a_target_is_told_again_if_it_comes_back(type: EventType) -> None:
     assert holds_still(told(type), None)
+
+
+def test_every_condition_of_a_target_is_held_in_a_field_of_its_own() -> None:
+    fields = [field.name for field in msgspec.structs.fields(TargetState) if field.type is Condition]
+    assert sorted(type_.facts.held_in for type_ in HELD) == sorted(fields)
+    conditions = {type_ for type_ in OF_TARGETS if type_.kind is AlertKind.CONDITION}
+    assert set(HELD) == conditions - {EventType.STEP_OVERDUE}, "of which a target has many"
+
+
+def test_no_condition_of_a_target_outlives_its_watching() -> None:
+    opened = Condition(open=True, last=Episode("a", 1))
+    state = msgspec.structs.replace(NEW, **{type_.facts.held_in: opened for type_ in HELD})
+    assert {condition(unwatched(state), type_) for type_ in HELD} == {Condition(open=False, last=Episode("a", 1))}
 
 
 # --- what people read -------------------------------------------------------------------------------------

@@ -4,7 +4,24 @@ The ordinal counts all episodes of a condition and never starts again: an anchor
 same moment change places in the log), and an event under a used name would be dropped as a repetition.
 """
 
-from monitor.core.model import Condition, Episode
+from typing import Final
+
+from monitor.core.event_types import EventType
+from monitor.core.model import Condition, Episode, TargetState
+
+HELD: Final = tuple(type_ for type_ in EventType if type_.facts.held_in)
+"""The types whose condition is about a target as a whole."""
+
+
+def condition(state: TargetState, type: EventType) -> Condition:
+    """The condition whose episodes events of this type open; `type` is one of `HELD`."""
+    found: Condition = getattr(state, type.facts.held_in)
+    return found
+
+
+def all_closed(state: TargetState) -> dict[str, Condition]:
+    """Every condition of the target as a whole, ended, by its field."""
+    return {type_.facts.held_in: closed(condition(state, type_)) for type_ in HELD}
 
 
 def opened(condition: Condition, anchor: str) -> Condition:

@@ -40,7 +40,7 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.detection.blindness import NOWHERE, Site
-from monitor.core.detection.conditions import closed, opened
+from monitor.core.detection.conditions import closed, condition, opened
 from monitor.core.detection.drifts import news
 from monitor.core.detection.events import (
     Transition,
@@ -338,14 +338,10 @@ def _status_events(occasion: Transition) -> tuple[Event, ...]:
 def _moot(type: EventType, before: TargetState) -> bool:
     """Whether the event would not change the condition."""
     match type:
-        case EventType.SUSPENDED:
-            return before.suspended.open
-        case EventType.RESUMED:
-            return not before.suspended.open
-        case EventType.NOT_FOUND:
-            return before.not_found.open
-        case EventType.FOUND:
-            return not before.not_found.open
+        case EventType.SUSPENDED | EventType.NOT_FOUND:
+            return condition(before, type).open
+        case EventType.RESUMED | EventType.FOUND:
+            return not condition(before, type.facts.ends[0]).open
         case _:
             return False
 

@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.core import step_log
 from monitor.core.detection.blindness import Site, why
-from monitor.core.detection.conditions import named
+from monitor.core.detection.conditions import condition, named
 from monitor.core.detection.overdue import NO_LIMITS, Limits, OverdueChange
 from monitor.core.event_ids import event_id
 from monitor.core.event_types import EventType, Severity
@@ -59,11 +59,9 @@ def status_event(type: EventType, occasion: Transition) -> Event:
         case EventType.COMPLETED:
             return _completed(occasion)
         case EventType.SUSPENDED | EventType.NOT_FOUND:
-            return _opens(type, occasion)
-        case EventType.RESUMED:
-            return _event(type, occasion, what=named(occasion.before.suspended), closes=_ended(type, occasion))
-        case EventType.FOUND:
-            return _event(type, occasion, what=named(occasion.before.not_found), closes=_ended(type, occasion))
+            return _event(type, occasion, what=named(condition(occasion.after, type)))
+        case EventType.RESUMED | EventType.FOUND:
+            return _condition_ended(type, occasion)
         case _:
             raise ValueError(f"{type} is not about a status")
 
@@ -97,10 +95,9 @@ def _completed(occasion: Transition) -> Event:
     )
 
 
-def _opens(type: EventType, occasion: Transition) -> Event:
-    after = occasion.after
-    condition = after.suspended if type is EventType.SUSPENDED else after.not_found
-    return _event(type, occasion, what=named(condition))
+def _condition_ended(type: EventType, occasion: Transition) -> Event:
+    (opener,) = type.facts.ends
+    return _event(type, occasion, what=named(condition(occasion.before, opener)), closes=_ended(type, occasion))
 
 
 def _ended(type: EventType, occasion: Transition) -> tuple[str, ...]:
@@ -109,19 +106,11 @@ def _ended(type: EventType, occasion: Transition) -> tuple[str, ...]:
 
 
 def _openings(opener: EventType, occasion: Transition) -> Sequence[str]:
-    before, key = occasion.before, occasion.after.key
-    match opener:
-        case EventType.STEP_FAILED:
-            return failures(key, sorted(occasion.after.told))
-        case EventType.SUSPENDED:
-            condition = before.suspended
-        case EventType.NOT_FOUND:
-            condition = before.not_found
-        case EventType.UNANSWERED:
-            condition = before.unanswered
-        case _:
-            raise ValueError(f"{opener} is not about the whole instance")
-    return [event_id(opener, *key, what=named(condition))] if condition.open else []
+    key = occasion.after.key
+    if opener is EventType.STEP_FAILED:
+        return failures(key, sorted(occasion.after.told))
+    held = condition(occasion.before, opener)
+    return [event_id(opener, *key, what=named(held))] if held.open else []
 
 
 def failures(key: TargetKey, executions: Iterable[str]) -> list[str]:
@@ -149,8 +138,7 @@ def unanswered_event(occasion: Transition, failed: PollFailed, site: Site) -> Ev
 
 
 def answered_event(occasion: Transition) -> Event:
-    what, closes = named(occasion.before.unanswered), _ended(EventType.ANSWERED, occasion)
-    return _event(EventType.ANSWERED, occasion, what=what, closes=closes)
+    return _condition_ended(EventType.ANSWERED, occasion)
 
 
 # --- steps ------------------------------------------------------------------------------------------------

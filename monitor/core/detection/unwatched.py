@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.alerts import Alert
-from monitor.core.detection.conditions import closed
+from monitor.core.detection.conditions import HELD, all_closed, condition
 from monitor.core.event_ids import event_id
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import Event, Status, StepOverdue, TargetKey, TargetState
@@ -19,17 +19,13 @@ def unwatched(state: TargetState) -> TargetState:
 
     The same object if none was open.
     """
-    conditions = (state.suspended, state.not_found, state.unanswered, state.overdue)
-    if not any(condition.open for condition in conditions) and not any(late.open for late in state.late):
+    if not any(condition(state, type_).open for type_ in HELD) and not any(late.open for late in state.late):
         return state
     return msgspec.structs.replace(
         state,
         # Consecutive 404s are counted anew before the next event.
         misses=0 if state.not_found.open else state.misses,
-        suspended=closed(state.suspended),
-        not_found=closed(state.not_found),
-        unanswered=closed(state.unanswered),
-        overdue=closed(state.overdue),
+        **all_closed(state),
         late=tuple([StepOverdue(late.execution, late.ordinal, open=False) for late in state.late]),
     )
 
