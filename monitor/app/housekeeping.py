@@ -5,13 +5,12 @@ import contextlib
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from monitor.aio import beating
+from monitor.aio import TURN, beating
 from monitor.app.current_settings import CurrentSettings
 from monitor.polling.scheduler import Scheduler
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.telemetry import Logs
 
-_TURN = 10.0
 _PRUNE_EVERY = 600.0
 _EVENTS_KEPT = timedelta(days=7)
 """Far longer than the hold of alerts."""
@@ -50,7 +49,7 @@ class Housekeeper:
                 with contextlib.suppress(StoreUnavailable):
                     await beating(self._prune(), beat)
                     prune_at = loop.time() + _PRUNE_EVERY
-            await asyncio.sleep(_TURN)
+            await asyncio.sleep(TURN)
 
     async def _prune(self) -> None:
         settings, now = self._current.value, self._now()

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from structlog.typing import FilteringBoundLogger
 
+from monitor.aio import TURN
 from monitor.app import from_settings
 from monitor.app.accounts import Accounts, Spawn
 from monitor.app.current_settings import CurrentSettings
@@ -29,7 +30,6 @@ BOUND_OF_ACCOUNTS = ("max_concurrency",)
 _LOOK_AT_FILES = 5.0
 _TRY_AGAIN = 60.0
 """Seconds until what was refused is tried again: a key's file may come later than what names it, a disk back."""
-_TURN = 10.0
 _STOPPING = ("the monitor is shutting down",)
 
 
@@ -109,7 +109,7 @@ class Reloader:
             reloading = asyncio.create_task(self.reload("file"))
             while not reloading.done():
                 beat()
-                await asyncio.wait([reloading], timeout=_TURN)
+                await asyncio.wait([reloading], timeout=TURN)
             seen = current if reloading.result() else self._current.value.fingerprint
 
     def _is_to_be_tried_again(self) -> bool:

@@ -1,8 +1,8 @@
 """Every type of event with its facts: one row each in `FACTS`, which all other code reads.
 
 A new type needs a member and a row here, its words in `text/` (`summary.py`; for an alert also `alert_text.py` and
-`advice.py`), a row of `deploy/REFERENCE.md`, and for an alert a section of `deploy/RUNBOOK.md`. Tests compare each of
-them with this table.
+`advice.py`), a row of `deploy/REFERENCE.md`, and for an alert a section of `deploy/RUNBOOK.md`. A new condition of
+a target also needs a field of `TargetState` and a rule in `core/detection/`. Tests compare all this with the table.
 """
 
 import enum

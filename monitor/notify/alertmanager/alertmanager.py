@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from yarl import URL
 
+from monitor.aio import TURN
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import Delivery, DeliveryKind
@@ -27,8 +28,6 @@ RESOLVED_FOR: Final = 900.0
 """Seconds that the end of an alert is posted again in rounds."""
 _LASTS = 4
 """Rounds without a posting after which Alertmanager ends an open alert."""
-_TURN = 10.0
-"""Seconds; an idle loop turns, and beats, at least this often."""
 _CLOSE_ENOUGH = 1e-6
 """Seconds."""
 
@@ -182,7 +181,7 @@ class Alertmanager:
             turn()
             await asyncio.sleep(0)
             while (left := due - time()) > _CLOSE_ENOUGH:
-                await asyncio.sleep(min(left, _TURN))
+                await asyncio.sleep(min(left, TURN))
                 turn()
 
     async def _round(self, peer: AlertmanagerInstance, turn: Callable[[], None]) -> None:
