@@ -1,4 +1,4 @@
-"""The API as this house asks it: one request for one permit, and every answer or failure as a value."""
+"""The client of the API: one request for one permit, and every answer or failure as a value."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -41,17 +41,17 @@ from monitor.upstream.wire_lists import read_page
 _Q = TypeVar("_Q")
 _T = TypeVar("_T")
 _URLS_KEPT = 8_192
-"""Some 7 MB at most; making a URL costs 5 µs, finding it a tenth of that."""
+"""Some 7 MB at most; building a URL takes 5 µs, a lookup a tenth of that."""
 _FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST, Outcome.UNAUTHORIZED)
-"""Asking again at once would bring the same."""
+"""Outcomes that an immediate retry would repeat."""
 
 _DEFINITION_LIMITS: Final = (100, 20, 4)
-"""Definitions on a page: a definition may hold long texts, so where a page is too large, one of fewer is asked for."""
+"""Definitions on a page: since a definition may hold long texts, a page that is too large is requested with fewer."""
 _MOST_PAGES: Final = 50
 """Of one account's definitions."""
 
 _http_date = lru_cache(maxsize=64)(parse_http_date)
-"""`Date` changes once a second, answers come by the thousand."""
+"""`Date` changes once a second, and thousands of answers share it."""
 
 
 class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +62,11 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for a whole request."""
     max_response_bytes: int = 8 * 2**20
     allow_http: bool = False
-    """Plain http also to hosts other than this one."""
+    """Allow plain http to other hosts than the loopback."""
 
 
 class Client:
-    """One for all accounts. GET and nothing else."""
+    """The client for all accounts. GET and nothing else."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class Client:
         now: Callable[[], datetime],
         report: Callable[[RequestRecord], None],
     ) -> None:
-        """`credentials` and `gates` by account; both are looked up anew for each request, so accounts may be added.
+        """`credentials` and `gates` by account; each request looks them up, so that accounts may be added.
 
-        Raises ValueError for a base_url that the keys must not be sent to. The transport stays the caller's to close.
+        Raises ValueError for a base_url to which keys must not be sent. The caller closes the transport.
         """
         check_base_url(config.base_url, config.allow_http)
         self._site = str(URL(config.base_url)).rstrip("/")
@@ -95,17 +95,17 @@ class Client:
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
     def status(self, key: TargetKey, permit: Permit) -> Coroutine[Any, Any, Seen | PollFailed]:
-        """What the API says about the instance now, with its step log. `permit` is used up."""
+        """The present state of the instance, with its step log. `permit` is consumed."""
         return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
 
     def instances(self, request: ListRequest, permit: Permit) -> Coroutine[Any, Any, ListPage | PollFailed]:
-        """What one page of a list says. `permit` is used up."""
+        """One page of a list. `permit` is consumed."""
         return self._ask(request, Endpoint.LIST, self._list_url, permit, self._read_page)
 
     async def errors(self, key: TargetKey, patience: float = 10.0) -> tuple[WorkflowError, ...] | PollFailed:
         """The runtime errors of the instance, within `patience` seconds.
 
-        Goes before any poll, and once more where asking again can help; a lane that is shut is not waited for.
+        It goes before any poll, with one retry if that may help; it does not wait for a closed lane.
         """
         result = await self._ask_errors(key, patience / 2)
         if isinstance(result, PollFailed) and result.outcome not in _FINAL:
@@ -124,10 +124,10 @@ class Client:
             return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
     async def declared(self, account: str, definition: str, patience: float) -> History | PollFailed:
-        """The name of the definition, and what its versions say of their steps.
+        """The name of the definition, and the limits that its versions declare for their steps.
 
-        Those of the last hundred versions; empty where the API knows none. Waits for its turn among the polls, and goes
-        before one of them after `patience` seconds in which the lane was open; 0: at once.
+        Of the last hundred versions; empty if the API knows none. It waits with the polls, and goes before the next one
+        after `patience` seconds with an open lane; 0: at once.
         """
         permit = await self._background(account, patience)
         if isinstance(permit, PollFailed):
@@ -136,9 +136,9 @@ class Client:
         return await self._ask(key, Endpoint.DEFINITIONS, self._definition_url, permit, self._read_history)
 
     async def definitions(self, account: str, patience: float = 30.0) -> DefinitionList | PollFailed:
-        """The active definitions of the account, from as many pages as it takes. `patience` as in `declared`, for each.
+        """The active definitions of the account, from all pages. `patience` as in `declared`, for each page.
 
-        Those that did not change while it was being paged: what is absent once may be there the next time.
+        A definition that changes meanwhile may be missing from one result and present in the next.
         """
         for limit in _DEFINITION_LIMITS:
             found = await self._all_definitions(account, limit, patience)
@@ -170,7 +170,7 @@ class Client:
         return await self._ask(account, Endpoint.USAGE, self._usage_url, permit, self._read_usage)
 
     async def _background(self, account: str, patience: float) -> Permit | PollFailed:
-        """A permit for what can wait."""
+        """A permit for a request that can wait."""
         gate = self._gates.get(account)
         try:
             if gate is not None:
@@ -189,10 +189,10 @@ class Client:
         permit: Permit,
         read: Callable[[_Q, Response, str], _T | PollFailed],
     ) -> _T | PollFailed:
-        """Whatever comes of it, the gate hears of the permit once, and one record is given."""
+        """In any case the rate limiter records the permit once, and one record is reported."""
         loop, account, gate = asyncio.get_running_loop(), permit.account, self._gates[permit.account]
         started, sent_at = loop.time(), self._now()
-        outcome, retry_after, date = Outcome.CONNECTION, None, None  # also if it is cancelled: nobody knows
+        outcome, retry_after, date = Outcome.CONNECTION, None, None  # if it is cancelled, its outcome is unknown
         detail, cancelled = "", False
         try:
             credential = self._credentials[account]
@@ -244,7 +244,7 @@ class Client:
         return read_usage(status, headers, body, account=account, now=self._now(), secret=secret)
 
     def _authorized(self, account: str, credential: Credential) -> tuple[str, Mapping[str, str]]:
-        """The account's key, and headers that are made once per key."""
+        """The account's key, and the headers, which are built once per key."""
         secret = credential.bearer()
         made = self._headers.get(account)
         if made is None or made[0] is not secret:
@@ -275,7 +275,7 @@ class Client:
 
 
 class _Page(NamedTuple):
-    """Of an account's definitions."""
+    """A page of an account's definitions."""
 
     account: str
     limit: int
@@ -294,5 +294,5 @@ def _ahead(date: str | None, sent_at: datetime, received_at: datetime) -> float 
     moment = _http_date(date) if date is not None else None
     try:
         return skew(moment, sent_at, received_at) if moment is not None else None
-    except OverflowError:  # the last second of the calendar
+    except OverflowError:  # the end of the range of `datetime`
         return None

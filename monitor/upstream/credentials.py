@@ -1,4 +1,4 @@
-"""The keys of the accounts: where they come from, and that they are shown nowhere."""
+"""The keys of the accounts: their sources; no repr, log or error shows a key."""
 
 import logging
 import os
@@ -9,36 +9,36 @@ from pathlib import Path
 from typing import Protocol
 
 _LONGEST = 8_192
-"""Characters; servers take no longer header."""
+"""Characters; servers accept no longer header."""
 _MOST_BYTES = 64 * 1024
-"""Of a file; what is longer was never meant as a key."""
+"""Bytes of a file; a longer one is no key."""
 _CHECK_EVERY = 1.0
 
 _Mark = tuple[int, int, int, int]
-"""What differs when a file's content was replaced: device, inode, modification in nanoseconds, size."""
+"""Changes with a file's content: device, inode, modification in nanoseconds, size."""
 
 _log = logging.getLogger(__name__)
 
 
 class CredentialError(ValueError):
-    """A key that cannot be used; the message says where it should come from and why not, and nothing of the key."""
+    """An unusable key; the message names its source and the reason, and repeats no part of the key."""
 
 
 class Credential(Protocol):
     """One account's key."""
 
     def bearer(self) -> str:
-        """The key as it is now, fit for a header. Cheap; called for every request."""
+        """The present key, valid in a header. Cheap; called for every request."""
 
     def refresh(self) -> None:
-        """The API refused the key: look at once whether there is a new one."""
+        """The API refused the key: check at once for a new one."""
 
 
 class LiteralCredential:
-    """A key that was given as it is, and stays so for the life of the process."""
+    """A key that is constant for the life of the process."""
 
     def __init__(self, secret: str, source: str = "the key") -> None:
-        """`source` says in errors and in the repr where it came from."""
+        """`source`: the key's source, for errors and the repr."""
         self._source = source
         self._secret = _checked(secret, source)
 
@@ -46,17 +46,17 @@ class LiteralCredential:
         return self._secret
 
     def refresh(self) -> None:
-        """There is nowhere to look."""
+        """Does nothing: the key is constant."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._source})"
 
 
 def in_a_thread(look: Callable[[], None]) -> None:
-    """For a look at a file that may take for ever, as on a network's disk that is away; no process waits for it."""
+    """Run `look` in a daemon thread: reading a file may hang, e.g. on a network disk, and must not delay the exit."""
     try:
         threading.Thread(target=look, name="key", daemon=True).start()
-    except RuntimeError:  # no thread is to be had
+    except RuntimeError:  # no thread can be started
         look()
 
 
@@ -67,8 +67,8 @@ def _here(look: Callable[[], None]) -> None:
 class FileCredential:
     """A key from a file, read again when the file changes, as a mounted secret does when it is rotated.
 
-    What cannot be read later, or holds no key while it is being written, leaves the last key in use: `trouble` says so,
-    and the log, once, when it begins and when it ends.
+    If the file later cannot be read, or holds no key while it is being written, the last key stays in use: `trouble`
+    has the reason, and the log has one line when that begins and one when it ends.
     """
 
     def __init__(
@@ -78,18 +78,18 @@ class FileCredential:
         clock: Callable[[], float] = time.monotonic,
         aside: Callable[[Callable[[], None]], None] = _here,
     ) -> None:
-        """Reads the file (CredentialError). `clock` gives seconds. `aside` does the later looks, one at a time."""
+        """Reads the file; raises CredentialError. `clock` returns seconds. `aside` runs later checks, one at a time."""
         self._path = path
         self._clock = clock
         self._aside = aside
         self._looking = threading.Lock()
         self.trouble: str | None = None
-        """Why the last key is still in use although the file changed; None where all is well."""
+        """Why the last key is still in use although the file changed; None if the file is usable."""
         self._mark, self._secret = self._read()
         self._checked_at = clock()
 
     def bearer(self) -> str:
-        """Has the file looked at, at most once a second."""
+        """The key; at most once a second it starts a check of the file."""
         now = self._clock()
         if now - self._checked_at >= _CHECK_EVERY:
             self._checked_at = now
@@ -100,7 +100,7 @@ class FileCredential:
         self._look(self._take_over)
 
     def _look(self, take_over: Callable[[], None]) -> None:
-        """Unless a look is under way, which hangs for as long as the disk does."""
+        """Check the file, unless a check is under way, which hangs as long as the disk does."""
         if not self._looking.acquire(blocking=False):
             return
 
@@ -168,7 +168,7 @@ def _checked(text: str, source: str) -> str:
 
 
 def check_key(text: str) -> str:
-    """The key without the newline that editors leave behind it; raises CredentialError. The settings ask here, too."""
+    """The key without a trailing newline; raises CredentialError. The settings use this, too."""
     secret = text.rstrip("\r\n")
     if not secret:
         raise CredentialError("expected a key, it is empty")

@@ -1,4 +1,4 @@
-"""An answer other than 200 as a Failed: why, in a few words that hold no secret. Pure."""
+"""An answer other than 200 as a PollFailed: the reason, in a few words without secrets. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,8 +19,8 @@ _OUTCOMES = {
     429: Outcome.THROTTLED,
 }
 _UNKNOWN_ID = 1300
-"""The code of a 404 that speaks of the instance. Any other 404 is of whoever stands before the API, a gateway without
-its backend for one, and says nothing of it."""
+"""The code of a 404 about the instance. Any other 404 comes from a server before the API, e.g. a gateway without its
+backend, and says nothing about the instance."""
 _ASK_TO_WAIT = (429, 503)
 _HIDDEN = "[hidden]"
 
@@ -38,7 +38,7 @@ _BODY = msgspec.json.Decoder(_ErrorBody)
 def read_refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
 ) -> PollFailed:
-    """`headers` finds names in any case. `now` stands in for a missing `Date`. `secret` never gets into the detail."""
+    """`headers` finds names in any case. `now` replaces a missing `Date`. The detail never contains `secret`."""
     outcome, error = _outcome(status), _documented(body)
     if outcome is Outcome.NOT_FOUND and (error is None or error.code != _UNKNOWN_ID):
         outcome = Outcome.MALFORMED
@@ -72,7 +72,7 @@ def _said(status: int, error: _ErrorBody | None) -> str:
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> str:
-    """Where the answer points, which is not followed: without user, query and fragment, which may be anybody's."""
+    """The target of a redirect, which is not followed; without user, query and fragment, which may be secret."""
     try:
         parts = urlsplit(headers.get("Location", ""))
         where = f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path

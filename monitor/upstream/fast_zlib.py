@@ -1,6 +1,6 @@
-"""The library that unpacks what the API sends: a page of a list takes longer to unpack than to read.
+"""The library for decompression: a page of a list takes longer to decompress than to decode.
 
-aiohttp has one for the whole process, the standard library's unless it is told otherwise.
+aiohttp uses one for the whole process, by default the standard library's.
 """
 
 import zlib
@@ -11,11 +11,11 @@ from typing import Final
 import aiohttp
 
 FASTEST: Final = ("isal.isal_zlib",)
-"""Modules like the standard library's `zlib`, the best first. There is no isal for every machine."""
+"""Modules like the standard library's `zlib`, the fastest first. isal does not exist for every machine."""
 
 
 def use_fast_zlib(modules: Iterable[str] = FASTEST) -> str:
-    """Have aiohttp unpack by the first of `modules` that is installed, else by the standard library. Its name."""
+    """Let aiohttp use the first of `modules` that is installed, else the standard library; returns its name."""
     for name in modules:
         try:
             aiohttp.set_zlib_backend(import_module(name))

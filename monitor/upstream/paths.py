@@ -1,4 +1,4 @@
-"""Where the API is, and what the path to a resource looks like. Pure."""
+"""The base URL of the API, and the paths of its resources. Pure."""
 
 from urllib.parse import quote
 
@@ -10,9 +10,9 @@ from monitor.core.model import TargetKey
 
 
 def check_base_url(url: str, allow_http: bool = False) -> None:
-    """Raises ValueError for an address that the key must not be sent to, with what was expected.
+    """Raises ValueError, with the expected form, for a URL to which the key must not be sent.
 
-    Plain http is for the own machine only, or where `allow_http` says so: it shows the key to everybody on the way.
+    Plain http is allowed to the loopback, or with `allow_http`, since it shows the key to everybody on the network.
     """
     require_https(parse_base_url(url), allow_http)
 
@@ -23,12 +23,12 @@ def definitions_path(account: str) -> str:
 
 
 def usage_path(account: str) -> str:
-    """The path of an account's counts; otherwise like `definitions_path`."""
+    """The path of an account's usage; like `definitions_path`."""
     return f"/api/v1/accounts/{_part(account)}/usage"
 
 
 def definition_path(account: str, definition: str) -> str:
-    """The path of a definition's version history; otherwise like `workflow_path`."""
+    """The path of a definition's version history; like `workflow_path`."""
     return f"{definitions_path(account)}/{_part(definition)}"
 
 

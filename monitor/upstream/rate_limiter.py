@@ -1,7 +1,7 @@
-"""The gate of one account: every request passes it with a permit, and none can pass without.
+"""The rate limiter of one account: every request needs a permit.
 
-The async face of `core/scheduling/lane.py`: it asks the loop for the time, lets who explains an alert go before the
-polls, and says what changed. It owns no task, and a timer only while somebody stands in its queue.
+The async part of `core/scheduling/lane.py`: it reads the loop's clock, lets requests that explain an alert go before
+the polls, and reports changes. It owns no task, and has a timer only while its queue is not empty.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from monitor.core.scheduling.lane import Lane, LaneLimits, Phase
 
 _LOOK_AGAIN, _LOOK_AGAIN_AT_LEAST = 0.05, 1.0
 _LOOK_AGAIN_SHUT = 5.0
-"""Seconds between two looks of a patient request at the lane; more where the lane is not open."""
+"""Seconds between two checks of the lane by a background request; more if the lane is not open."""
 _TOLD_STEP = 0.1
-"""Share of the ceiling by which a learned rate moves before it is told again."""
+"""Share of the ceiling by which a learned rate must change before it is reported again."""
 _TOLD_EXTENSION = timedelta(seconds=1)
-"""By how much a closing must grow to be told again: many requests under way bring the same 429."""
+"""How much longer a closing must become to be reported again: many requests under way get the same 429."""
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
-    """One request to the account's API; consumed by exactly one, and handed back to `RateLimiter.record`."""
+    """The permission for exactly one request to the account's API; it is returned to `RateLimiter.record`."""
 
     account: str
     taken_at: float
@@ -35,15 +35,15 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     probe: bool = False
     """Its answer decides whether the lane opens again."""
     closings: int = 0
-    """How often the lane had closed before."""
+    """How often the lane had closed when it was given."""
 
 
 class GateDismissedError(Exception):
-    """The account is not configured any more: no request of it is sent."""
+    """The account was removed from the configuration: no request for it is sent."""
 
 
 class RateLimiter:
-    """One per account. All of it runs in the loop's thread."""
+    """One per account. It runs in the loop's thread."""
 
     def __init__(
         self,
@@ -58,26 +58,26 @@ class RateLimiter:
         learned_rate: float | None = None,
         permits: int = 0,
     ) -> None:
-        """`jitter` gives numbers in [0, 1). A `closed_until` still to come closes the lane as a 429 would have.
+        """`jitter` returns numbers in [0, 1). A `closed_until` in the future closes the lane as a 429 does.
 
-        But for no longer than `closed_for`, the seconds that were asked for when it was set: the clock may have been
-        set back since. `learned_rate`: requests per second, as of the last process. `permits`: what the lane holds at
-        its start; nothing is what no restart can spend twice.
+        But for at most `closed_for`, the seconds to it when it was set, since the clock may have been set back.
+        `learned_rate`: requests per second, from the last process. `permits`: those of the lane at the start; 0 is safe
+        after any restart.
 
-        Must be made inside the running loop, whose clock it goes by.
+        Must be created inside the running loop, whose clock it uses.
         """
         self.account = account
         self.changed = asyncio.Event()
-        """Set when `wait()` may have become smaller; who waits for it clears it."""
+        """Set when `wait()` may have become smaller; its waiter clears it."""
         self.closed_until: datetime | None = None
-        """When the probe may go, for the store; None when open. Past while the probe is out."""
+        """When the probe may go, for the store; None if open. In the past while the probe is under way."""
         self.closed_for: float | None = None
-        """Seconds that `closed_until` was ahead when it was set; None when open."""
+        """Seconds to `closed_until` when it was set; None if open."""
         self._now = now
         self._jitter = jitter
         self._report = report
         self._queue: deque[asyncio.Event] = deque()
-        """Urgent requests in their order; only the first is ever told to go."""
+        """Urgent requests in their order; only the first is woken."""
         self._timer: asyncio.TimerHandle | None = None
         self._dismissed = asyncio.Event()
         self._time = asyncio.get_running_loop().time
@@ -98,21 +98,21 @@ class RateLimiter:
 
     @property
     def closed(self) -> bool:
-        """Whether a 429 forbids to send; False once the probe may go, though the lane is not open yet."""
+        """Whether a 429 forbids sending; False once the probe may go, although the lane is not open yet."""
         return self._lane.closed_for(self._time()) > 0
 
     @property
     def requests_per_second(self) -> float:
-        """The rate that is usable now: the ceiling, or less after a 429."""
+        """The usable rate: the ceiling, or less after a 429."""
         return self._lane.rate
 
     @property
     def learned_rate(self) -> float | None:
-        """The rate as it was told last, for the store; None: the ceiling."""
+        """The rate as last reported, for the store; None: the ceiling."""
         return self._told_rate if self._told_rate < self._lane.limits.requests_per_second else None
 
     def wait(self) -> float:
-        """Seconds until a poll could get a permit; 0.0: now; inf: not before those in the queue."""
+        """Seconds until a poll could get a permit; 0.0: now; inf: only after the urgent queue."""
         if self._queue:
             return float("inf")
         return self._lane.wait(self._time())
@@ -122,7 +122,7 @@ class RateLimiter:
         return None if self._queue else self._take()
 
     async def acquire_urgent(self) -> Permit:
-        """A permit before any poll gets one, first come, first served; cancelled, it costs nothing.
+        """A permit before any poll gets one, first come, first served. Cancelling costs no permit.
 
         Raises GateDismissedError.
         """
@@ -135,7 +135,7 @@ class RateLimiter:
                 self._serve()
                 await place.wait()
                 self._refuse_dismissed()
-                # Nothing is taken on behalf of who may have been cancelled: each takes for itself, and leaves with it.
+                # Each waiter takes its own permit when it runs, so that none is lost with a cancelled waiter.
                 if (permit := self._take()) is not None:
                     return permit
                 place.clear()
@@ -144,9 +144,9 @@ class RateLimiter:
             self._serve()
 
     async def acquire_background(self, seconds: float) -> Permit:
-        """A permit for what can wait, from a lane that is open: with the polls, not before them.
+        """A permit for a request that can wait, from an open lane: with the polls, not before them.
 
-        Where the polls use up the lane, it goes before one of them after `seconds`. Cancelled, it costs nothing.
+        If the polls use the whole lane, it goes before the next one after `seconds`. Cancelling costs no permit.
         Raises GateDismissedError.
         """
         waited = 0.0
@@ -164,7 +164,7 @@ class RateLimiter:
             await self._rest(pause)
 
     def record(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
-        """How the permit's request ended; to be called exactly once for each permit. `retry_after` in seconds."""
+        """Record the outcome of the permit's request; call it exactly once per permit. `retry_after` in seconds."""
         time = self._time()
         jitter = self._jitter() if outcome is Outcome.THROTTLED else 0.0
         lane = self._lane.answered(time, permit.closings, outcome, retry_after, jitter)
@@ -172,7 +172,7 @@ class RateLimiter:
             self._learn(lane)
 
     def dismiss(self) -> None:
-        """The account is not configured any more: nobody polls it, so who waits here would wait for ever."""
+        """The account was removed: waiters get GateDismissedError, or they would wait for ever."""
         self._dismissed.set()
         for place in self._queue:
             place.set()
@@ -187,7 +187,7 @@ class RateLimiter:
                 await self._dismissed.wait()
 
     def reconfigure(self, limits: LaneLimits) -> None:
-        """Other limits from now on; what was learned and what was spent stays."""
+        """Other limits from now on; the learned rate and the spent permits stay."""
         lane = self._lane.reconfigured(self._time(), limits)
         if lane is not self._lane:
             self._lane = lane
@@ -239,7 +239,7 @@ class RateLimiter:
         self._serve()
 
     def _serve(self) -> None:
-        """Let the first of the queue go, or set a timer for when it may; an empty queue lets the polls go."""
+        """Wake the first of the queue, or set a timer for it; with an empty queue wake the polls."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

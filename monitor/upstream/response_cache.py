@@ -1,6 +1,6 @@
-"""What the API said last about each target: most answers say the same again, and need not be read again.
+"""The last answer about each target: most answers repeat it, and need not be decoded again.
 
-Pure but for its memory, which is bounded: the answer that was read the longest ago makes way.
+Pure but for its memory, which is bounded: the least recently decoded answer is dropped.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from monitor.upstream.wire import read_status
 
 _OK = 200
 _KEPT = 131_072
-"""Targets; some 370 bytes each beside the belief, with which the step log is shared."""
+"""Targets; some 370 bytes each beside the state, with which it shares the step log."""
 
 
 class ResponseCache:
@@ -22,12 +22,12 @@ class ResponseCache:
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
         self._last: OrderedDict[TargetKey, tuple[int, Seen]] = OrderedDict()
-        """Each with the hash of its bytes, by a secret key that Python makes anew for each process (SipHash)."""
+        """Each with the hash of its bytes (SipHash, with a secret key per process)."""
 
     def read(
         self, key: TargetKey, response: Response, *, now: Callable[[], datetime], secret: str
     ) -> Seen | PollFailed:
-        """As `read_status` does; what was read before is the very same value."""
+        """As `read_status`; a repeated answer returns the same object."""
         status, headers, body = response.status, response.headers, response.body
         if status != _OK:
             return read_status(status, headers, body, now=now(), secret=secret)
@@ -42,7 +42,7 @@ class ResponseCache:
     def _keep(self, key: TargetKey, mark: int, seen: Seen) -> None:
         self._last.pop(key, None)
         if seen.snapshot.status.ended:
-            return  # it will not be asked for again
+            return  # it is not requested again
         self._last[key] = mark, seen
         if len(self._last) > self._kept:
             self._last.popitem(last=False)

@@ -1,6 +1,6 @@
 """One GET over HTTP: bounded in time and in size, sent once, without redirects, cookies and proxies.
 
-aiohttp ends here: its exceptions become the three below.
+No aiohttp type leaves this module: its exceptions become the three below.
 
     TransportError
     ├── TransportTimeout
@@ -22,30 +22,30 @@ from yarl import URL
 from monitor.core.formats.clean import clean
 
 _READ_AHEAD = 2**16
-"""Bytes that are read, or inflated, before somebody asks for them; past the bound go at most a few times as many."""
+"""Bytes that are read or decompressed ahead; at most a few times as many exceed the bound."""
 _LONGEST_REASON = 100
 _KEEP_ALIVE = 15.0
-"""Seconds; short of what servers grant an idle connection, so that it rarely closes under a request being sent."""
+"""Seconds; shorter than the idle timeout of servers, so that a connection rarely closes during a request."""
 
 
 class TransportError(Exception):
-    """The request has no whole answer. The message is for people: no secret, no path."""
+    """There is no complete answer. The message is for people, without secrets and paths."""
 
 
 class TransportTimeout(TransportError):  # noqa: N818 - it says what happened
-    """Connecting, waiting and reading took longer than the timeout together."""
+    """Connecting, waiting and reading together took longer than the timeout."""
 
 
 class TransportBroken(TransportError):  # noqa: N818 - it says what happened
-    """No connection, an insecure one, or one that ended or spoke nonsense before the answer was whole."""
+    """No connection, an insecure one, or one that ended or sent invalid data before the answer was complete."""
 
 
 class ResponseTooLarge(TransportError):  # noqa: N818 - it says what happened
-    """The answer is larger than the bound, as announced, as sent or as decompressed."""
+    """The answer is larger than the bound: by its header, as sent, or as decompressed."""
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """A whole answer, decompressed."""
+    """A complete answer, decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,7 +54,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
 
 class Transport(Protocol):
-    """How requests reach the API; another one brings the simulated API without a network."""
+    """The way of requests to the API; tests use one to the simulated API without a network."""
 
     async def get(self, url: URL, headers: Mapping[str, str]) -> Response:
         """Raises a TransportError."""
@@ -65,28 +65,28 @@ class Transport(Protocol):
 class AiohttpTransport:
     """The real network: one session with kept connections for all accounts.
 
-    Proxies of the environment, `.netrc` and cookies are not used: the key goes to the configured address and to
-    nobody else. Certificates are verified against OpenSSL's store (`SSL_CERT_FILE` adds one's own).
+    Proxies of the environment, `.netrc` and cookies are not used: the key goes to the configured host only.
+    Certificates are verified against OpenSSL's store (`SSL_CERT_FILE` adds others).
     """
 
     def __init__(self, *, timeout: float, max_response_bytes: int, connections: int = 0) -> None:
-        """`timeout`: seconds for the whole request. `connections`: at most so many at once, 0: as many as are asked.
+        """`timeout`: seconds for the whole request. `connections`: the most at once; 0: no limit.
 
-        Must be made inside the running loop.
+        Must be created inside the running loop.
         """
         self._timeout = timeout
         self._bound = max_response_bytes
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # gzip alone: of what could unpack a bomb, the one that is bounded well and is always there.
+            # gzip alone: its decompression is bounded, and it is always available.
             headers={hdrs.ACCEPT_ENCODING: "gzip"},
             read_bufsize=_READ_AHEAD,
             timeout=aiohttp.ClientTimeout(total=timeout),
             trust_env=False,
         )
-        # aiohttp repeats a GET whose kept connection broke, and a permit is for one request. There is no public way to
-        # say so but a middleware, which costs 5 % of a poll; aiohttp's own test client does it like this.
+        # aiohttp repeats a GET whose kept connection broke, but a permit is for one request. The only public way to
+        # turn that off is a middleware, which costs 5 % of a poll; aiohttp's own test client does it like this.
         self._session._retry_connection = False  # noqa: SLF001
 
     async def get(self, url: URL, headers: Mapping[str, str]) -> Response:
@@ -109,7 +109,7 @@ class AiohttpTransport:
         await self._session.close()
 
     def _whole(self, answer: aiohttp.ClientResponse) -> bytes:
-        """The body where all of it came with the head, as it nearly always does; nothing where more is to come."""
+        """The body if all of it came with the head, as it nearly always does; empty if more is to come."""
         content = answer.content
         if not content.is_eof():
             return b""
@@ -119,7 +119,7 @@ class AiohttpTransport:
         return body
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        """The body; its connection is free for the next request once its end was read."""
+        """The body. Reading its end frees the connection for the next request."""
         content, bound = answer.content, self._bound
         if (announced := answer.content_length) is not None and announced > bound:
             raise ResponseTooLarge(f"an answer of {announced} bytes was announced, the bound is {bound}")
@@ -142,7 +142,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (HttpProcessingError, "the answer is not HTTP"),
     (UnicodeError, "the host's name is none that can be resolved"),
 )
-"""The first that fits. Texts of our own: aiohttp's quote addresses and bytes of the answer."""
+"""The first match counts. The texts are ours, since aiohttp's quote URLs and bytes of the answer."""
 
 
 def _reason(error: Exception) -> str:

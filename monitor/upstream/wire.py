@@ -1,7 +1,7 @@
-"""Bytes of the API to values. Pure, and for any bytes: an answer or a Failed, never an exception.
+"""Decodes answers about an instance. Pure, and for any bytes: an answer or a PollFailed, never an exception.
 
-Lenient towards what is new (a field, a word, a missing field that we can do without: a drift, which is told), strict
-towards wrong types. The customers' `data` ends here: there is no field that it could be decoded into.
+Lenient towards changes (a new field or word, a missing field that is not essential: a drift, which makes an event),
+strict towards wrong types. The customers' `data` is not decoded: no struct has a field for it.
 """
 
 import re
@@ -73,10 +73,9 @@ def read_status(
     now: datetime | None = None,
     secret: str = "",
 ) -> Seen | PollFailed:
-    """An answer of the status resource, asked for with `includeLogs=true`.
+    """An answer of the status resource with `includeLogs=true`.
 
-    `workflow` is the id that was asked for: an answer about another one is refused. `now` and `secret` as in
-    `read_refusal`.
+    `workflow` is the requested id: an answer about another one is refused. `now` and `secret` as in `read_refusal`.
     """
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
@@ -145,9 +144,9 @@ def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
     if not entry.id:
         drifts.append("missing:logs.id")
     return StepExecution(
-        # An execution without an id still has its place in time, so that its failure is told, and told once.
+        # An execution without an id is identified by its time, so that its failure makes exactly one event.
         bounded(entry.id or f"{entry.step_name or _NAMELESS}@{entry.started_at or ''}"),
-        intern(bounded(entry.step_name or _NAMELESS)),  # a hundred thousand logs tell of the same few steps
+        intern(bounded(entry.step_name or _NAMELESS)),  # a hundred thousand logs share a few names
         _step_status(entry.status, drifts),
         read_moment(entry.started_at, "logs.startedAt", drifts),
         read_moment(entry.completed_at, "logs.completedAt", drifts),
@@ -163,7 +162,7 @@ def _step_status(word: str | None, drifts: list[str]) -> StepStatus:
 
 
 def folded_word(text: str) -> str:
-    """A word that is not known, as it stands; one that holds what differs from case to case, without that."""
+    """An unknown word, without the parts that vary."""
     word = clean(text, _LONGEST_WORD)
     folded = normalize(word)
     return word if folded == word.casefold() else folded
@@ -175,7 +174,7 @@ def _error(fault: _Fault) -> WorkflowError:
 
 
 def read_moment(text: str | None, field: str, drifts: list[str]) -> datetime | None:
-    """None where there is none, or none that can be read, which is a drift."""
+    """None if it is absent, or unreadable, which is a drift."""
     if text is None:
         return None
     moment = parse_timestamp(text)
@@ -185,17 +184,17 @@ def read_moment(text: str | None, field: str, drifts: list[str]) -> datetime | N
 
 
 def _set(moment: datetime | None) -> datetime | None:
-    """None also for the first of all moments, which is how .NET writes one that was never set."""
+    """None also for the first moment of year 1, which .NET writes for an unset one."""
     return moment if moment is not None and moment.year > 1 else None
 
 
 def kinds(drifts: Iterable[str]) -> tuple[str, ...]:
-    """Of drift in one answer: each once, and only so many."""
+    """The kinds of drift in one answer, each once, up to a limit."""
     return tuple(sorted(set(drifts))[:_MOST_DRIFTS]) if drifts else ()
 
 
 def bounded(text: str) -> str:
-    """A name from outside, as it may be shown."""
+    """A name from the API, cleaned and cut."""
     return text if len(text) <= _LONGEST_NAME and text.isprintable() else clean(text, _LONGEST_NAME)
 
 
@@ -204,11 +203,11 @@ def bounded(text: str) -> str:
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-"""Any escape of a JSON string; the group matches half a surrogate pair that stands alone."""
+"""Any escape of a JSON string; the group matches a lone surrogate."""
 
 
 def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | PollFailed:
-    """Of an answer's body. The messages of msgspec name a path or a byte's place, never the content."""
+    """Decode an answer's body. The messages of msgspec name a path or a position, never the content."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -230,7 +229,7 @@ _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
 def _kind(message: str) -> str:
-    """Of drift, from what msgspec says of a whole JSON answer that is not what was documented."""
+    """The kind of drift, from msgspec's message about a complete JSON answer that is not as documented."""
     place = _PLACE.search(message)
     path = re.sub(r"\[[^]]*\]", "", place[1]) if place else ""
     if (missing := _MISSING.search(message)) is not None:
@@ -239,7 +238,7 @@ def _kind(message: str) -> str:
 
 
 def _mended(body: bytes) -> bytes:
-    """Half an emoji in a customer's message, cut by whoever stored it, must not make an instance unreadable."""
+    """The body without lone surrogates: half an emoji in a customer's cut message must not make it unreadable."""
     return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], body)
 
 

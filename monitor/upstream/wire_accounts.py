@@ -1,6 +1,6 @@
-"""What the API says of an account as a whole: its active definitions, and how much of it is used. Pure.
+"""Decodes answers about a whole account: its active definitions, and its usage. Pure.
 
-An answer or a PollFailed, never an exception. A definition that is not as documented costs the others nothing.
+An answer or a PollFailed, never an exception. A definition that is not as documented does not affect the others.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from monitor.upstream.wire_definitions import LARGEST_VERSION, LONGEST_NAME
 _OK = 200
 _MOST_ON_A_PAGE = 1_000
 _LARGEST_COUNT = 2**53
-"""Beyond it JSON's numbers are not exact; nobody counts so many workflows."""
+"""Larger numbers of JSON are not exact."""
 
 
 class DefinitionPage(NamedTuple):
@@ -28,12 +28,12 @@ class DefinitionPage(NamedTuple):
 
     definitions: tuple[ListedDefinition, ...]
     received: int
-    """Also those that could not be read."""
+    """Including those that could not be read."""
     drifts: tuple[str, ...]
 
 
 class _Body(msgspec.Struct, gc=False):
-    """The document says that id and version stand outside of it, its examples hold them inside."""
+    """The API's documentation has id and version outside of it, its examples have them inside."""
 
     id: Any = None
     version: Any = None
@@ -89,7 +89,7 @@ def read_usage(
     now: datetime | None = None,
     secret: str = "",
 ) -> Usage | PollFailed:
-    """An answer about the account's use: the list of the document, or the single object of its example."""
+    """An answer about the account's usage: the documented list, or the single object of the documented example."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
     answer = decode(_USAGE, body)

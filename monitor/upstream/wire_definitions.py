@@ -1,7 +1,7 @@
-"""The version history of a definition: its name, what each version declares of its steps, and nothing else. Pure.
+"""Decodes the version history of a definition: its name, the declared limits of its steps, and nothing else. Pure.
 
-An answer or a Failed, never an exception. A version or a step that is not what was documented is passed over: it costs
-a limit, not the limits of all the others. Texts, addresses and keys in a definition end here.
+An answer or a PollFailed, never an exception. A version or a step that is not as documented is skipped: its limit is
+missing, all others are there. Texts, addresses and keys in a definition are not decoded.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,15 +17,15 @@ from monitor.upstream.error_response import read_refusal
 from monitor.upstream.wire import bounded, decode
 
 Declared = Mapping[int, Mapping[str, float | None]]
-"""Version -> step -> seconds; None: not known before run time. Steps that declare nothing are absent."""
+"""Version -> step -> seconds; None: not known before run time. Steps without a limit are absent."""
 
 
 class History(NamedTuple):
-    """What the versions of one definition say."""
+    """The versions of one definition."""
 
     versions: Declared
     name: str
-    """As people see it, in its latest version; empty: it has none."""
+    """For people, from the latest version; empty: it has none."""
 
 
 _T = TypeVar("_T")
@@ -33,15 +33,15 @@ _OK = 200
 _MOST_STEPS = 1000
 LARGEST_VERSION = 2**31 - 1
 LONGEST_NAME = 80
-"""Characters; it comes from outside, and stands in every title."""
+"""Characters; the name comes from the API, and stands in every title."""
 
 
 class _Inputs(msgspec.Struct, gc=False):
-    """Of a step: what may be a span of time, and nothing of what customers are told."""
+    """The possible limits of a step, without the texts for customers."""
 
     duration: Any = None
     timeout: Any = None
-    timeoutSeconds: Any = None  # noqa: N815 - the API's spelling, which the rules ask for
+    timeoutSeconds: Any = None  # noqa: N815 - the API's spelling, which the rules use
 
 
 class _Step(msgspec.Struct, gc=False, rename="camel"):
@@ -51,7 +51,7 @@ class _Step(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Body(msgspec.Struct, gc=False):
-    """Of a definition; the document says that id and version stand outside of it, its examples hold them inside."""
+    """Of a definition. The API's documentation has id and version outside of it, its examples have them inside."""
 
     steps: list[msgspec.Raw]
     id: str | None = None
@@ -97,7 +97,7 @@ def read_definitions(
 
 
 def _number(found: _Version, definition: str) -> int | None:
-    """Which version of `definition` it is; None of another definition."""
+    """The number of a version of `definition`; None if it is of another one."""
     about, version = found.id or found.definition.id, found.version or found.definition.version
     if about is not None and about.casefold() != definition.casefold():
         return None

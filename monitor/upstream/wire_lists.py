@@ -1,7 +1,7 @@
-"""A page of a definition's instances. Pure, and for any bytes: a page or a PollFailed, never an exception.
+"""Decodes a page of a definition's instances. Pure, and for any bytes: a page or a PollFailed, never an exception.
 
-A row that is not as documented never costs the page: what cannot be read of it is absent and a drift, and a row that
-names no instance of the definition is counted only. Of the customers' `data` there is one field, a time.
+A row that is not as documented does not affect the page: an unreadable field is absent and a drift, and a row without
+an instance of the definition is only counted. One field of the customers' `data` is decoded, a time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,19 @@ from monitor.upstream.error_response import read_refusal
 from monitor.upstream.wire import STATUSES, decode, folded_word, kinds, malformed, read_moment
 
 MOST_ROWS_READ: Final = 2 * MOST_ROWS
-"""An answer with more is not one to a question with a limit; and rows that are all odd take a while to read."""
+"""An answer with more rows ignores the limit of the request, and reading many invalid rows would take long."""
 _OK = 200
 _parse = datetime.fromisoformat
 
 
 class _Context(msgspec.Struct, gc=False, rename="camel"):
-    """Of `data`: when the trigger was raised."""
+    """The part of `data` with the time of the trigger."""
 
     triggered_at: str | None = None
 
 
 class _Row(msgspec.Struct, gc=False, rename="camel"):
-    """An entry of the list, in the order of the document."""
+    """An entry of the list, in the documented order."""
 
     workflow_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     data: _Context | None = None
@@ -41,7 +41,7 @@ class _Row(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _RawRow(msgspec.Struct, gc=False, rename="camel"):
-    """The same, each field as it stands: where one has another type, the others are read all the same."""
+    """The same with undecoded fields: if one has a wrong type, the others are still read."""
 
     workflow_id: msgspec.Raw = msgspec.Raw(b"null")
     data: msgspec.Raw = msgspec.Raw(b"null")
@@ -82,7 +82,7 @@ def read_page(
         return _read_odd_page(body, definition)
 
 
-# --- pages that are as documented: nearly all, and what they cost is multiplied by everything that runs --------
+# --- pages that are as documented: nearly all of them, so they are fast ----------------------------------------
 
 
 def _has_plain_ids(rows: Sequence[_Row], definition: str) -> bool:
@@ -95,7 +95,7 @@ def _has_plain_ids(rows: Sequence[_Row], definition: str) -> bool:
 
 
 def _documented(row: _Row) -> ListedInstance:
-    """Raises KeyError or ValueError where something of it is not as documented; its ids are known to be."""
+    """Raises KeyError or ValueError if a field is not as documented; its ids are checked already."""
     started, completed, triggered = _parse(row.started_at or ""), None, None
     if started.tzinfo is not UTC or started.year == 1 or row.version is None:
         raise ValueError
@@ -112,7 +112,7 @@ def _documented(row: _Row) -> ListedInstance:
     return ListedInstance(row.workflow_id or "", STATUSES[row.status or ""], row.version, started, completed, triggered)
 
 
-# --- pages with rows that are not: each row by itself, at a few times the cost ---------------------------------
+# --- other pages: each row by itself, at a few times the cost --------------------------------------------------
 
 
 def _read_odd_page(body: bytes, definition: str) -> ListPage | PollFailed:
@@ -147,7 +147,7 @@ def _listed(row: _Row | None, definition: str, drifts: list[str]) -> ListedInsta
 
 
 def _is_fit(workflow: str | None, drifts: list[str]) -> TypeGuard[str]:
-    """Whether it is an id that can be asked for."""
+    """Whether it is an id that can be requested."""
     if workflow is None:
         drifts.append("missing:list.workflowId")
         return False
@@ -160,7 +160,7 @@ def _is_fit(workflow: str | None, drifts: list[str]) -> TypeGuard[str]:
 
 
 def _is_stray(row: _Row, definition: str, drifts: list[str]) -> bool:
-    """Whether it is about another definition; where it names none, it is about the one that was asked for."""
+    """Whether it is about another definition; a row without a definition is about the requested one."""
     about = row.definition_id
     if about is None:
         drifts.append("missing:list.definitionId")
@@ -177,7 +177,7 @@ def _odd_status(word: str | None, drifts: list[str]) -> Status:
 
 
 def _row(row: bytes, drifts: list[str]) -> _Row | None:
-    """Without the fields that have another type; None where it is no row at all."""
+    """The row without fields of a wrong type; None if it is no row at all."""
     whole = decode(_ROW, row)
     if not isinstance(whole, PollFailed):
         return whole
@@ -196,7 +196,7 @@ def _row(row: bytes, drifts: list[str]) -> _Row | None:
 
 
 def _once(drifts: list[str]) -> list[str]:
-    """What could not be read is not missing, too."""
+    """Without `missing` drifts of fields that are unreadable."""
     wrong = {drift.removeprefix("type:") for drift in drifts if drift.startswith("type:")}
     return [
         drift for drift in drifts if drift.removeprefix("missing:") not in wrong or not drift.startswith("missing:")

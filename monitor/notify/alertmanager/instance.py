@@ -70,7 +70,7 @@ class _Entry:
 
 
 class AlertmanagerInstance:
-    """`sick`: its last answer was none, or said that it takes nothing from us. `acknowledged`: it took the last POST.
+    """`sick`: it did not answer the last POST, or refuses all of ours. `acknowledged`: it accepted the last POST.
 
     The refusal of one alert changes neither.
     """
