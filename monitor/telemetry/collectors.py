@@ -1,7 +1,7 @@
-"""Gauges that follow what happens one change at a time, so that a scrape of 100,000 targets counts none of them.
+"""Gauges that follow each change of a state, so that a scrape with 100,000 targets counts none of them.
 
-A scrape runs in another thread than the loop that changes these. Every read of a dict here is one copy, which the
-interpreter does not interrupt; what it copies are objects whose fields are replaced, never dicts that grow.
+A scrape runs in another thread than the loop that changes them. Each read of a dict is one copy, which the interpreter
+does not interrupt; the values are objects whose fields are replaced, never dicts that grow.
 """
 
 from collections import OrderedDict
@@ -14,16 +14,16 @@ from prometheus_client.registry import Collector
 from monitor.core.model import Status, Target, TargetKey
 
 Pending = Callable[[], Mapping[str, tuple[int, datetime | None]]]
-"""Per receiver how many deliveries are pending, and when the oldest of them was observed."""
+"""Per receiver, the number of pending deliveries, and when the oldest of them was observed."""
 
 Idle = Callable[[], Mapping[str, float]]
-"""Per loop of the daemon how many seconds ago it last turned."""
+"""Per loop of the daemon, the seconds since it last turned."""
 
 _MOST_SERIES = 1000
 
 
 class _Cell:
-    """The targets of one account and definition that are in one status."""
+    """The targets of one account and definition in one status."""
 
     __slots__ = ("count", "group", "status")
 
@@ -50,14 +50,14 @@ class TargetsByStatus(Collector):
         self._cells: dict[TargetKey, _Cell] = {}
 
     def place(self, target: Target, status: Status) -> None:
-        """Count the target here, and nowhere else any more."""
+        """Count the target in this group and status only."""
         self.remove(target.key)
         label = (target.key.account, target.definition_label)
         group = self._groups.get(label) or self._groups.setdefault(label, _Group())
         self._enter(target.key, group.cells[status])
 
     def move(self, key: TargetKey, status: Status) -> None:
-        """The target's status changed. One that is not counted is none of ours: it was removed while a poll was out."""
+        """The target's status changed. An unknown target is ignored: it was removed while its poll was under way."""
         cell = self._cells.get(key)
         if cell is not None:
             cell.count -= 1
@@ -95,7 +95,7 @@ class TargetsByStatus(Collector):
 
 
 class DefinitionNames(Collector):
-    """`workflow_definition_info`: what people call the definitions that have a watched target now."""
+    """`workflow_definition_info`: the own names of definitions with a watched target."""
 
     def __init__(self, watches: Callable[[str, str], bool]) -> None:
         """`watches`: whether there is a target of this account and definition; called on the scraping thread."""
@@ -103,7 +103,7 @@ class DefinitionNames(Collector):
         self._names: dict[tuple[str, str], str] = {}
 
     def call(self, account: str, definition: str, name: str) -> None:
-        """In the place of an older name; empty: it has none."""
+        """Set the name instead of an older one; empty: it has none."""
         self._names[account, definition] = name
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -119,7 +119,7 @@ class DefinitionNames(Collector):
 
 
 class _Named:
-    """A target with a name, as its series show it."""
+    """A target with a name, and the status that its series show."""
 
     __slots__ = ("labels", "status")
 
@@ -129,13 +129,13 @@ class _Named:
 
 
 class NamedTargets(Collector):
-    """`workflow_target_status`: the first thousand targets with a name; the next takes the place of one that goes."""
+    """`workflow_target_status`: the first thousand targets with a name; the next one replaces a removed one."""
 
     def __init__(self, most: int = _MOST_SERIES) -> None:
         self._most = most
         self._shown: dict[TargetKey, _Named] = {}
         self._waiting: OrderedDict[TargetKey, _Named] = OrderedDict()
-        """Its first is found at once, however many were taken from its front; a dict would look for it."""
+        """Its first item is found in O(1) after any number of removals from the front; a dict would search for it."""
 
     def place(self, target: Target, status: Status) -> None:
         key = target.key
@@ -175,10 +175,10 @@ class NamedTargets(Collector):
 
 
 class PendingDeliveries(Collector):
-    """What waits for each receiver, asked at the scrape; `pending` is called on the scraping thread."""
+    """The pending deliveries of each receiver, read at the scrape; `pending` is called on the scraping thread."""
 
     def __init__(self, pending: Pending, receivers: Iterable[str] = ()) -> None:
-        """`receivers`: those that are shown with 0 if nothing waits for them."""
+        """`receivers`: those that are shown with 0 if nothing is pending for them."""
         self._pending = pending
         self._receivers = tuple(receivers)
 
@@ -202,7 +202,7 @@ class PendingDeliveries(Collector):
 
 
 class LoopIdle(Collector):
-    """How long ago each loop last turned, asked at the scrape; `idle` is called on the scraping thread."""
+    """How long ago each loop last turned, read at the scrape; `idle` is called on the scraping thread."""
 
     def __init__(self, idle: Idle) -> None:
         self._idle = idle

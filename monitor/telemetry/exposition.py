@@ -1,4 +1,4 @@
-"""The answer to a scrape, in the format that the scraper asks for."""
+"""The answer to a scrape, in the format that the scraper accepts."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _CREATED = "_created"
 class _Lean(Collector):
     """A registry without its `_created` series.
 
-    They add a sample to every counter and histogram, by a clock that is not ours, and are no part of what is promised.
+    They add a sample to every counter and histogram, by a clock that is not injected, and are not in the contract.
     """
 
     def __init__(self, registry: Collector) -> None:
@@ -26,9 +26,9 @@ class _Lean(Collector):
 
 
 def render(registry: Collector, accept: str) -> tuple[str, bytes]:
-    """The Content-Type and the text, by the `Accept` header: OpenMetrics where it is asked for, else Prometheus.
+    """The Content-Type and the text, by the `Accept` header: OpenMetrics if it is accepted, else Prometheus.
 
-    May run on another thread than the one that counts. What it takes grows with the series, not with the targets.
+    It may run on another thread than the one that counts. Its time grows with the series, not with the targets.
     """
     try:
         encode, content_type = choose_encoder(accept)

@@ -1,7 +1,7 @@
-"""Which targets fail, and which of that is worth a line: where it begins and where it ends, not each poll.
+"""Log lines about failing targets: one when a failure begins and one when it ends, not one per poll.
 
-When a whole API fails, its targets fail together. The first few speak for themselves, then one line speaks for the
-account, and one says that it is over.
+If a whole API fails, its targets fail together. The first few have lines of their own, then one line stands for the
+account, and another one for its end.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ _A_FEW = 10
 
 
 class _Account:
-    """The targets of one account that fail now, each with when it began."""
+    """The failing targets of one account, each with the beginning of its failure."""
 
     __slots__ = ("failing", "many", "since")
 
@@ -26,21 +26,21 @@ class _Account:
 
 
 class FailureLog:
-    """Failing polls, across polls."""
+    """The failing targets of all accounts."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._accounts: dict[str, _Account] = {}
 
     def ended_or_begun(self, record: PollRecord) -> None:
-        """Say it where this poll is the first that fails, or the first that does not any more."""
+        """Write a line if this poll is the first one that fails, or the first one that succeeds again."""
         if record.outcome is not Outcome.OK:
             self._failed(record)
         elif self._accounts:
             self._answered(record)
 
     def forget(self, key: TargetKey) -> None:
-        """The target is not watched any more; that ends its trouble, and is no news."""
+        """The target is not watched any more; its failure ends without a line."""
         account = self._accounts.get(key.account)
         if account is not None and account.failing.pop(key, None) is not None:
             self._settle(key.account, account)
@@ -48,7 +48,7 @@ class FailureLog:
     def _failed(self, record: PollRecord) -> None:
         key = record.target.key
         if record.outcome is Outcome.THROTTLED:
-            # The lane speaks for all its targets.
+            # The lane has a line for all its targets.
             return
         account = self._accounts.get(key.account)
         if account is None:
@@ -84,7 +84,7 @@ class FailureLog:
 
 
 def named(record: PollRecord) -> dict[str, str]:
-    """The target of a poll, as lines name it."""
+    """The fields of a line that name the target of a poll."""
     account, definition, workflow = record.target.key
     names = {"account": account, "definition": definition, "workflow": workflow}
     return names if record.target.name is None else names | {"name": record.target.name}

@@ -1,4 +1,4 @@
-"""Every metric with its name, labels, buckets and help; `collectors.py` has those that are made at each scrape."""
+"""Every metric with its name, labels, buckets and help; `collectors.py` has those that are computed at each scrape."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
@@ -7,13 +7,13 @@ from monitor.telemetry.histogram import FastHistograms
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 _REQUEST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""A near API answers in milliseconds; the timeout is 10 s unless set otherwise."""
+"""From the milliseconds of a near API to the timeout, 10 s by default."""
 _SCHEDULE = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, _MINUTE, 5 * _MINUTE)
-"""Milliseconds while the budget suffices, up to several intervals where it does not."""
+"""From milliseconds, if the budget suffices, to several intervals, if it does not."""
 _DETECTION = (0.1, 0.5, 1, 2.5, 5, 10, 15, 30, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, _HOUR)
 """Around the usual intervals (10 s, 30 s), up to an outage of an hour."""
 _DELIVERY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR)
-"""Milliseconds to a receiver that is up, hours to one that was down."""
+"""From the milliseconds of a working receiver to the hours of one that was down."""
 _RUN = (
     *(1, 5, 15, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR),
     *(_DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY),

@@ -1,7 +1,7 @@
-"""Histograms for what happens at every poll: the counting of `prometheus_client`, without its locks.
+"""Histograms for every poll: those of `prometheus_client` without its locks.
 
-They are written on the loop's thread only; a scrape copies them under the interpreter's lock, so a sample may at worst
-be one observation ahead of another.
+They are written on the loop's thread only; a scrape copies them under the interpreter's lock, so at worst one sample is
+an observation ahead of another.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ class FastHistogram:
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
         self.counts = [0] * len(bounds)
-        """Of each bucket alone; the last one is for what is larger than all bounds."""
+        """Per bucket, not cumulative; the last one is above all bounds."""
         self.total = 0.0
 
     def observe(self, value: float) -> None:
@@ -39,7 +39,7 @@ class FastHistograms(Collector):
         self._series: dict[tuple[str, ...], FastHistogram] = {}
 
     def labels(self, *values: str) -> FastHistogram:
-        """The series of these labels, there with 0 from now on."""
+        """The series of these labels; it exists with 0 from now on."""
         return self._series.setdefault(values, FastHistogram(self._bounds))
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
@@ -56,5 +56,5 @@ class FastHistograms(Collector):
 
 
 def _said(bound: float) -> str:
-    """As the library writes the bounds of its own."""
+    """In the library's format of bounds."""
     return "+Inf" if bound == float("inf") else repr(float(bound))

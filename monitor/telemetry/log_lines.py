@@ -1,4 +1,4 @@
-"""Records to lines: one canonical line per unit of work, a failure where it begins and where it ends.
+"""Records to lines: one canonical line per unit of work; for a failure, one when it begins and one when it ends.
 
 Names of lines: `poll`, `poll.failing`, `poll.recovered`, `account.failing`, `account.recovered`, `request`; the type
 of an event; `delivery`, `delivery.failing`, `delivery.recovered`, `delivery.dead`; `lane.closed`, `lane.opened`,
@@ -35,7 +35,7 @@ from monitor.telemetry.failure_log import FailureLog, named
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
 _MOST_ERRORS = 20
 _MOST_FAULTS = 1000
-"""Different faults that are told apart."""
+"""Different faults that are distinguished."""
 
 
 class LogLines:
@@ -83,7 +83,7 @@ class LogLines:
             self._log.log(_LEVELS[event.severity], event.type.value, event_id=event.id, **self._told(event))
 
     def _told(self, event: Event) -> dict[str, Any]:
-        """What receivers are told, to the letter: the line cannot say anything else."""
+        """The same facts as receivers get, from the same JSON."""
         body = msgspec.json.decode(cloudevent.encode(event, base_url="", external_url=self._external_url))
         return {"time": body["time"], **body["data"]}
 
@@ -152,7 +152,7 @@ class LogLines:
                 self._log.error("heartbeat.withheld", detail=record.detail)
 
     def fault(self, loop: str, error: BaseException) -> None:
-        """The traceback with the 1st, 10th, 100th... time that the same place failed in the same way."""
+        """Logs the traceback of the 1st, 10th, 100th... time that the same place failed in the same way."""
         what = (loop, type(error).__name__, _line_of(error))
         times = self._faults.get(what, 0) + 1
         if what in self._faults or len(self._faults) < _MOST_FAULTS:

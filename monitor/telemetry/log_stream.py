@@ -1,4 +1,4 @@
-"""Lines to a stream that may stall, fill up or go away, and must not take the monitor with it."""
+"""Writes lines to a stream; a stream that stalls, is full or was closed must not stop the monitor."""
 
 import contextlib
 import io
@@ -9,15 +9,15 @@ from collections import deque
 from typing import TextIO
 
 _PIECE = select.PIPE_BUF
-"""A pipe that polls as writable takes so many bytes without blocking (POSIX, `write`)."""
+"""Bytes that a pipe which polls as writable takes without blocking (POSIX, `write`)."""
 _MOST = 1 << 20
-"""Bytes that wait for a stalled reader; what comes then is dropped and counted."""
+"""Bytes that wait for a stalled reader; further lines are dropped and counted."""
 _PATIENCE = 10
-"""Milliseconds that a reader who was just behind is waited for, once; the event loop stands still meanwhile."""
+"""Milliseconds of waiting for a reader that has just fallen behind, once; the event loop is blocked meanwhile."""
 
 
 class LogStream:
-    """Writes whole lines, from any thread. A stream without a file descriptor is written to as it is."""
+    """Writes complete lines, from any thread. A stream without a file descriptor is written to directly."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -34,7 +34,7 @@ class LogStream:
         self._dropped = 0
 
     def write(self, line: str) -> None:
-        """Write a line, without its end. Never raises; takes 10 ms at worst."""
+        """Write a line, given without its line end. Never raises; takes 10 ms at worst."""
         with self._lock:
             self._keep(line.encode(errors="backslashreplace") + b"\n")
             self._flush(0 if self._stalled else _PATIENCE)
@@ -43,7 +43,7 @@ class LogStream:
     debug = info = warning = error = critical = write
 
     def take_dropped(self) -> int:
-        """How many lines were dropped since the last call; 0 as long as the reader is still behind."""
+        """How many lines were dropped since the last call; 0 while the reader is still behind."""
         with self._lock:
             if self._backlog:
                 return 0
@@ -51,7 +51,7 @@ class LogStream:
             return dropped
 
     def flush(self, patience: float = 0.0) -> None:
-        """Write what waits, waiting `patience` seconds for each piece at most."""
+        """Write the waiting lines, with at most `patience` seconds for each piece."""
         with self._lock:
             self._flush(round(patience * 1000))
 
@@ -75,7 +75,7 @@ class LogStream:
         except BlockingIOError:
             self._stalled = True
         except (BrokenPipeError, ValueError):
-            # Nobody reads any more, or the stream was closed: nobody is left to tell.
+            # Nobody reads any more, or the stream was closed.
             self._gone = True
             self._drop()
         except OSError:
@@ -100,7 +100,7 @@ class LogStream:
             raise BlockingIOError
 
     def _drop(self) -> None:
-        """The disk behind it is full, say: the lines are lost, the monitor is not."""
+        """Drop the waiting lines, e.g. because the disk is full; the monitor goes on."""
         self._dropped += max(len(self._backlog), 1)
         self._backlog.clear()
         self._size = 0

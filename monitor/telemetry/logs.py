@@ -1,4 +1,4 @@
-"""The form of a log line, JSON or for people, and the way of foreign loggers into the same stream."""
+"""The format of log lines, JSON or for people, and the lines of libraries in the same stream."""
 
 import logging
 from collections.abc import Callable, MutableMapping
@@ -23,12 +23,12 @@ _LEVEL_OF: Final = {"warn": "warning", "exception": "error", "fatal": "critical"
 _LONGEST = 4000
 """Characters of a foreign message; a traceback is not cut."""
 _LAST_FLUSH = 0.5
-"""Seconds that a reader is waited for when the log is closed."""
+"""Seconds of waiting for a reader when the log is closed."""
 _FOR_PROGRAMS: Final = frozenset(
     {"definition", "definition_name", "workflow", "name", "severity", "version", "event_id", "from_status", "to_status"}
     | {"step", "errors", "time", "occurred_at", "observed_at", "last_seen_at", "labels"}
 )
-"""What the summary of an event says already, or nobody reads on a terminal."""
+"""Fields that the summary of an event contains already, or that are useless on a terminal."""
 
 
 class Logs:
@@ -44,7 +44,7 @@ class Logs:
         root.setLevel(logging.WARNING)
 
     def flush(self) -> None:
-        """Write what waited for a stalled reader, as far as it reads again."""
+        """Write lines that waited for a stalled reader, as far as it reads again."""
         self._outlet.flush()
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ def configure(
     now: Callable[[], datetime],
     time: Callable[[], float] = monotonic,
 ) -> Logs:
-    """A log in `stream`, until it is closed; warnings of libraries come out in the same form.
+    """A log in `stream`, until it is closed; warnings of libraries have the same format.
 
     `level`: `debug`, `info`, `warning` or `error`. `form`: `json` or `console`.
     """
@@ -102,7 +102,7 @@ def _json() -> list[Processor]:
 
 
 def _people(stream: TextIO) -> list[Processor]:
-    # Not the default formatter of tracebacks: with rich installed it shows local variables, and so secrets.
+    # Not the default formatter of tracebacks: with rich installed it shows local variables, and with them secrets.
     renderer = ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=plain_traceback, sort_keys=False, pad_event_to=0
     )
@@ -110,7 +110,7 @@ def _people(stream: TextIO) -> list[Processor]:
 
 
 def _simplify(_logger: object, _method: str, line: _Line) -> _Line:
-    """An event becomes its summary; no value moves the cursor or fakes a line."""
+    """An event becomes its summary; no value can move the cursor or forge a line."""
     if "event_id" in line:
         line = {key: value for key, value in line.items() if key not in _FOR_PROGRAMS}
         line["event"] = f"{line['event']}: {line.pop('summary')}"
@@ -118,7 +118,7 @@ def _simplify(_logger: object, _method: str, line: _Line) -> _Line:
 
 
 class _Foreign(logging.Handler):
-    """What libraries log, in our form: a line per kind and minute, for anybody who reaches the port can cause some."""
+    """The lines of libraries, in our format: one per kind and minute, since any client of the port can cause them."""
 
     def __init__(self, log: FilteringBoundLogger, time: Callable[[], float]) -> None:
         super().__init__(logging.WARNING)
@@ -136,5 +136,5 @@ class _Foreign(logging.Handler):
             if times > 1:
                 facts["times"] = times
             self._log.log(record.levelno, clean(record.getMessage(), _LONGEST), logger=record.name, **facts)
-        except Exception:  # noqa: BLE001 - a log line that cannot be made must not end what it speaks of
+        except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError(record)

@@ -1,4 +1,4 @@
-"""Records to numbers. The children of every account are looked up once and kept: a poll is a few dict reads."""
+"""Records to numbers. The children of every account are looked up once and kept, so that a poll is a few dict reads."""
 
 import platform
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ from monitor.telemetry.families import Families
 from monitor.telemetry.histogram import FastHistogram
 
 _MOST_STEPS = 200
-"""Steps per definition that get a series; their names come from outside, and must not fill the memory."""
+"""Steps per definition that get a series; their names come from the API, and must not fill the memory."""
 _OTHER_STEPS = "(other)"
 
 _OF_ACCOUNTS = tuple(type_ for type_ in EventType if type_.of_account)
@@ -34,7 +34,7 @@ _OF_WORKFLOWS = tuple(type_ for type_ in EventType if not type_.of_account)
 _TRANSITIONS = tuple(
     (before, after) for before in Status if not before.ended for after in Status if before is not after
 )
-"""What has ended is not polled again, so it never changes."""
+"""An ended target is not polled again, so its status never changes."""
 
 
 class _Account:
@@ -81,10 +81,10 @@ class Metrics:
         self._definitions: set[tuple[str, str]] = set()
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
 
-    # --- what is there with 0 before anything happens ---
+    # --- series that exist with 0 from the start ---
 
     def watch(self, account: str, requests_per_second: float | None) -> None:
-        """From now on the account has gauges; nothing else gives it any."""
+        """Create the account's gauges; no other method does."""
         if account not in self._accounts:
             self._accounts[account] = _Account(self._families, account)
         for loop in (f"poll {account}", f"look {account}"):
@@ -93,7 +93,7 @@ class Metrics:
             self._families.lane_rate.labels(account).set(requests_per_second)
 
     def unwatch(self, account: str) -> None:
-        """Its counters stay, so that they never vanish under a query; what it is now, it is no more."""
+        """Remove its gauges; its counters stay, so that queries over them go on."""
         families = self._families
         if self._accounts.pop(account, None) is not None:
             for gauge in (families.lane_open, families.lane_rate, families.last_success, families.clock_skew):
@@ -119,7 +119,7 @@ class Metrics:
             families.run_duration.labels(account, definition, status.value)
 
     def _steps_of(self, target: Target, state: TargetState) -> None:
-        """Every step that was seen has its counter before it fails."""
+        """Create the counter of every step in the log before it fails."""
         account, definition = target.key.account, target.definition_label
         known = self._steps.setdefault((account, definition), {})
         for execution in state.steps:
@@ -127,10 +127,10 @@ class Metrics:
                 self._step_failures(account, definition, execution.step)
 
     def definition_named(self, account: str, definition: str, name: str) -> None:
-        """Shown while a target of the definition is watched; a new name takes the place of the old."""
+        """Set the name, shown while a target of the definition is watched; it replaces an older one."""
         self._names.call(account, definition, name)
 
-    # --- what is watched ---
+    # --- watched targets ---
 
     def target_added(self, target: Target, state: TargetState) -> None:
         account, definition = target.key.account, target.definition_label
@@ -148,11 +148,11 @@ class Metrics:
     def totals(self) -> Mapping[Status, int]:
         return self._census.totals()
 
-    # --- what happens ---
+    # --- records ---
 
     def request(self, record: RequestRecord) -> None:
         account, outcome = self._accounts.get(record.account), record.outcome
-        if account is None:  # it left while this was under way: its counters go on, its gauges stay away
+        if account is None:  # it was removed meanwhile: only its counters go on
             families, endpoint = self._families, record.endpoint.value
             families.requests.labels(record.account, endpoint, outcome.value).inc()
             families.request_duration.labels(record.account, endpoint).observe(record.duration)

@@ -1,4 +1,4 @@
-"""The face of telemetry: one method per record, each a line or a number or both."""
+"""The interface of telemetry: one method per record, which writes lines, numbers or both."""
 
 from collections.abc import Iterable, Mapping
 
@@ -23,7 +23,7 @@ from monitor.telemetry.metrics import Metrics
 
 
 class Telemetry:
-    """Everything that happens inside the monitor is told here, on the loop's thread."""
+    """Takes all records of the monitor, on the loop's thread."""
 
     def __init__(
         self,
@@ -33,39 +33,39 @@ class Telemetry:
         external_url: str,
         receivers: Iterable[str] = (),
     ) -> None:
-        """`receivers`: names of those whose counters are there with 0 from the start."""
+        """`receivers`: names of receivers whose counters exist with 0 from the start."""
         self._metrics = Metrics(registry)
         self._journal = LogLines(log, external_url=external_url)
         for receiver in receivers:
             self._metrics.receiver(receiver)
 
     def watch(self, account: str, *, requests_per_second: float | None = None) -> None:
-        """Its counters are there from now on, and its lane, open at this rate, until a record says otherwise."""
+        """Create its counters, and the gauges of its lane, which is open at this rate until the next record."""
         self._metrics.watch(account, requests_per_second)
 
     def unwatch(self, account: str) -> None:
-        """Its gauges vanish, its counters stay. Its targets are removed one by one, before."""
+        """Remove its gauges; its counters stay. Its targets must be removed before, one by one."""
         self._metrics.unwatch(account)
 
     def target_added(self, target: Target, state: TargetState) -> None:
-        """It is watched and counted from now on."""
+        """Count it from now on."""
         self._metrics.target_added(target, state)
 
     def target_changed(self, target: Target, state: TargetState) -> None:
-        """It is counted under its name, alias and severities of now, and no more under those of before."""
+        """Count it under its new name, alias and severities, and no longer under the old ones."""
         self.target_removed(target.key)
         self.target_added(target, state)
 
     def target_removed(self, key: TargetKey) -> None:
-        """It is counted no more, whatever it was counted as; polls that are still out change nothing."""
+        """Count it no longer; polls that are still under way change nothing."""
         self._metrics.target_removed(key)
         self._journal.forget(key)
 
     def target_polled(self, key: TargetKey) -> None:
-        """The poll's record says more."""
+        """Does nothing: the poll's record has more."""
 
     def definition_named(self, account: str, definition: str, name: str) -> None:
-        """What people call a definition, as the API tells it."""
+        """Set the definition's own name, from the API."""
         self._metrics.definition_named(account, definition, name)
 
     def totals(self) -> Mapping[Status, int]:
@@ -109,16 +109,16 @@ class Telemetry:
         self._journal.heartbeat(record)
 
     def alerts_open(self, counts: Mapping[Severity, int]) -> None:
-        """How many alerts are open now; a severity that is not there has none."""
+        """Set how many alerts are open; an absent severity has none."""
         self._metrics.alerts_open(counts)
 
     def leaving(self, number: int, news: int, grace: float) -> None:
-        """So many targets with open alerts are gone from the watchlist, `news` since it was told last; `grace` in s."""
+        """`number` targets with open alerts left the watchlist, `news` since the last line; `grace` in seconds."""
         self._metrics.leaving(number)
         if news:
             self._journal.leaving(number, grace)
 
     def fault(self, loop: str, error: Exception) -> None:
-        """A fault of ours that `loop` survived."""
+        """One of our own errors, after which `loop` goes on."""
         self._metrics.fault(loop)
         self._journal.fault(loop, error)
