@@ -76,7 +76,7 @@ def test_every_end_is_told_once_and_nothing_false(
     instances = population(seed, size, same_start=same_start)
     watching = follower(ListServer(instances, traits, seed), limit=limit)
 
-    watch(watching, seed, 8 * HOUR)
+    watch(watching, seed, 10 * HOUR)
 
     assert sorted(watching.told) == sorted((it.workflow, it.end) for it in instances if it.ended is not None)
 

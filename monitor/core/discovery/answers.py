@@ -179,7 +179,7 @@ def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
     share = len(edges) - 1
     counts = tuple([Count(-(-count.rows // share), count.asked_at) for count in cohort.counts])
     return [
-        msgspec.structs.replace(cohort, started_from=low, started_to=high, counts=counts)
+        msgspec.structs.replace(cohort, started_from=low, started_to=high, counts=counts, left=-(-cohort.left // share))
         for low, high in pairwise(edges)
         if low is not None
     ]
@@ -216,7 +216,7 @@ def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creat
 
 def _joined(one: Cohort, other: Cohort) -> Cohort:
     counts = [_sum(first, second) for first, second in zip(one.counts, other.counts, strict=True)]
-    return msgspec.structs.replace(one, started_to=other.started_to, counts=tuple(counts))
+    return msgspec.structs.replace(one, started_to=other.started_to, counts=tuple(counts), left=one.left + other.left)
 
 
 def _sum(one: Count, other: Count) -> Count:

@@ -7,8 +7,8 @@ last one, the *head*, is open: instances join it. Which statuses a cohort is ask
 | --- | --- |
 | never asked | all statuses, one page: a small definition needs no more |
 | settled, and a status was not asked for since, or long ago | that status, or all if one page shows them |
-| few of its instances have failed | Terminated, Suspended, and Complete or Runnable, whichever has fewer rows |
-| fewer live than have failed | Runnable and Suspended: what is missing there has ended |
+| few of its instances have failed | Terminated, Suspended, and Complete or Runnable, whichever needs fewer requests |
+| fewer live than have failed | Runnable and Suspended: what is missing there has ended, a status look says how |
 | nothing lives | all statuses, twice more, as far apart as lists lag |
 | closed | nothing |
 
@@ -32,7 +32,7 @@ STATUSES: Final = (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TE
 """The statuses that a list can be asked for; counts stand in this order."""
 AUDITS: Final = 2
 """Whole looks that show nothing alive and nothing new, after which a cohort is closed: a list may lack a row."""
-_OLDER: Final = 5
+_OLDER: Final = 2
 _PLACE: Final[Mapping[Status, int]] = {status: place for place, status in enumerate(STATUSES)}
 
 Question = Status | None
@@ -59,6 +59,8 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
     """None: the head."""
     counts: tuple[Count, Count, Count, Count] = _UNASKED
     """In the order of `STATUSES`."""
+    left: int = 0
+    """How many were missing among the living, or new among the complete, at the last look at these."""
     probed: bool = False
     """A page of all statuses was too small for what lies here."""
     emptied_at: datetime | None = None
@@ -102,7 +104,7 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
     def unenumerated(self, now: datetime) -> tuple[Status, ...]:
         """The statuses that a settled cohort is to be asked for, whatever it holds.
 
-        Each once it is settled, and again whenever its age since has grown fivefold: a list may lack a row of what
+        Each once it is settled, and again whenever its age since has doubled: a list may lack a row of what
         began and ended between two looks, and nobody would miss it.
         """
         settles_at = self.settles_at
@@ -119,14 +121,15 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
 
     def counted(self, status: Status, rows: int, asked_at: datetime) -> "Cohort":
         """With a new answer. What has ended since was alive before, until the next answer about that."""
-        counts = list(self.counts)
-        place = _PLACE[status]
-        ended = rows - counts[place].rows if status.ended and counts[place].asked_at is not None else 0
-        counts[place] = Count(rows, asked_at)
-        if ended > 0:
+        counts, left = list(self.counts), self.left
+        before = counts[_PLACE[status]]
+        counts[_PLACE[status]] = Count(rows, asked_at)
+        if before.asked_at is not None and status.ended:
             living = counts[0]
-            counts[0] = Count(max(0, living.rows - ended), living.asked_at)
-        return msgspec.structs.replace(self, counts=tuple(counts))
+            counts[0] = Count(max(0, living.rows - max(0, rows - before.rows)), living.asked_at)
+        if before.asked_at is not None and status in (Status.RUNNABLE, Status.COMPLETE):
+            left = max(0, before.rows - rows if status is Status.RUNNABLE else rows - before.rows)
+        return msgspec.structs.replace(self, counts=tuple(counts), left=left)
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -166,24 +169,28 @@ def questions(cohort: Cohort, now: datetime, fill: int) -> tuple[Question, ...]:
     missing = cohort.unenumerated(now)
     if len(missing) > 1 and cohort.total <= fill and not cohort.probed:
         return (None,)
-    wanted = _wanted(cohort)
+    wanted = _wanted(cohort, fill)
     return tuple([status for status in _ENDS_FIRST if status in missing or status in wanted])
 
 
 _ENDS_FIRST: Final = (Status.TERMINATED, Status.SUSPENDED, Status.RUNNABLE, Status.COMPLETE)
 
 
-def by_the_living(cohort: Cohort) -> bool:
-    """Whether failures are found by what is missing among the living: that needs fewer rows."""
-    living = cohort.rows(Status.RUNNABLE)
-    return living == 0 or living < cohort.rows(Status.TERMINATED)
+def by_the_living(cohort: Cohort, fill: int) -> bool:
+    """Whether failures are found by what is missing among the living: that needs fewer requests."""
+    return cohort.rows(Status.RUNNABLE) == 0 or _missing(cohort, fill) < cohort.rows(Status.TERMINATED) / fill
 
 
-def _wanted(cohort: Cohort) -> tuple[Status, ...]:
-    if by_the_living(cohort):
+def _missing(cohort: Cohort, fill: int) -> float:
+    """Requests for a look at the living: its share of a page, and a status look at each that is missing."""
+    return cohort.rows(Status.RUNNABLE) / fill + cohort.left
+
+
+def _wanted(cohort: Cohort, fill: int) -> tuple[Status, ...]:
+    if by_the_living(cohort, fill):
         return (Status.RUNNABLE, Status.SUSPENDED)
-    fewer_complete = cohort.rows(Status.COMPLETE) <= cohort.rows(Status.RUNNABLE)
-    return (Status.TERMINATED, Status.SUSPENDED, Status.COMPLETE if fewer_complete else Status.RUNNABLE)
+    by_complete = cohort.rows(Status.COMPLETE) / fill <= _missing(cohort, fill)
+    return (Status.TERMINATED, Status.SUSPENDED, Status.COMPLETE if by_complete else Status.RUNNABLE)
 
 
 def forgettable(sweep: Sweep, started_at: datetime) -> bool:

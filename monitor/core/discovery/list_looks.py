@@ -104,7 +104,7 @@ def _packed(
             between.append(cohort)
             room -= rows
             continue
-        if group and not (room >= rows and _alike(group[-1], cohort, question)):
+        if group and not (room >= rows and _alike(group[-1], cohort, question, sweep.fill)):
             yield _look(sweep, question, group)
             group = []
         if not group:
@@ -117,11 +117,11 @@ def _packed(
         yield _look(sweep, question, group, probe=question is None and _unasked(group))
 
 
-def _alike(one: Cohort, other: Cohort, question: Question) -> bool:
+def _alike(one: Cohort, other: Cohort, question: Question, fill: int) -> bool:
     """Whether a look at both reveals the same of both; what was never asked is asked by itself."""
     if question is None and (_unasked((one,)) or _unasked((other,))):
         return False
-    return question is not Status.RUNNABLE or by_the_living(one) == by_the_living(other)
+    return question is not Status.RUNNABLE or by_the_living(one, fill) == by_the_living(other, fill)
 
 
 def _look(sweep: Sweep, question: Question, cohorts: Sequence[Cohort], *, probe: bool = False) -> ListLook:
@@ -134,19 +134,19 @@ def _look(sweep: Sweep, question: Question, cohorts: Sequence[Cohort], *, probe:
         started_to=cohorts[-1].started_to,
         rows=sum([_rows(cohort, question) for cohort in cohorts]),
         limit=sweep.limit,
-        reveals=_reveals(question, cohorts),
+        reveals=_reveals(question, cohorts, sweep.fill),
         begins=cohorts[-1].started_to is None,
         asked_at=min(known) if known and len(known) == len(moments) else None,
         probe=probe,
     )
 
 
-def _reveals(question: Question, cohorts: Sequence[Cohort]) -> frozenset[Status]:
+def _reveals(question: Question, cohorts: Sequence[Cohort], fill: int) -> frozenset[Status]:
     if question is None:
         return frozenset((Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED))
     if question is not Status.RUNNABLE:
         return frozenset((question,))
-    return frozenset((Status.COMPLETE, Status.TERMINATED) if by_the_living(cohorts[0]) else (Status.COMPLETE,))
+    return frozenset((Status.COMPLETE, Status.TERMINATED) if by_the_living(cohorts[0], fill) else (Status.COMPLETE,))
 
 
 def _rows(cohort: Cohort, question: Question) -> int:
