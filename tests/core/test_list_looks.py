@@ -59,7 +59,10 @@ def asked(before: Sweep, look: ListLook, now: float, *pages: list[ListedInstance
         pytest.param(cohort(-HOUR, -600, asked=None, probed=True), (DEAD, HELD, RUNS, DONE), id="too much for that"),
         pytest.param(cohort(-HOUR, -600, 90, 1, 300, 9), (DEAD, HELD, RUNS), id="few have failed, most are done"),
         pytest.param(cohort(-HOUR, -600, 90, 1, 30, 9), (DEAD, HELD, DONE), id="few have failed, few are done"),
+        pytest.param(cohort(-HOUR, -600, 90, 1, 300, 9, left=1), (DEAD, HELD, DONE), id="each that left needs a look"),
+        pytest.param(cohort(-HOUR, -600, 90, 1, 900, 9, left=1), (DEAD, HELD, RUNS), id="they are cheaper than pages"),
         pytest.param(cohort(-HOUR, -600, 8, 1, 300, 9), (HELD, RUNS), id="fewer live than have failed"),
+        pytest.param(cohort(-HOUR, -600, 8, 1, 300, 9, left=1), (DEAD, HELD, DONE), id="they leave too fast for that"),
         pytest.param(cohort(-HOUR, -600, 0, 1, 300, 0), (HELD, RUNS), id="only a suspended one"),
         pytest.param(cohort(-HOUR, -600, 9, 0, 9, 9, asked=-400), (None,), id="settled since"),
         pytest.param(cohort(-HOUR, -600, 9, 0, 999, 1, asked=-400), (DEAD, HELD, RUNS, DONE), id="much, settled since"),
@@ -180,14 +183,17 @@ def test_a_cohort_stays_open_while_it_may_hold_more(known: bool) -> None:
     assert after.cohorts[0].audits == 0
 
 
-def test_who_lives_in_a_closed_cohort_opens_it_again() -> None:
+def test_who_lives_in_a_closed_cohort_opens_its_own_millisecond_of_it() -> None:
     closed = cohort(-HOUR, -600, 0, 0, 9, 9, emptied_at=at(-9999), closed=True)
     before = sweep(cohort(-2 * HOUR, -HOUR, 1, 0, 9, 9), closed, cohort(-600, None, 390))
     look = msgspec.structs.replace(looks(before, at(0))[1], started_to=at(-600))
 
     after = asked(before, look, 0, [listed(1, RUNS, -HOUR + 9)], news=True)
 
-    assert not any(piece.closed for piece in after.cohorts)
+    [opened] = [piece for piece in after.cohorts if piece.reopened]
+    assert (opened.started_from, opened.started_to) == (at(-HOUR + 9), at(-HOUR + 9.001))
+    assert [piece.closed for piece in after.cohorts] == [False, True, False, True, False]
+    assert forgettable(after, opened.started_from)
 
 
 def test_a_look_that_was_given_up_on_its_way_counts_as_far_as_it_came() -> None:
@@ -201,6 +207,16 @@ def test_a_look_that_was_given_up_on_its_way_counts_as_far_as_it_came() -> None:
     moments = {piece.started_from: piece.asked_at(look.question) for piece in after.cohorts}
     assert walk.reached == at(-1799.999)
     assert moments[at(-HOUR)] == at(0)
+
+
+def test_what_left_between_two_looks_is_counted() -> None:
+    before = sweep(cohort(-HOUR, -600, 90, 1, 900, 9), cohort(-600, None, 400))
+    [look] = [look for look in looks(before, at(0)) if look.question is RUNS]
+
+    after = asked(before, look, 0, [listed(n, RUNS, -700 - n) for n in range(87)])
+
+    assert (after.cohorts[0].rows(RUNS), after.cohorts[0].left) == (87, 3)
+    assert [look.question for look in looks(after, at(0))] == [None, HELD, DONE, DEAD]
 
 
 @pytest.mark.parametrize(

@@ -89,11 +89,19 @@ def test_rows_beyond_the_window_are_left_to_its_neighbours() -> None:
     assert [row.started_at for row in shown.rows] == [at(-51)]
 
 
-def test_a_twin_that_says_the_end_is_no_twin() -> None:
-    going = walk()
+def test_of_twins_on_one_page_the_one_that_says_the_end_is_left() -> None:
     rows = (*page(-1).rows, *page(-1, status=Status.TERMINATED).rows, *page(-1).rows)
 
-    assert [row.status for row in going.take(ListPage(rows, 3)).rows] == [Status.RUNNABLE, Status.TERMINATED]
+    assert [row.status for row in walk().take(ListPage(rows, 3)).rows] == [Status.TERMINATED]
+
+
+def test_a_twin_on_a_later_page_counts_if_it_says_the_end() -> None:
+    going = walk()
+    going.take(page(-1, -2, -3, -4))
+
+    shown = going.take(ListPage((*page(-4, status=Status.TERMINATED).rows, *page(-3).rows), 2))
+
+    assert [(row.started_at, row.status) for row in shown.rows] == [(at(-4), Status.TERMINATED)]
 
 
 @pytest.mark.parametrize("by_creation", [False, True], ids=["seen on this page", "seen before"])

@@ -15,6 +15,10 @@ The law:
     ever once nothing lives in it and two looks at all of it show nothing new.
 5.  Which statuses a window is asked for depends on what its last answers showed: the fewest requests win.
 
+One version is swept so: `begin` once; then again and again one of `looks`, walked by a `Walk` from `request` to `take`;
+of each page `of_rows`, and `of_absence` of whoever lives within its span and is not in the walk's `rows`; when the walk
+has ended `answered`. A sweep is stored after that; a walk never is.
+
 Read `cohorts.py` first, then `list_looks.py` (what is asked next), `walk.py` (from page to page), `answers.py` (what an
 answer changes), `findings.py` (what follows for an instance); `running.py`, `storm.py` and `following.py` stand alone.
 """

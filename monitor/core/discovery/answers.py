@@ -95,7 +95,8 @@ class _Answer:
     def _smaller(self, cohort: Cohort) -> list[Cohort]:
         """Split where a page would not hold what is asked for again and again, or did not show it wholly."""
         if cohort.closed:
-            return [cohort]
+            late = [floor(start) for start in self._news if _holds(cohort, start)]
+            return _split(cohort, [*late, *[start + MS for start in late]])
         if not self._is_scattered(cohort):
             again = self._listed.question not in (Status.SUSPENDED, Status.COMPLETE)
             return _split(cohort, self._crowded(cohort)) if again and _within(cohort, self._shown) else [cohort]
@@ -117,8 +118,10 @@ class _Answer:
     def _told(self, cohort: Cohort) -> Cohort:
         news = bisect_left(self._news, cohort.started_from)
         is_news = news < len(self._news) and _holds(cohort, self._news[news])
+        if cohort.closed and not is_news:
+            return cohort
         if cohort.closed:
-            return msgspec.structs.replace(cohort, closed=False, emptied_at=None, audits=0) if is_news else cohort
+            return msgspec.structs.replace(cohort, closed=False, reopened=True, emptied_at=None, audits=0)
         whole = _within(cohort, self._shown) and not self._is_scattered(cohort)
         if not whole:
             return self._at_least(cohort) if self._is_scattered(cohort) else cohort
@@ -206,6 +209,8 @@ def _merged(cohorts: Iterable[Cohort], now: datetime, fill: int, *, by_creation:
 def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creation: bool) -> bool:
     if one.closed or other.closed:
         return one.closed and other.closed
+    if one.reopened is not other.reopened:
+        return False
     for cohort in (one, other):
         if cohort.probed or cohort.emptied_at is not None or not cohort.settled(now) or cohort.unenumerated(now):
             return False

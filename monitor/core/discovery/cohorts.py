@@ -68,6 +68,8 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
     audits: int = 0
     """Whole looks since, `LAG` apart, that showed nothing alive and nothing new."""
     closed: bool = False
+    reopened: bool = False
+    """It was closed, and one was found that lives. What had ended before was forgotten, and is not told again."""
 
     def rows(self, status: Status) -> int:
         return self.counts[_PLACE[status]].rows
@@ -194,10 +196,10 @@ def _wanted(cohort: Cohort, fill: int) -> tuple[Status, ...]:
 
 
 def forgettable(sweep: Sweep, started_at: datetime) -> bool:
-    """Whether no look will list an instance of that start time again: its cohort is closed."""
+    """Whether what has ended of that start time may be forgotten, and is passed over when it is listed again."""
     oldest = sweep.cohorts[0].started_from
     cohort = cohort_of(sweep, started_at)
-    return started_at < oldest if cohort is None else cohort.closed
+    return started_at < oldest if cohort is None else cohort.closed or cohort.reopened
 
 
 def cohort_of(sweep: Sweep, started_at: datetime) -> Cohort | None:

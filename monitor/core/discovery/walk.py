@@ -33,7 +33,7 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     """What one page brought."""
 
     rows: tuple[ListedInstance, ...]
-    """Those of the window, each once; again if a twin says the end. A row without a start time is in any window."""
+    """Those of the window, or without a start time; each instance once, and again if a later page says the end."""
     span: Span | None
     """The start times that are shown wholly with it; None: no more than before."""
 
@@ -137,7 +137,7 @@ class Walk:
 
     def _fresh(self, page: ListPage) -> tuple[ListedInstance, ...]:
         """The rows of the window that were not listed before, or had not ended."""
-        known, fresh = self.rows, []
+        known, fresh = self.rows, dict[str, ListedInstance]()
         low, high = self.look.started_from, self.look.started_to
         for row in page.rows:
             twin = known.get(row.workflow)
@@ -146,9 +146,9 @@ class Walk:
             known[row.workflow] = row
             at = row.started_at
             if at is None or (low <= at and (high is None or at < high)):
-                fresh.append(row)
+                fresh[row.workflow] = row
                 self._inside += twin is None
-        return tuple(fresh)
+        return tuple(fresh.values())
 
     def _cut(self, cut: datetime) -> Span | None:
         """The pages show all from the cut on; go on below it."""
