@@ -1,23 +1,31 @@
-"""All targets, and the difference of two such lists."""
+"""All targets and discoveries, and the difference of two lists of targets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
+from monitor.core.discovery.following import Discovery
 from monitor.core.model import Target, TargetKey
+
+_K = TypeVar("_K", bound=Hashable)
+_E = TypeVar("_E", Target, Discovery)
 
 
 class Watchlist(msgspec.Struct, frozen=True):
-    """Every target that the configuration asks for, by its identity, in the order of the files."""
+    """All that the configuration asks for, in the order of the files."""
 
     targets: Mapping[TargetKey, Target] = {}
+    """By their identity."""
+    discoveries: tuple[Discovery, ...] = ()
+    """One at most of each account and definition."""
 
 
 class Twins(msgspec.Struct, frozen=True, gc=False):
-    """One target that is configured twice; the `place` of each names its file and key."""
+    """A target or a discovery that is configured twice; the `place` of each names its file and key."""
 
-    first: Target
-    second: Target
+    first: Target | Discovery
+    second: Target | Discovery
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -32,15 +40,22 @@ class Difference(msgspec.Struct, frozen=True):
         return bool(self.added or self.removed or self.changed)
 
 
-def build(targets: Iterable[Target]) -> tuple[Watchlist, tuple[Twins, ...]]:
-    """The watchlist of these targets, and those that are configured twice, of which it holds the first."""
+def build(targets: Iterable[Target], discoveries: Iterable[Discovery] = ()) -> tuple[Watchlist, tuple[Twins, ...]]:
+    """The watchlist of these, and what is configured twice, of which it holds the first."""
     known: dict[TargetKey, Target] = {}
-    twins: list[Twins] = []
-    for target in targets:
-        first = known.setdefault(target.key, target)
-        if first is not target:
-            twins.append(Twins(first, target))
-    return Watchlist(known), tuple(twins)
+    followed: dict[tuple[str, str], Discovery] = {}
+    twins = [
+        *_join(known, ((target.key, target) for target in targets)),
+        *_join(followed, (((each.account, each.definition), each) for each in discoveries)),
+    ]
+    return Watchlist(known, tuple(followed.values())), tuple(twins)
+
+
+def _join(known: dict[_K, _E], entries: Iterable[tuple[_K, _E]]) -> Iterator[Twins]:
+    for key, entry in entries:
+        first = known.setdefault(key, entry)
+        if first is not entry:
+            yield Twins(first, entry)
 
 
 def difference(old: Mapping[TargetKey, Target], new: Mapping[TargetKey, Target]) -> Difference:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import Cause, Status, StepStatus
 from monitor.settings.model import Document
-from monitor.settings.watchlist_file import WatchlistDocument
+from monitor.settings.watchlist_model import WatchlistDocument
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

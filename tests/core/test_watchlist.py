@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.discovery.following import Discovery
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Difference, build, difference, lost_half
@@ -24,6 +25,17 @@ _TARGETS = st.lists(
 def test_a_target_that_is_asked_for_twice_is_watched_once_and_told() -> None:
     watchlist, twins = build([_target("w", 10.0, "one"), _target("v"), _target("w", 30.0, "two")])
     assert [target.interval for target in watchlist.targets.values()] == [10.0, 30.0]
+    assert [(pair.first.place, pair.second.place) for pair in twins] == [("one", "two")]
+
+
+def test_a_discovery_that_is_asked_for_twice_is_there_once_and_told() -> None:
+    entries = [
+        Discovery(account="acme", definition="d", place="one"),
+        Discovery(account="other", definition="d", place="other"),
+        Discovery(account="acme", definition="d", place="two"),
+    ]
+    watchlist, twins = build([], entries)
+    assert watchlist.discoveries == (entries[0], entries[1])
     assert [(pair.first.place, pair.second.place) for pair in twins] == [("one", "two")]
 
 

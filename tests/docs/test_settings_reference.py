@@ -13,7 +13,7 @@ from monitor.settings import Settings, load_settings
 from monitor.settings.model import Document
 from monitor.settings.receivers import TYPES
 from monitor.settings.receivers.alertmanager import TlsSettings
-from monitor.settings.watchlist_file import TargetEntry
+from monitor.settings.watchlist_model import TargetEntry
 from tests.docs.documents import README, SETTINGS, section, settings_snippets, text, watchlist_snippets
 
 _SNIPPETS = [*settings_snippets(README), *settings_snippets(SETTINGS)]

@@ -21,7 +21,7 @@ from monitor.settings import (
 from monitor.settings.errors import sections_in, tag_of
 from monitor.settings.model import Document, ServerSettings
 from monitor.settings.receivers import AlertmanagerReceiver, AppriseReceiver, PagerDutyReceiver, WebhookReceiver
-from monitor.settings.watchlist_file import WatchlistDocument
+from monitor.settings.watchlist_model import WatchlistDocument
 from monitor.settings.yamlfile import parse
 
 _CONFIG = Path(__file__).parents[2] / "config"

@@ -17,7 +17,7 @@ from monitor.settings import ConfigurationError, load_settings
 from monitor.settings.model import AccountSettings, AlertSettings, ApiSettings, Document, HeartbeatSettings
 from monitor.settings.receivers import TYPES
 from monitor.settings.receivers.alertmanager import TlsSettings
-from monitor.settings.watchlist_file import TargetEntry
+from monitor.settings.watchlist_model import DiscoveryEntry, TargetEntry
 from monitor.settings.yamlfile import YamlError, parse
 
 _JARGON = re.compile(
@@ -33,11 +33,12 @@ _PARTS: tuple[type[BaseModel], ...] = (
     TlsSettings,
     *TYPES.values(),
     TargetEntry,
+    DiscoveryEntry,
 )
 _KEYS = st.sampled_from(
     [
         *(key for part in _PARTS for key in part.model_fields),
-        *("defaults", "targets", "port", "level", "<<", "extra"),
+        *("defaults", "targets", "discover", "port", "level", "<<", "extra"),
     ]
 )
 _SCALARS = st.one_of(
