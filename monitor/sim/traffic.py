@@ -93,6 +93,8 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Definition n has a share of 1 / n ** zipf; 0: all have the same."""
     wave: float = 0.0
     """Starts rise and fall by this share of their mean, once a day; < 1."""
+    batch: int = 1
+    """This many start at one moment, as a campaign starts them; up to 1024."""
     faults_per_hour: float = 0.001
     """Of the running instances."""
     suspended: float = 0.001

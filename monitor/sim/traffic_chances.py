@@ -31,7 +31,7 @@ class ChunkMaker:
     def chunk(self, order: int, begin: float, end: float) -> Chunk:
         """The instances from `order * SIZE` on, which start between `begin` and `end`."""
         draws = self._draws(order)
-        starts = _starts(begin, end, draws[:SIZE])
+        starts = _starts(begin, end, self._traffic.batch, draws[:SIZE])
         lives = self._lives(draws[SIZE : 2 * SIZE])
         fates = dict(self._faults(lives, draws[2 * SIZE : 3 * SIZE]))
         for index, fate in self._oddities(draws[3 * SIZE :]):
@@ -141,10 +141,11 @@ def _strikes(storm: Storm, begin: float, end: float) -> Iterator[tuple[int, floa
         turn += 1
 
 
-def _starts(begin: float, end: float, draws: "array[int]") -> "array[float]":
-    """One at a chance time in each of the equal parts of the time."""
-    part = (end - begin) / SIZE
-    return array("d", [begin + part * (index + draw / _TOP) for index, draw in enumerate(draws)])
+def _starts(begin: float, end: float, batch: int, draws: "array[int]") -> "array[float]":
+    """By chance, like calls in a telephone network; `batch` of them at one moment each."""
+    whole, groups = (end - begin) / _TOP, -(-SIZE // batch)
+    moments = [begin + whole * draw for draw in sorted(draws[:groups])]
+    return array("d", moments if batch == 1 else [moments[index // batch] for index in range(SIZE)])
 
 
 _MESSAGES = (

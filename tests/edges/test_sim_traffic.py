@@ -158,6 +158,21 @@ def test_starts_come_in_daily_waves() -> None:
     assert max(an_hour) > 4 * min(an_hour)
 
 
+def test_many_may_start_at_one_moment() -> None:
+    world = World(traffic(3000, definitions=1, batch=700))
+    starts = Counter(row["startedAt"] for row in everyone(world, 0.0, status="Runnable"))
+    assert max(starts.values()) > 500
+    assert sum(starts.values()) == sum(one.version == 2 for one in world.traffic("traffic").running(0.0))
+
+
+def test_starts_are_not_evenly_spaced() -> None:
+    index = World(traffic(2000, definitions=1)).traffic("traffic")
+    starts = sorted(one.starts for one in index.running(0.0))[-1000:]
+    gaps = [after - before for before, after in pairwise(starts)]
+    mean = sum(gaps) / len(gaps)
+    assert sum(gap < mean / 10 for gap in gaps) == pytest.approx(0.095 * len(gaps), rel=0.35)
+
+
 def test_definitions_may_have_very_different_shares() -> None:
     index = World(traffic(3000, definitions=10, zipf=1.0)).traffic("traffic")
     shares = Counter(one.definition.name for one in index.running(0.0))
