@@ -1,7 +1,7 @@
-"""What people configure: YAML under the environment, made into one frozen value, or into every reason why not.
+"""The configuration: YAML, overridden by the environment, becomes one frozen value, or a list of all errors.
 
-`model.py` is the tree with its defaults, `receivers/` its part about who is told, `fields.py` says what a text means
-there, `load.py` puts it together. Nothing is read at import, and no secret is in a repr, an error or a log.
+`model.py` is the tree with its defaults, `receivers/` its receivers, `fields.py` the meaning of texts, `load.py`
+combines them. Nothing is read at import, and no secret is in a repr, an error or a log.
 """
 
 from monitor.settings.errors import ConfigurationError

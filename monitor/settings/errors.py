@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words for a person: `file: key.path: reason`, in the order of the file."""
+"""Errors of a configuration, for people: `file: key.path: reason`, in the order of the file."""
 
 import difflib
 import re
@@ -11,14 +11,14 @@ from pydantic import BaseModel, ValidationError
 from monitor.settings import unsupported
 
 _EACH = re.compile(r"\[\d+\]")
-"""The number of an entry in a place that is spelled."""
+"""The index of an entry in a spelled path."""
 Path = tuple[str | int, ...]
-"""Keys and positions from the top of a file to a value."""
+"""Keys and indexes from the top of a file to a value."""
 
 MAX_ERRORS = 1000
-"""Of one file; the rest is counted."""
+"""Errors of one file that are shown; the rest is counted."""
 MAX_ALIKE = 20
-"""Of one file that differ only in the entry that they are about; the rest is counted."""
+"""Errors of one file that are shown although they differ only in their entry; the rest is counted."""
 
 
 class ConfigurationError(Exception):
@@ -30,35 +30,35 @@ class ConfigurationError(Exception):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, at one place of a file."""
+    """One error, at one place of a file."""
 
     path: Path
     reason: str
 
 
 def spell(path: Path) -> str:
-    """A place as people write it: `accounts[0].id`."""
+    """A path in the usual notation: `accounts[0].id`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{_clean(key)}" for key in path).removeprefix(".")
 
 
 def _clean(key: str) -> str:
-    return printable(key if len(key) <= 60 else f"{key[:60]}…")  # noqa: PLR2004 - what fits beside the reason
+    return printable(key if len(key) <= 60 else f"{key[:60]}…")  # noqa: PLR2004 - so that it fits beside the reason
 
 
 def printable(text: str) -> str:
-    """The text, or a spelling of it that does no harm to a terminal or a log."""
+    """The text, escaped if it would harm a terminal or a log."""
     return text if text and text.isprintable() else repr(text)
 
 
 def describe(value: object) -> str:
-    """What came, cut; only for what cannot be a secret."""
+    """The value, cut, for messages; only for values that cannot be secret."""
     if isinstance(value, str):
         return repr(value if len(value) <= 40 else f"{value[:40]}…")  # noqa: PLR2004 - enough to recognise it
     return kind_of(value)
 
 
 def kind_of(value: object) -> str:
-    """What came, without what it says."""
+    """The kind of a value, without its content."""
     match value:
         case None:
             return "nothing"
@@ -74,7 +74,7 @@ def kind_of(value: object) -> str:
 def lines(
     file: str, problems: Iterable[Problem], tree: object, line_of: Callable[[Path], int | None] = lambda _path: None
 ) -> list[str]:
-    """The problems of one file in its order. `line_of` says on which line of the file a place is, if it knows."""
+    """The problems of one file in its order. `line_of` returns the line of a place, if it is known."""
     file = printable(file)
     position = _Order(tree)
     ordered, alike = _without_echoes(sorted(problems, key=lambda problem: position.of(problem.path)))
@@ -91,7 +91,7 @@ def _line(file: str, problem: Problem, line: int | None) -> str:
 
 
 def _without_echoes(problems: Iterable[Problem]) -> tuple[list[Problem], dict[tuple[str, str], int]]:
-    """The first of those that differ only in the entry of a list, and how many more there are: (place, reason)."""
+    """The first of those that differ only in their entry of a list, and the number of the others: (place, reason)."""
     kept: list[Problem] = []
     seen: Counter[tuple[str, str]] = Counter()
     for problem in problems:
@@ -104,7 +104,7 @@ def _without_echoes(problems: Iterable[Problem]) -> tuple[list[Problem], dict[tu
 
 
 class _Order:
-    """Where a place stands in a file: mappings keep the order in which they were written."""
+    """The order of places in a file; mappings keep the order of the file."""
 
     def __init__(self, tree: object) -> None:
         self._tree = tree
@@ -130,17 +130,17 @@ class _Order:
         return self._positions[id(mapping)]
 
 
-# --- pydantic's findings in our words ---------------------------------------------------------------------
+# --- pydantic's errors in our words -----------------------------------------------------------------------
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], within: Path = ()) -> list[Problem]:
-    """What validation found, as problems; `within` is where the validated part stands in its file."""
+    """The errors of a validation as problems; `within`: the place of the validated part in its file."""
     problems = []
     for detail in error.errors(include_url=False):
         path, _ = _placed(model, detail["loc"])
         if detail["type"].startswith("union_tag_"):
             path = (*path, "type")
-        # What is wrong with a key itself is told where the key stands.
+        # An error of a key itself belongs to the place of the key.
         problems.append(Problem((*within, *(key for key in path if key != "[key]")), _reason(detail, model)))
     return problems
 
@@ -170,7 +170,7 @@ def _misshapen(kind: str, detail: Any) -> str:
 
 
 def unknown(key: str, section: type[BaseModel]) -> str:
-    """Why a key is refused that the section does not have."""
+    """Why a key that the section does not have is refused."""
     if key in getattr(section, "later_keys", ()):
         return unsupported.REASON
     if key in getattr(section, "literal_secrets", {}):
@@ -183,9 +183,9 @@ def unknown(key: str, section: type[BaseModel]) -> str:
 
 
 def _placed(model: type[BaseModel], location: Path) -> tuple[Path, list[type[BaseModel]]]:
-    """A place as it is written, and the section whose keys stand there, or all types that it may be of.
+    """A place as it is written, and the section with its keys, or all possible types of it.
 
-    Where a section is of one of several types, the location that validation tells names the type after the section.
+    If a section may have several types, pydantic's location names the type after the section.
     """
     path: list[str | int] = []
     here: list[type[BaseModel]] = [model]
@@ -201,7 +201,7 @@ def _placed(model: type[BaseModel], location: Path) -> tuple[Path, list[type[Bas
 
 
 def tag_of(section: type[BaseModel]) -> str | None:
-    """The word at the key `type`, of a section that is one of several types."""
+    """The value of the key `type`, for a section that is one of several types."""
     field = section.model_fields.get("type")
     words = get_args(field.annotation) if field else ()
     return str(words[0]) if words else None
@@ -213,7 +213,7 @@ def is_list(annotation: Any) -> bool:
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, alone or in a list; the first, where it is one of several types."""
+    """The section that a field holds, alone or in a list; the first one, if it may have several types."""
     return next(iter(sections_in(annotation)), None)
 
 

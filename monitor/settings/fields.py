@@ -1,7 +1,7 @@
-"""What a text means at the key where it stands: durations, sizes, numbers, words, URLs, with their JSON Schema.
+"""The types of fields: durations, sizes, numbers, words, URLs, each with its JSON Schema.
 
-Every reader takes what the file or the environment holds and returns the value, or raises ValueError with a sentence
-that says what was expected and what came.
+Every reader takes the text of the file or the environment and returns the value, or raises ValueError with the expected
+form and the text.
 """
 
 import enum
@@ -18,7 +18,7 @@ from monitor.core.formats.units import format_duration, parse_duration, parse_si
 from monitor.settings.errors import describe
 
 Read = Callable[..., Any]
-"""Takes what is written, and of a `FromEnvironment` the `ValidationInfo` after it."""
+"""Takes the written value; for a `FromEnvironment`, also the `ValidationInfo`."""
 Schema = Mapping[str, Any]
 
 _LONGEST = 40
@@ -32,7 +32,7 @@ _E = TypeVar("_E", bound=enum.StrEnum)
 
 @dataclass(frozen=True)
 class FromText:
-    """How a field is written: the reader makes the value, the schema tells editors."""
+    """The form of a field: a reader that returns the value, and a schema for editors."""
 
     read: Read
     schema: Schema
@@ -45,19 +45,19 @@ class FromText:
 
 
 class FromEnvironment(FromText):
-    """One whose reader also gets the validation's context."""
+    """A `FromText` whose reader also gets the validation's context."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self.read)
 
 
 def default(written: str | list[str] | None) -> Any:
-    """A default as a person would write it in the file; it is read as if it stood there."""
+    """A default, written as in the file, and read in the same way."""
     return Field(written, validate_default=True)
 
 
 def optional(written: FromText) -> FromText:
-    """The same, or nothing."""
+    """The same, or None."""
 
     def read(value: object, *context: Any) -> Any:
         return None if value is None else written.read(value, *context)
@@ -66,7 +66,7 @@ def optional(written: FromText) -> FromText:
 
 
 def duration(low: str, high: str) -> FromText:
-    """Seconds, both bounds included."""
+    """Seconds, bounds included."""
     least, most = parse_duration(low), parse_duration(high)
 
     def read(value: object) -> float:
@@ -81,7 +81,7 @@ def duration(low: str, high: str) -> FromText:
 
 
 def size(low: str, high: str) -> FromText:
-    """Bytes, both bounds included."""
+    """Bytes, bounds included."""
     least, most = parse_size(low), parse_size(high)
 
     def read(value: object) -> int:
@@ -141,7 +141,7 @@ def choice(words: type[_E]) -> FromText:
 
 
 def line(longest: int) -> FromText:
-    """One line of text that people read."""
+    """One line of text for people."""
 
     def read(value: object) -> str:
         if not isinstance(value, str) or not value.strip():
@@ -160,7 +160,7 @@ def identifier() -> FromText:
 
     def read(value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"expected an id, got {describe(value)}")  # noqa: TRY004 - pydantic hears ValueError
+            raise ValueError(f"expected an id, got {describe(value)}")  # noqa: TRY004 - pydantic expects ValueError
         return check_id(value)
 
     return FromText(read, {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^/?#\\]+$"})

@@ -1,4 +1,4 @@
-"""Whether the configuration's files say something else than before."""
+"""Detects changes of the configuration's files."""
 
 import errno
 import hashlib
@@ -13,13 +13,13 @@ _CHUNK = 1024 * 1024
 
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""What this process lacks; it says nothing about a file."""
+"""Errors about resources of this process, not about a file."""
 
 
 def fingerprint(paths: Iterable[Path]) -> bytes | None:
-    """Differs when the content of a file differs, or what a glob matches; None if it cannot be told just now.
+    """A digest of the files' contents and of the matches of globs; None if it cannot be computed now.
 
-    Blocking; never raises for a file's sake.
+    Blocking; a file never makes it raise.
 
     Symbolic links are followed, so that the swap of a ConfigMap's `..data` counts. `paths` are `Settings.files`.
     """
@@ -28,14 +28,14 @@ def fingerprint(paths: Iterable[Path]) -> bytes | None:
         for path in paths:
             for file in expand(str(path)):
                 whole.update(str(file).encode("utf-8", "surrogateescape") + b"\0" + _content(file))
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # without descriptors a glob matches nothing
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # without free descriptors a glob matches nothing
     except OSError:
         return None
     return whole.digest()
 
 
 def _content(path: Path) -> bytes:
-    """The digest of a file's content, as much of it as would be read; something else where there is none."""
+    """The digest of a file's content, up to the largest size that would be read; another value if there is no file."""
     digest = hashlib.sha256()
     try:
         if not path.is_file():

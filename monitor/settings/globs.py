@@ -17,14 +17,14 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 def event_globs(value: object) -> tuple[str, ...]:
-    """Globs over types of events; raises ValueError for one that would match none, as that would mute a receiver."""
+    """Globs over types of events; raises ValueError for one without a match, since it would silence a receiver."""
     if not isinstance(value, list) or not value or len(value) > _MOST:
         raise ValueError(f"expected a list of types of events such as ['workflow.*'], got {_came(value)}")
     return tuple(_event_glob(item) for item in value)
 
 
 def _event_glob(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 100:  # noqa: PLR2004 - the longest type has a third of that
+    if not isinstance(value, str) or len(value) > 100:  # noqa: PLR2004 - three times the longest type
         raise ValueError(f"expected types of events such as 'workflow.*', got {describe(value)}")
     if any(fnmatchcase(known.value, value) for known in EventType):
         return value
@@ -48,23 +48,23 @@ def paths(value: object) -> tuple[str, ...]:
 
 
 def is_path(value: object) -> TypeGuard[str]:
-    """Whether this could be a path or a glob."""
+    """Whether it could be a path or a glob."""
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value and len(value) <= _LONGEST
 
 
 def anchored(path: str, folder: Path) -> str:
     """A path or glob that is relative to a folder."""
-    # What looks like a glob in the name of the folder itself is none.
+    # The name of the folder itself is escaped: it is no glob.
     inside = folder if not _MAGIC.search(path) else Path(glob.escape(str(folder)))
     return str(inside / path)
 
 
 def expand(path: str) -> tuple[Path, ...]:
-    """The files that a path or glob names now, sorted. A path without magic names itself, whether it is there or not.
+    """The files that a path or glob names now, sorted. A path that is no glob names itself, also if it does not exist.
 
-    Hidden files match no glob: a ConfigMap keeps its own copies in `..data`. `**` is no more than `*`: nobody wants to
-    walk a whole tree every few seconds to learn whether something changed.
+    Hidden files match no glob, since a ConfigMap keeps its own copies in `..data`. `**` means `*`, since the files are
+    checked every few seconds, and a whole tree would take too long.
     """
     if not _MAGIC.search(path) or os.path.lexists(path):
         return (Path(path),)
-    return tuple(found for found in map(Path, sorted(glob.glob(path))) if found.is_file())  # noqa: PTH207 - Path.glob knows no absolute patterns
+    return tuple(found for found in map(Path, sorted(glob.glob(path))) if found.is_file())  # noqa: PTH207 - Path.glob has no absolute patterns

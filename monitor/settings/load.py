@@ -1,4 +1,4 @@
-"""From files and environment to one frozen value, or to every reason why not."""
+"""Loads files and environment into one frozen value, or raises all errors at once."""
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ from monitor.settings.yamlfile import YamlError, parse, read_text
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the configuration says; mirrors the YAML. Durations are seconds, sizes are bytes."""
+    """The whole configuration, in the structure of the YAML. Durations are seconds, sizes are bytes."""
 
     path: Path
     api: ApiSettings
@@ -44,33 +44,33 @@ class Settings:
     receivers: tuple[Receiver, ...]
     alerts: AlertSettings
     heartbeat: HeartbeatSettings | None
-    """None: nobody is pinged."""
+    """None: no ping is sent."""
     shutdown_timeout: float
     log: LogSettings
     watchlist_paths: tuple[str, ...]
-    """Paths and globs, as far as their folder is concerned already relative to the working directory."""
+    """Paths and globs, relative to the working directory."""
     watchlist: Watchlist = field(repr=False)
     fingerprint: bytes | None = field(default=b"", repr=False, compare=False)
-    """Of the files as they were when they were read; see `fingerprint`."""
+    """The fingerprint of the files when they were read; see `fingerprint`."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What to watch for changes: the settings, the watchlists with their globs, and the files of keys.
+        """The files to check for changes: the settings, the watchlists with their globs, and the key files.
 
         See `fingerprint`.
         """
         return (self.path, *map(Path, self.watchlist_paths), *_key_files(self.accounts))
 
     def plan(self) -> Plan:
-        """What the budget buys."""
+        """The plan of every account's budget."""
         budgets = {a.id: Budget(a.requests_per_second, a.max_concurrency) for a in self.accounts}
         return plan(self.watchlist.targets.values(), budgets, self.api.timeout)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in a file, under what the environment says, with their watchlist.
+    """The settings in a file, overridden by the environment, with their watchlist.
 
-    Raises ConfigurationError with everything that is wrong with all of them. Blocking; seconds for 100,000 targets.
+    Raises ConfigurationError with the errors of all of them. Blocking; it takes seconds for 100,000 targets.
     """
     with _uncollected():
         return _load(path, environ)
@@ -78,9 +78,9 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without garbage collections, each of which would hold up the event loop's thread.
+    """Without garbage collections, each of which would block the event loop's thread.
 
-    Loading makes a million objects that live for a moment and none that refers to itself.
+    Loading creates a million short-lived objects without reference cycles.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -148,7 +148,7 @@ def _key_files(accounts: Iterable[AccountSettings]) -> list[Path]:
 
 
 def _watchlist_files(written: object) -> tuple[list[Path], list[Problem]]:
-    """The files, each once; and the globs that match none. What is not even a path is told by the model."""
+    """The files, each once, and the globs without a match. The model reports values that are no paths."""
     files: dict[Path, None] = {}
     missing: list[Problem] = []
     for index, pattern in enumerate(written if isinstance(written, list) else [written]):
@@ -171,14 +171,14 @@ def _keyless(merged: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _unacknowledged(merged: Mapping[str, Any]) -> Iterator[Problem]:
-    """A heartbeat that would never beat."""
+    """A heartbeat that would never be sent."""
     if merged.get("heartbeat") is not None and merged.get("receivers") in (None, []):
         reason = "it is pinged only while at least one receiver acknowledges, and receivers has none"
         yield Problem(("heartbeat",), reason)
 
 
 def _twins(merged: Mapping[str, Any], section: str, key: str) -> Iterator[Problem]:
-    """Entries of a list that go by the same name."""
+    """Entries of a list with the same name."""
     first: dict[str, int] = {}
     for index, entry in enumerate(_entries(merged, section)):
         name = entry.get(key) if isinstance(entry, dict) else None
@@ -192,6 +192,6 @@ def _entries(merged: Mapping[str, Any], section: str) -> list[Any]:
 
 
 def _ids(merged: Mapping[str, Any]) -> frozenset[str] | None:
-    """The accounts that the settings mean to have, right or wrong; None where that cannot be told."""
+    """The ids of the configured accounts, valid or not; None if they cannot be read."""
     ids = [account.get("id") if isinstance(account, dict) else None for account in _entries(merged, "accounts")]
     return frozenset(map(str, ids)) if ids and all(isinstance(account, str) for account in ids) else None

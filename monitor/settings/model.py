@@ -1,7 +1,7 @@
-"""The settings as a tree of frozen values that mirrors the YAML: its keys, types, ranges and defaults.
+"""The settings as a tree of frozen values in the structure of the YAML: keys, types, ranges and defaults.
 
-Who is told is in `receivers/`. Durations are seconds, sizes are bytes. Whatever a file or a variable holds comes in
-as text; see `fields.py`.
+Receivers are in `receivers/`. Durations are seconds, sizes are bytes. All values of files and variables come in as
+text; see `fields.py`.
 """
 
 import enum
@@ -32,7 +32,7 @@ class LogFormat(enum.StrEnum):
 
 class ApiSettings(Section):
     allow_http: Flag = default("false")
-    """Plain http to other machines, too. The API key then travels in the clear."""
+    """Plain http to other machines, too. The API key is then sent without encryption."""
     base_url: Annotated[str, FromText(urls.site_url, URL)] = default("https://automation.8x8.com")
     timeout: Annotated[float, duration("100ms", "10m")] = default("10s")
     """Of one request, from sending to the last byte of the answer."""
@@ -68,17 +68,17 @@ class AccountSettings(Section):
 
     @property
     def secret(self) -> SecretSource:
-        """Where the API key is; an account that was loaded has one."""
+        """The source of the API key; every loaded account has one."""
         return self.api_key_file or self.api_key_env or SecretSource()
 
 
 class PollingSettings(Section):
     interval: Annotated[float, duration("100ms", "30d")] = default("30s")
-    """Of a target that names none."""
+    """Of a target without its own."""
     max_backoff: Annotated[float, duration("100ms", "7d")] = default("5m")
     """For a target that keeps failing."""
     blind_after: Annotated[float, duration("100ms", "7d")] = default("2m")
-    """No answer from an account for so long: `monitor.blind`."""
+    """Time without an answer from an account before `monitor.blind`."""
     not_found_after: Annotated[int, integer(1, 1000)] = default("3")
     """Consecutive 404s before `workflow.not_found`."""
     retention: Annotated[float, duration("0s", "3650d")] = default("1h")
@@ -105,9 +105,9 @@ class ServerSettings(Section):
     external_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
     """Links in alerts begin with it; without a value they lead to `port` of this machine."""
     runbook_url: Annotated[str, FromText(urls.site_url, _URL_OR_NONE)] = default(None)
-    """Where people read RUNBOOK.md: the alerts that have a section there link to it. Empty: nobody said."""
+    """Address of RUNBOOK.md; alerts with a section there link to it. Without a value they have no such link."""
     admin_token_file: SecretFile = default(None)
-    """Bearer token for what changes something; without one those paths answer 403."""
+    """Bearer token for requests that change something; without one they are answered with 403."""
     admin_token_env: SecretVariable = default(None)
 
     @field_validator("external_url", mode="before")
@@ -131,29 +131,29 @@ class ServerSettings(Section):
 
 
 class AlertSettings(Section):
-    """How alerts end, and how they are gathered."""
+    """How alerts end, and how they are grouped."""
 
     hold: Annotated[float, duration("1s", "90d")] = default("4h")
     """How long an alert about an event (terminated, step failed, drift) stays open; it then expires, unresolved."""
     settle: Annotated[float, duration("0s", "1d")] = default("1m")
-    """How long a condition must be over before its alert is resolved; if it comes back meanwhile, nothing is told."""
+    """How long a condition must be over before its alert is resolved; if it comes back before, nobody is notified."""
     unwatched_after: Annotated[float, duration("0s", "7d")] = default("10m")
     """How long a target is gone from the watchlist before its alerts are closed."""
     step_slack: Annotated[float, duration("0s", "7d")] = default("2m")
-    """What a step may take beyond what its definition declares."""
+    """Time that a step may take beyond the limit that its definition declares."""
     group_window: Annotated[float, duration("0s", "7d")] = default("1h")
     """How old an incident may be for another alert with the same fault to join it."""
     storm_threshold: Annotated[int, integer(1, 1_000_000)] = default("50")
-    """Alerts of one incident that Alertmanager gets one by one; past them, one alert stands for all the others."""
+    """Alerts of one incident that Alertmanager gets one by one; one more alert stands for all others."""
 
 
 class HeartbeatSettings(Section):
-    """A dead man's switch elsewhere: it calls when the pings stop."""
+    """A dead man's switch elsewhere: it raises an alarm if the pings stop."""
 
     allow_http: Flag = default("false")
     """Plain http to other machines, too."""
     url: Annotated[str, FromText(urls.web_url, URL)] = Field(repr=False)
-    """Pinged by POST while every loop turns, the store commits and a receiver acknowledges. It is shown nowhere."""
+    """Pinged by POST while every loop turns, the store commits and a receiver acknowledges. It is never shown."""
     interval: Annotated[float, duration("1s", "1d")] = default("1m")
 
     @field_validator("url")
@@ -168,22 +168,22 @@ class LogSettings(Section):
 
 
 class Document(Section):
-    """All that a settings file may say."""
+    """The keys of a settings file."""
 
     api: ApiSettings = Field(default_factory=ApiSettings)
     accounts: tuple[AccountSettings, ...] = Field(json_schema_extra={"minItems": 1})
     watchlist: Annotated[tuple[str, ...], FromText(paths, {"anyOf": [PATH, TEXTS]})] = default("watchlist.yaml")
-    """Files of targets; globs are fine, and one that matches nothing is an error."""
+    """Files of targets; globs are allowed, and one without a match is an error."""
     polling: PollingSettings = Field(default_factory=PollingSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     receivers: tuple[Receiver, ...] = ()
-    """None: events are logged and shown, and sent nowhere."""
+    """Without any, events are logged and shown, but not sent."""
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     heartbeat: HeartbeatSettings | None = None
-    """None: nobody is pinged."""
+    """Without it, no ping is sent."""
     shutdown_timeout: Annotated[float, duration("0s", "10m")] = default("10s")
-    """For delivering what is pending when the monitor is told to stop."""
+    """Time for pending deliveries when the monitor stops."""
     log: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("accounts")

@@ -1,4 +1,4 @@
-"""JSON Schemas, for editors and for whoever receives events."""
+"""JSON Schemas, for editors and for receivers of events."""
 
 import json
 from typing import Any, Literal
@@ -12,7 +12,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema(what: Literal["settings", "watchlist", "event"]) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the settings file, of a watchlist file, or of an event as receivers get it."""
+    """The JSON Schema (draft 2020-12) of the settings file, of a watchlist file, or of an event for receivers."""
     match what:
         case "settings":
             return _written(Document.model_json_schema(), "Settings of workflow-monitor")
@@ -28,7 +28,7 @@ def _written(generated: dict[str, Any], title: str) -> dict[str, Any]:
 
 
 def _plain(node: Any) -> Any:
-    """Without titles that only repeat a key, and with defaults of the type that their key has."""
+    """Without titles that only repeat a key, and with defaults of the key's type."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, dict):
@@ -44,7 +44,7 @@ _MOMENT = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\
 
 
 def _event() -> dict[str, Any]:
-    """A CloudEvents 1.0 object. What does not apply is absent; more keys may come with later versions."""
+    """A CloudEvents 1.0 object. Fields that do not apply are absent; later versions may add keys."""
     fields = {
         "severity": _one_of(Severity),
         "summary": {**_TEXT, "description": "One line for people."},

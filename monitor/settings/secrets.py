@@ -1,4 +1,4 @@
-"""Where a secret is, and whether it can be read. What it says is in no error, repr or log."""
+"""The sources of secrets. No error, repr or log shows a secret."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,48 +8,48 @@ from pathlib import Path
 from pydantic import ValidationInfo
 
 _MAX_BYTES = 1024 * 1024
-"""A bundle of certificates has some 200 KiB."""
+"""The largest file; a bundle of certificates has some 200 KiB."""
 Rule = Callable[[str], str]
-"""Takes what stands in a file or a variable, gives the secret in it, or raises ValueError with the reason."""
+"""Takes the content of a file or a variable, returns the secret in it, or raises ValueError with the reason."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SecretError(ValueError):
-    """A secret that cannot be used; the message says why, and nothing of what it holds."""
+    """An unusable secret; the message has the reason, and no part of the secret."""
 
 
 @dataclass(frozen=True)
 class SecretSource:
-    """A secret by the place where it is: a file, which is read again when it changes, or a variable."""
+    """The source of a secret: a file, which is read again when it changes, or a variable."""
 
     file: Path | None = None
     env: str | None = None
     value: str | None = field(default=None, repr=False)
-    """Of a variable: what it held when the settings were loaded."""
+    """The value of a variable when the settings were loaded."""
 
     @property
     def place(self) -> str:
-        """Where it is, for people: the file, or the variable."""
+        """Its source, for people: the file, or the variable."""
         return str(self.file) if self.file is not None else f"the variable {self.env}"
 
     def read(self) -> str:
-        """The secret as it is now; raises SecretError. Blocking where it is a file."""
+        """The present secret; raises SecretError. Blocking if it is a file."""
         if self.file is not None:
             return one_line(_content(self.file))
         return one_line(self.value or "")
 
     def read_lines(self) -> tuple[str, ...]:
-        """The secrets as they are now, where there is one per line; raises SecretError. Blocking where it is a file."""
+        """The present secrets, one per line; raises SecretError. Blocking if it is a file."""
         return tuple(each_line(_content(self.file) if self.file is not None else self.value or "").splitlines())
 
 
 def reader(source: SecretSource | None) -> Callable[[], str] | None:
-    """What reads it as it is now; None: there is none."""
+    """A function that returns the present secret; None without a source."""
     return source.read if source is not None else None
 
 
 def one_line(text: str) -> str:
-    """The rule for a secret that says no more of itself; raises SecretError."""
+    """The rule for a secret without a rule of its own; raises SecretError."""
     secret = text.rstrip("\r\n")
     if not secret:
         raise SecretError("the secret is empty")
@@ -71,7 +71,7 @@ def each_line(text: str) -> str:
 
 
 def readable(value: object) -> Path:
-    """The path of a file, proved to be readable; raises ValueError."""
+    """The path of a readable file; raises ValueError."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("expected the path of a file")
     _content(Path(value))
@@ -79,7 +79,7 @@ def readable(value: object) -> Path:
 
 
 def from_file(value: object, *, rule: Rule = one_line) -> SecretSource:
-    """The secret in a file, proved to be readable and usable; raises ValueError."""
+    """The secret in a file, which must be readable and usable; raises ValueError."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise SecretError("expected the path of a file that holds the secret")
     rule(_content(Path(value)))
@@ -87,19 +87,19 @@ def from_file(value: object, *, rule: Rule = one_line) -> SecretSource:
 
 
 def from_variable(value: object, info: ValidationInfo, *, rule: Rule = one_line) -> SecretSource:
-    """The secret in a variable of the environment, which the validation's context holds; raises ValueError."""
+    """The secret in a variable of the environment, from the validation's context; raises ValueError."""
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         raise SecretError("expected the name of a variable that holds the secret")
     environ: Mapping[str, str] = info.context or {}
     if not environ.get(value):
-        # The name is not repeated: whoever mistook this key for the secret's own would read it in a log.
+        # The name is not repeated, since somebody may have written the secret itself here.
         raise SecretError("the variable that is named here is not set")
     rule(environ[value])
     return SecretSource(env=value, value=environ[value])
 
 
 def one_of_two(variable: SecretSource | None, file: SecretSource | None, name: str) -> SecretSource | None:
-    """The variable's secret; raises ValueError where a file, at the key `name`, gives the same secret."""
+    """The variable's secret; raises ValueError if the key `name` names a file for the same secret."""
     if variable is not None and file is not None:
         raise SecretError(f"there is {name}, too; keep one of them")
     return variable

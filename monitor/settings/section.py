@@ -1,4 +1,4 @@
-"""Keys that stand together, and how the fields are written that many of them have."""
+"""The base of all sections of the configuration, and types of fields that many of them have."""
 
 from functools import partial
 from typing import Annotated, Any, ClassVar, Final
@@ -25,15 +25,15 @@ KeyVariable = Annotated[
 
 
 class Section(BaseModel):
-    """Keys that stand together."""
+    """A mapping with fixed keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     later_keys: ClassVar[frozenset[str]] = frozenset()
     literal_secrets: ClassVar[dict[str, str]] = {}
-    """Keys under which people write a secret itself, each with what to do instead."""
+    """Keys for a literal secret, which is refused, each with advice."""
     foreign_keys: ClassVar[dict[str, str]] = {}
-    """Keys that another kind of the same section has, each with the reason why it is refused here."""
+    """Keys of other types of the same section, each with the reason why it is refused here."""
 
     @model_validator(mode="before")
     @classmethod

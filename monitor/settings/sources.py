@@ -1,4 +1,4 @@
-"""Where settings come from: one file, and the environment over it."""
+"""The sources of settings: one file, overridden by the environment."""
 
 import difflib
 import json
@@ -24,24 +24,24 @@ _BETWEEN = "__"
 _OF_KUBERNETES = re.compile(
     r"MONITOR_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)=.*|PORT(?:=(?:tcp|udp)://.*|_\d+_(?:TCP|UDP)(?:_\w+)?=.*))"
 )
-"""What Kubernetes puts into every container beside a service that is named `monitor`."""
+"""The variables that Kubernetes sets in every container beside a service with the name `monitor`."""
 
 
 class _Merged(BaseSettings):
-    """The sources laid over each other, not yet judged."""
+    """The merged sources, not validated."""
 
     model_config = SettingsConfigDict(extra="allow", case_sensitive=True)
 
 
 def merge(environment: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
-    """The environment over the file, key by key."""
+    """The file overridden by the environment, key by key."""
     layers = tuple(InitSettingsSource(_Merged, init_kwargs=layer) for layer in (environment, file))
-    merged = _Merged(_build_sources=(layers, {}))  # type: ignore[call-arg]  # documented, and yet unknown to its type
+    merged = _Merged(_build_sources=(layers, {}))  # type: ignore[call-arg]  # documented, but missing in its type
     return dict(merged.model_extra or {})
 
 
 def rooted(tree: dict[str, Tree], folder: Path) -> dict[str, Any]:
-    """The file's tree with its paths relative to the file; the defaults of those that it does not name are, too."""
+    """The file's tree with paths, including the defaults of absent ones, relative to the file."""
     store = tree.get("store") or {}
     if isinstance(store, dict):
         url = store.get("url", Document.model_fields["store"].get_default(call_default_factory=True).url)
@@ -57,7 +57,7 @@ def rooted(tree: dict[str, Tree], folder: Path) -> dict[str, Any]:
 
 
 def _beside(key: str, value: Tree, folder: Path) -> Tree:
-    """The value with every path in it that stands at a key `..._file` relative to the folder."""
+    """The value with every path at a key `..._file` in it relative to the folder."""
     if isinstance(value, dict):
         return {inner: _beside(inner, item, folder) for inner, item in value.items()}
     if isinstance(value, list):
@@ -66,13 +66,13 @@ def _beside(key: str, value: Tree, folder: Path) -> Tree:
 
 
 class EnvironmentVariables:
-    """What the environment says: a tree as of a file, and for each place in it the variable that says so."""
+    """The environment as a tree like that of a file, with the variable of each place."""
 
     def __init__(self, environ: Mapping[str, str], file: Tree) -> None:
         self.tree: dict[str, Any] = {}
         self._variables: dict[Keys, str] = {}
         self._wrong: dict[str, str] = {}
-        # A section's own variable comes before those of its keys, which stand over it. Empty is as good as unset.
+        # A section's own variable comes before those of its keys, which override it. Empty means unset.
         for name in sorted(environ):
             if name.startswith(PREFIX) and name not in _OURS and environ[name]:
                 self._take(name, environ[name])
@@ -80,7 +80,7 @@ class EnvironmentVariables:
             self._wrong.pop(name, None)
 
     def line(self, keys: Keys, reason: str) -> str | None:
-        """The reason with the variable that it is about; None where the environment says nothing of the place."""
+        """The reason with the variable of the place; None if no variable sets it."""
         for end in range(len(keys), 0, -1):
             name = self._variables.get(keys[:end])
             if name is not None:
@@ -89,11 +89,11 @@ class EnvironmentVariables:
 
     @property
     def errors(self) -> list[str]:
-        """Of variables that could not be placed."""
+        """The errors of variables without a setting."""
         return [f"environment: {spell((name,))}: {reason}" for name, reason in self._wrong.items()]
 
     def lend_key(self, accounts: object) -> object:
-        """The accounts, those without a key of their own with MONITOR_API_KEY."""
+        """The accounts, with MONITOR_API_KEY for those without their own key."""
         if not isinstance(accounts, list):
             return accounts
         lent: list[object] = []
@@ -122,17 +122,17 @@ class EnvironmentVariables:
         for key in keys[:-1]:
             inner = here.setdefault(key, {})
             if not isinstance(inner, dict):
-                return  # the section's own variable is wrong already, and says so
+                return  # the section's own variable has an error already
             here = inner
         here[keys[-1]] = value
 
 
 class UnknownVariableError(ValueError):
-    """A variable that names no setting. The message says more, where there is more to say."""
+    """A variable without a setting. The message may have more."""
 
 
 def _value(keys: tuple[str, ...], text: str) -> object:
-    """What the setting at these keys gets from a text: itself, or for a section or a list what it says as JSON."""
+    """The value of the setting at these keys: the text itself, or, for a section or a list, its JSON."""
     section: type[BaseModel] = Document
     for depth, key in enumerate(keys):
         field = section.model_fields.get(key)
@@ -177,7 +177,7 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _texts(value: object) -> object:
-    """Scalars as text, like in a file."""
+    """Scalars as text, as in a file."""
     match value:
         case bool():
             return str(value).lower()
@@ -197,7 +197,7 @@ def _unknown(name: str) -> str:
 
 
 def _variables(section: type[BaseModel] = Document, prefix: str = "") -> Iterator[str]:
-    """Every variable that sets something, without what all begin with."""
+    """Every variable of a setting, without the prefix."""
     for key, field in section.model_fields.items():
         name = prefix + key.upper()
         yield name
@@ -207,7 +207,7 @@ def _variables(section: type[BaseModel] = Document, prefix: str = "") -> Iterato
 
 
 def _named_variables(tree: object) -> Iterator[str]:
-    """Variables that the settings name for secrets."""
+    """Variables with secrets that the settings name."""
     for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
         yield from _named_variables(value)
     if isinstance(tree, dict):

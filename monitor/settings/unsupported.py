@@ -1,12 +1,12 @@
-"""What the contract names and a later version brings. It is refused with these words, never ignored.
+"""Parts of the contract that a later version brings. They are refused with these words, never ignored.
 
-This is the one place: who brings a thing takes it from here.
+This is the only place: the change that brings one removes it here.
 """
 
 from monitor import __version__
 
 STORES = ("postgresql",)
-"""What a store's URL begins with."""
+"""Prefixes of a store's URL."""
 WATCHLIST = frozenset({"discover"})
 """Keys of a watchlist."""
 

@@ -1,4 +1,4 @@
-"""URLs as the settings hold them: of what the monitor talks to, and of its database."""
+"""The URLs of the settings: of servers that the monitor uses, and of its database."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ def web_url(value: object) -> str:
 
 
 def site_url(value: object) -> str:
-    """A URL that paths are appended to; raises ValueError."""
+    """A URL to which paths can be appended; raises ValueError."""
     return urls.parse_base_url(_text(value))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a URL, got {describe(value)}")  # noqa: TRY004 - pydantic hears ValueError
+        raise ValueError(f"expected a URL, got {describe(value)}")  # noqa: TRY004 - pydantic expects ValueError
     return value
 
 
 def store_url(later: tuple[str, ...], reason: str) -> Callable[[object], str]:
-    """A reader of the store's URL; those that begin with one of `later` are refused with `reason`."""
+    """A reader of the store's URL; URLs with one of the prefixes `later` are refused with `reason`."""
 
     def read(value: object) -> str:
         if isinstance(value, str) and value.startswith(later):

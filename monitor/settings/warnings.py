@@ -1,6 +1,6 @@
-"""What is likely forgotten in settings that are right: the monitor runs by them, and somebody misses something.
+"""Warnings about valid settings: the monitor runs with them, but something was likely forgotten.
 
-Each warning is one line, `file: key: reason`, as errors are.
+Each warning is one line, `file: key: reason`, like an error.
 """
 
 import stat
@@ -20,20 +20,20 @@ _AT_START: Final = ("receivers", "server.external_url", "watchlist")
 
 
 class Warned(NamedTuple):
-    """One thing that is likely forgotten."""
+    """One warning."""
 
     key: str
     reason: str
 
 
 def warnings(settings: Settings) -> list[str]:
-    """All of them, one line each. Blocking: it looks at the key files."""
+    """All warnings, one line each. Blocking: it checks the key files."""
     found = [*_of_telling(settings), *_of_watching(settings), *_of_secrets(settings)]
     return [f"{printable(str(settings.path))}: {warned.key}: {warned.reason}" for warned in found]
 
 
 def warnings_at_start(settings: Settings) -> list[str]:
-    """Those that a log should begin with: for them nobody is told, or cannot follow what is told."""
+    """The warnings for the beginning of the log: nobody would be notified, or could follow a link."""
     found = [*_of_telling(settings), *_of_watching(settings)]
     return [f"{warned.key}: {warned.reason}" for warned in found if warned.key in _AT_START]
 

@@ -1,7 +1,7 @@
 """The watchlist files: entries with their defaults, made into targets and discoveries.
 
-Loading a hundred thousand targets takes seconds and is meant for a thread. Entries are checked one by one in Python, so
-that other threads get their turn.
+Loading a hundred thousand targets takes seconds, so it should run in a thread. Entries are checked one by one in
+Python, so that other threads can run in between.
 """
 
 import difflib
@@ -24,12 +24,12 @@ from monitor.settings.yamlfile import Tree, YamlError, item_lines, parse, read_t
 
 _T = TypeVar("_T", bound=Hashable)
 _LISTS: Final[Mapping[str, type[TargetEntry | DiscoveryEntry]]] = {"targets": TargetEntry, "discover": DiscoveryEntry}
-"""What an entry is, by the key of its list."""
+"""The section of an entry, by the key of its list."""
 _ENTRY: Final = re.compile(r"(.*): (targets|discover)\[(\d+)\]", re.DOTALL)
 
 
 class WatchlistFile:
-    """One file as it was read: its targets and discoveries, and what is wrong with it."""
+    """One file: its targets and discoveries, and its errors."""
 
     def __init__(
         self, path: Path, accounts: Collection[str] | None, interval: float, refused: Collection[str] = ()
@@ -60,14 +60,14 @@ class WatchlistFile:
         return self._place(entry) + (f", line {line}" if line is not None else "")
 
     def _line_of(self, place: Place) -> int | None:
-        """On which line of the file the entry begins that a place is in."""
+        """The line of the file on which the entry of a place begins."""
         match place:
             case (str(key), int(index), *_) if key in _LISTS and index < len(found := self._lines_of(key)):
                 return found[index]
         return None
 
     def _lines_of(self, key: str) -> list[int]:
-        """The file is read again: its text is not kept for the sake of errors that hardly ever are there."""
+        """Reads the file again: its text is not kept, since errors are rare."""
         if key not in self._item_lines:
             try:
                 self._item_lines[key] = item_lines(read_text(Path(self.name)), key)
@@ -90,12 +90,12 @@ class WatchlistFile:
         said = {key: value for key, value in self._tree.items() if key not in refused}
         entries = {key: found for key in _LISTS if isinstance(found := said.get(key), list)}
         defaults = self._defaults({**said, **{key: [] for key in entries}})
-        # What depends on defaults that are wrong is not judged.
+        # Entries are not checked against invalid defaults.
         certain = not any(problem.path[:1] == ("defaults",) for problem in self.problems)
         for key, found in entries.items():
             for index, written in enumerate(found):
                 if self._take((key, index), written, defaults, certain):
-                    # Let go of one after the other: to free them all at once would hold up other threads.
+                    # Freed one after the other, since freeing all at once would block other threads.
                     found[index] = None
 
     def _defaults(self, without_entries: Mapping[str, Any]) -> TargetDefaults:
@@ -112,7 +112,7 @@ class WatchlistFile:
         return defaults
 
     def _take(self, here: Place, written: Tree, defaults: TargetDefaults, certain: bool) -> bool:
-        """Make a target or a discovery of an entry; False where it is none."""
+        """Make a target or a discovery of an entry; False if it is invalid."""
         kind = _LISTS[str(here[0])]
         try:
             entry = kind.model_validate(written)
@@ -158,7 +158,7 @@ class WatchlistFile:
         )
 
     def _wishes(self, entry: TargetDefaults, defaults: TargetDefaults) -> dict[str, Any]:
-        """What an entry says, over the defaults."""
+        """The entry's values over the defaults."""
         return {
             "interval": entry.interval or defaults.interval or self._interval,
             "labels": self._over(defaults.labels, entry.labels),
@@ -168,7 +168,7 @@ class WatchlistFile:
         }
 
     def _over(self, low: Mapping[_T, Any], high: Mapping[_T, Any]) -> Mapping[_T, Any]:
-        """One mapping laid over the other; entries that say the same share it."""
+        """One mapping overridden by the other; entries with equal results share one object."""
         if not high:
             return low
         both = {**low, **high}
@@ -185,7 +185,7 @@ class WatchlistFile:
     def _stranger_beside(
         self, found: Collection[Problem], here: tuple[str | int, ...], written: Tree
     ) -> Iterator[Problem]:
-        """An unknown account, of an entry that is wrong elsewhere: all is told in one go."""
+        """Report the unknown account of an entry with other errors, so that all errors come at once."""
         account = written.get("account") if isinstance(written, dict) else None
         place = (*here, "account")
         if isinstance(account, str) and not self._known(account) and all(one.path != place for one in found):
@@ -204,10 +204,10 @@ def load_watchlist(
     interval: float,
     refused: Collection[str] = unsupported.WATCHLIST,
 ) -> tuple[Watchlist, list[str]]:
-    """The watchlist of these files, and what is wrong with them, in their order.
+    """The watchlist of these files, and their errors, in their order.
 
-    `accounts` are those of the settings, None where these are not known; `interval` is for entries without one;
-    `refused` are keys that this version does not know yet.
+    `accounts`: those of the settings; None if these are unknown. `interval`: for entries without one. `refused`: keys
+    that this version does not know yet.
     """
     read = {str(path): WatchlistFile(path, accounts, interval, refused) for path in files}
     watchlist, twins = build(
@@ -223,7 +223,7 @@ def load_watchlist(
 
 
 def _entry(place: str) -> tuple[str, Place]:
-    """The file that a place names, and the entry in it."""
+    """The file and the entry in a place."""
     found = _ENTRY.fullmatch(place)
     assert found is not None  # noqa: S101 - we wrote it
     return found[1], (found[2], int(found[3]))

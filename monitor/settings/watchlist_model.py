@@ -1,4 +1,4 @@
-"""What a watchlist file may say: its keys, types, ranges and defaults. Durations are seconds."""
+"""The keys of a watchlist file: types, ranges and defaults. Durations are seconds."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ from monitor.settings.section import Section
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _JUDGED = [kind.value for kind in EventType if not kind.facts.severity_fixed]
-"""Types of events whose severity a target may decide."""
+"""Types of events whose severity a target may set."""
 
 
 def _label_name(value: object) -> str:
@@ -51,22 +51,22 @@ _StepTimeouts = dict[Annotated[str, line(200)], _Limit]
 
 
 class TargetDefaults(Section):
-    """What the defaults, a target and a discovery have in common."""
+    """The common keys of the defaults, a target and a discovery."""
 
     account: Annotated[str | None, optional(identifier())] = default(None)
     """An account of the settings."""
     interval: _Interval = default(None)
     """Between two looks, if the budget allows it. Without one, `polling.interval` of the settings."""
     labels: _Labels = Field(default_factory=dict)
-    """Of events; an entry's are laid over the defaults'."""
+    """Labels of events; an entry's override the defaults'."""
     severities: _Severities = Field(default_factory=dict)
-    """Per type of event, instead of the default; an entry's are laid over the defaults'."""
+    """Per type of event, instead of the default; an entry's override the defaults'."""
     max_runtime: _MaxRuntime = default(None)
     """How long it may be Runnable before it is overdue."""
     step_timeouts: _StepTimeouts = Field(default_factory=dict)
     """How long an execution of a step may take, by the step's name; `*` stands for every other step.
 
-    An entry's are laid over the defaults'.
+    An entry's override the defaults'.
     """
 
 
@@ -115,11 +115,11 @@ class DiscoveryEntry(TargetDefaults):
     versions: _Versions = default("all")
     """`all`, `latest`, or a list of them."""
     started_within: Annotated[float, duration("1m", "365d")] = default("7d")
-    """How old an instance may be when it is found. What is known is followed to its end."""
+    """How old an instance may be when it is found. A known instance is followed to its end."""
     step_interval: _Interval = default(None)
     """Wanted longest time between two looks at the steps of one instance. Without one, none is promised."""
     lookback: Annotated[float, duration("0s", "365d")] = default("1h")
-    """At the very first start, what ended longer ago is recorded and not told."""
+    """At the very first start, an end that is longer ago is recorded without an alert."""
     max_instances: Annotated[int, integer(1, 10_000_000)] = default("200000")
     """If there are more, the newest are watched."""
 
@@ -139,7 +139,7 @@ class DiscoveryEntry(TargetDefaults):
 
 
 class WatchlistDocument(Section):
-    """All that a watchlist may say."""
+    """The keys of a watchlist."""
 
     defaults: TargetDefaults = Field(default_factory=TargetDefaults)
     targets: tuple[TargetEntry, ...] = ()

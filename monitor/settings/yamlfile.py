@@ -1,11 +1,11 @@
-"""Reading YAML as people mean it: every scalar is the text that stands there, or nothing.
+"""Reads YAML without its implicit types: every scalar is its text, or null.
 
-What a text means is decided by the key it stands at, exactly as for a variable of the environment. So an id of digits
-stays an id, the label `1.10` stays `1.10`, and `NO` is a country.
+The key decides the type of a text, exactly as for a variable of the environment. So an id of digits stays an id, the
+label `1.10` stays `1.10`, and `NO` is a country.
 
-The tree is built from the parser's events, not from its nodes: that is ten times faster, has no recursion that deep
-nesting could exhaust, and other threads get their turn between events. Aliases share what they name; how much they may
-stand for in all is bounded, so that a few lines cannot stand for millions.
+The tree is built from the parser's events, not from its nodes: that is ten times faster, needs no recursion, which deep
+nesting could exhaust, and lets other threads run between events. Aliases share their value; the number of values behind
+all aliases is bounded, so that a few lines cannot become millions of values.
 """
 
 from pathlib import Path
@@ -18,18 +18,18 @@ Tree = str | None | list["Tree"] | dict[str, "Tree"]
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 32
 _MAX_ALIASED = 5_000_000
-"""Values that all aliases of a file may stand for: many times what 100,000 targets need that share a few keys."""
+"""The most values behind all aliases of a file: many times the need of 100,000 targets that share a few keys."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _PLAIN_TAGS = frozenset({None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))})
 
 
 class YamlError(ValueError):
-    """The text is no YAML, or YAML that is not read here: `line:column: reason`, or the reason alone."""
+    """The text is no YAML, or uses an unsupported part of it: `line:column: reason`, or the reason alone."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a file; raises YamlError with the reason why there is none."""
+    """The text of a file; raises YamlError with the reason if it cannot be read."""
     try:
         if path.exists() and not path.is_file():
             raise YamlError("a directory, not a file" if path.is_dir() else "not a regular file")
@@ -51,7 +51,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str) -> tuple[Tree, tuple[str, ...]]:
-    """The tree, and its flaws (`line:column: reason`) that do not keep it from being read; raises YamlError."""
+    """The tree, and its errors (`line:column: reason`) after which reading went on; raises YamlError."""
     builder = _Builder()
     try:
         for event in yaml.parse(text, Loader=_LOADER):
@@ -68,9 +68,9 @@ def parse(text: str) -> tuple[Tree, tuple[str, ...]]:
 
 
 def item_lines(text: str, key: str) -> list[int]:
-    """The lines, counted from 1, on which the items of the list begin that stands at a key of the top level.
+    """The lines, from 1, of the items of the list at a key of the top level.
 
-    For a text that `parse` has read. A second pass, since only who tells of errors wants to know.
+    For a text that `parse` has accepted. It is a second pass, since only error messages need the lines.
     """
     found: list[int] = []
     depth, name, inside = 0, None, False
@@ -87,7 +87,7 @@ def item_lines(text: str, key: str) -> list[int]:
 
 
 def _unreadable(error: yaml.YAMLError, text: str) -> str:
-    """A character that YAML does not know; libyaml counts its place in bytes."""
+    """The message about a character that YAML does not allow; libyaml has its position in bytes."""
     position = getattr(error, "position", None)
     if not isinstance(position, int):
         return "not YAML"
@@ -101,7 +101,7 @@ def _at(mark: Any) -> str:
 
 
 class _Open:
-    """A mapping or list whose end has not come yet."""
+    """A mapping or list before its end event."""
 
     __slots__ = ("anchor", "inside", "key", "merges", "start")
 
@@ -114,16 +114,16 @@ class _Open:
 
 
 class _Builder:
-    """Takes events, one after the other, and grows the tree."""
+    """Takes events, one after the other, and builds the tree."""
 
     def __init__(self) -> None:
         self.root: Tree = None
         self.flaws: list[str] = []
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Tree, int] | None] = {}
-        """Each with the number of values it stands for; None while its end has not come."""
+        """Each with its number of values; None before its end event."""
         self._values = 0
-        """Values so far, those that aliases stand for among them."""
+        """Values so far, including those behind aliases."""
         self._aliased = 0
         self._documents = 0
 
@@ -190,7 +190,7 @@ class _Builder:
         self._put(done.inside)
 
     def _merge(self, event: Any, into: dict[str, Tree], merged: Tree) -> None:
-        """`<<`: what is not written is taken from there; of several, the first that has it."""
+        """`<<`: absent keys are taken from the merged mapping; of several, from the first one that has the key."""
         for one in merged if isinstance(merged, list) else [merged]:
             if not isinstance(one, dict):
                 self._flaw(event, "only a mapping, or a list of mappings, can be merged by '<<'")

@@ -1,8 +1,8 @@
-"""Who is told: one frozen section per type of receiver, with the keys of that type and no others.
+"""Receivers: one frozen section per type, with the keys of that type and no others.
 
-The law of this folder: a type of receiver is one file here, which says its keys and how a notifier is made from them,
-and one line in `Receiver`. The rest of the house asks the section; nothing else lists the types but the documents, and
-tests hold those to it. The protocol of a type is in `notify/`.
+The rule of this folder: a type of receiver is one file here, with its keys and the construction of its notifier, and
+one line in `Receiver`. All other code uses the section; only the documents list the types, too, and tests compare them.
+The protocol of a type is in `notify/`.
 """
 
 import difflib
@@ -25,11 +25,11 @@ Receiver = Annotated[
 ]
 _SECTIONS: Final[tuple[type[ReceiverSection], ...]] = get_args(get_args(Receiver)[0])
 TYPES: Final[Mapping[str, type[ReceiverSection]]] = {str(tag_of(section)): section for section in _SECTIONS}
-"""By the word at the key `type`."""
+"""By the value of the key `type`."""
 
 
 def _foreign_keys(section: type[ReceiverSection], others: Sequence[type[ReceiverSection]]) -> dict[str, str]:
-    """The keys that only other types have, each with what to say of it."""
+    """The keys that only other types have, each with its error message."""
     reasons: dict[str, str] = {}
     for key in dict.fromkeys(key for other in others for key in other.model_fields):
         owners = " and ".join(str(tag_of(other)) for other in others if key in other.model_fields)

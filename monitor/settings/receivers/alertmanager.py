@@ -19,23 +19,23 @@ from monitor.settings.secrets import SecretSource, one_of_two, readable, reader
 from monitor.settings.section import PATH, URL, Flag, SecretFile, SecretVariable, Section
 
 _BATCHED: Final = 200
-"""Deliveries under way: as many as one request may tell."""
+"""Deliveries under way: as many as one request may hold."""
 _File = Annotated[Path | None, optional(FromText(readable, PATH))]
 
 
 class TlsSettings(Section):
-    """How to meet servers that want https."""
+    """TLS for https URLs."""
 
     ca_file: _File = default(None)
-    """PEM: whom to trust, in place of the system's authorities."""
+    """PEM: trusted authorities instead of the system's."""
     cert_file: _File = default(None)
-    """PEM: the certificate to show, with its chain."""
+    """PEM: the client certificate, with its chain."""
     key_file: _File = default(None)
     """PEM, not encrypted: the key of the certificate."""
     server_name: Annotated[str | None, optional(line(253))] = default(None)
-    """What the server's certificate is for, where that is not the URL's host."""
+    """The name in the server's certificate, if it is not the URL's host."""
     insecure_skip_verify: Flag = default("false")
-    """Trust anybody who answers."""
+    """Do not verify the server's certificate."""
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "TlsSettings":
@@ -63,7 +63,7 @@ _IN_THE_CLEAR = (
 
 
 def _refuse_secrets_in_the_clear(url: str, info: ValidationInfo) -> str:
-    """Alerts without a secret go to any host by plain http: inside of a cluster nobody speaks anything else."""
+    """Plain http to any host is allowed without a secret, since it is usual inside of a cluster."""
     said: Mapping[str, object] = info.data
     tls = said.get("tls")
     secrets = ("password_file", "password_env", "bearer_token_file", "bearer_token_env")
@@ -78,7 +78,7 @@ _AlertmanagerUrl = Annotated[str, FromText(urls.site_url, URL), AfterValidator(_
 
 
 class AlertmanagerReceiver(ReceiverSection):
-    """Every alert and its end, told again and again while it is open."""
+    """Every alert and its end, posted again and again while it is open."""
 
     gets: ClassVar[Feed] = Feed.ALERTS
     concurrency: ClassVar[int] = _BATCHED
@@ -103,7 +103,7 @@ class AlertmanagerReceiver(ReceiverSection):
     bearer_token_env: SecretVariable = default(None)
     tls: TlsSettings = Field(default_factory=TlsSettings)
     urls: tuple[_AlertmanagerUrl, ...] = Field(json_schema_extra={"minItems": 1})
-    """Every instance of the cluster; each one gets everything."""
+    """Every instance of the cluster; each one gets all alerts."""
 
     @field_validator("username")
     @classmethod
@@ -146,7 +146,7 @@ class AlertmanagerReceiver(ReceiverSection):
         return self.bearer_token_file or self.bearer_token_env
 
     def instances(self) -> list[tuple[str, Self]]:
-        """Each Alertmanager by itself: the receiver as a whole is content with one of them."""
+        """One receiver for each instance, since the whole receiver succeeds with one of them."""
         if len(self.urls) == 1:
             return super().instances()
         return [

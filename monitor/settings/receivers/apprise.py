@@ -14,7 +14,7 @@ from monitor.settings.section import PATH, VARIABLE
 
 
 class AppriseReceiver(ReceiverSection):
-    """One incident for many alerts, by whatever the Apprise library speaks: chat, e-mail and the rest."""
+    """One incident for many alerts, by any service of the Apprise library: chat, e-mail and others."""
 
     gets: ClassVar[Feed] = Feed.INCIDENTS
     concurrency: ClassVar[int] = PAGES
@@ -28,7 +28,7 @@ class AppriseReceiver(ReceiverSection):
     url_file: Annotated[SecretSource | None, optional(FromText(lambda v: from_file(v, rule=each_line), PATH))] = (
         default(None)
     )
-    """Apprise URLs, one per line; a line that begins with # does not count."""
+    """Apprise URLs, one per line; a line that begins with # is ignored."""
     url_env: Annotated[
         SecretSource | None, optional(FromEnvironment(lambda v, info: from_variable(v, info, rule=each_line), VARIABLE))
     ] = default(None)
@@ -46,7 +46,7 @@ class AppriseReceiver(ReceiverSection):
 
     @property
     def urls(self) -> SecretSource:
-        """Where the Apprise URLs are; see `SecretSource.read_lines`."""
+        """The source of the Apprise URLs; see `SecretSource.read_lines`."""
         return self.url_file or self.url_env or SecretSource()
 
     def notifier(self, context: NotifierContext) -> IncidentNotifier:

@@ -34,7 +34,7 @@ class PagerDutyReceiver(ReceiverSection):
     """Of an integration by the Events API v2."""
     routing_key_env: SecretVariable = default(None)
     allow_http: Flag = default("false")
-    """Plain http to other machines, too. The routing key then travels in the clear."""
+    """Plain http to other machines, too. The routing key is then sent without encryption."""
     base_url: Annotated[str, FromText(urls.site_url, URL)] = default("https://events.pagerduty.com")
 
     @field_validator("base_url")

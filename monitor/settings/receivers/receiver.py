@@ -1,4 +1,4 @@
-"""The keys that every type of receiver has, and what a type says of itself to those that use it."""
+"""The common keys of all types of receivers, and the properties of a type."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Final, Self
@@ -13,20 +13,20 @@ from monitor.settings.globs import event_globs
 from monitor.settings.section import TEXTS, Section
 
 PAGES: Final = 4
-"""Requests to a pager under way: few, so that what is most severe seldom waits for what is not."""
+"""Requests to a pager under way: few, so that a severe delivery seldom waits for others."""
 
 
 class ReceiverSection(Section):
     """One receiver. Its type is a subclass with the keys of that type, listed in `Receiver`."""
 
     gets: ClassVar[Feed]
-    """What this type is told."""
+    """The unit of notification for this type."""
     concurrency: ClassVar[int] = 16
     """Requests under way at once, each about another subject."""
     urgent_first: ClassVar[bool] = False
-    """Whether what is more severe overtakes what is older."""
+    """Whether a more severe delivery overtakes older ones."""
     pace: ClassVar[RateQuota | None] = None
-    """How often it may be sent anything; None: no limit."""
+    """The rate limit of its deliveries; None: no limit."""
 
     name: Annotated[str, line(100)]
     min_severity: Annotated[Severity, choice(Severity)] = default("warning")
@@ -40,5 +40,5 @@ class ReceiverSection(Section):
         """Raises ValueError, with what to do, if a file of the receiver cannot be used."""
 
     def instances(self) -> list[tuple[str, Self]]:
-        """What a drill tries by itself, each with a name for people."""
+        """The receivers that a drill tries separately, each with a name for people."""
         return [(self.name, self)]

@@ -28,7 +28,7 @@ class WebhookReceiver(ReceiverSection):
     allow_http: Flag = default("false")
     """Plain http to other machines, too."""
     url: Annotated[str, FromText(urls.web_url, URL)] = Field(repr=False)
-    """Gets every event by POST. It is shown nowhere, as it may hold a token."""
+    """Gets every event by POST. It is never shown, since it may hold a token."""
     signature_secret_file: SecretFile = default(None)
     """Signs the body by HMAC-SHA256."""
     signature_secret_env: SecretVariable = default(None)
@@ -45,7 +45,7 @@ class WebhookReceiver(ReceiverSection):
 
     @property
     def signature_secret(self) -> SecretSource | None:
-        """Where the secret is that signs deliveries; None: they are not signed."""
+        """The source of the secret that signs deliveries; None: they are not signed."""
         return self.signature_secret_file or self.signature_secret_env
 
     def notifier(self, context: NotifierContext) -> Webhook:
