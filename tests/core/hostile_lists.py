@@ -8,12 +8,13 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
 from monitor.core.discovery import findings
 from monitor.core.discovery.answers import answered
-from monitor.core.discovery.cohorts import Sweep, begin, forgettable
+from monitor.core.discovery.cohorts import Sweep, begin, floor, forgettable
 from monitor.core.discovery.findings import Finding, Follows, Horizon, Known
 from monitor.core.discovery.list_looks import ListLook, looks
 from monitor.core.discovery.running import RunningIndex
@@ -53,6 +54,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
     from_inclusive: bool = True
     to_inclusive: bool = True
+    whole_starts: bool = False
+    """A row tells two digits of the second; bounds are compared with all."""
     by_creation: bool = False
     offset_of_pages: bool = False
     lag: float = 0.0
@@ -98,6 +101,9 @@ class ListServer:
         rows = [self._row(instance, now, late) for instance in cut]
         return ListPage(tuple(rows), len(rows))
 
+    def status(self, workflow: str, now: float) -> Status:
+        return self.instances[workflow].status(now)
+
     def matching(self, look: ListLook, now: float) -> int:
         """How many rows a look is about, in truth."""
         return sum(
@@ -128,21 +134,39 @@ class ListServer:
         seen_at = now - late - self._random.uniform(0, self._traits.lag - late)
         status = instance.status(seen_at)
         ended = instance.ended if status.ended else None
+        start = self._starts[instance.workflow]
         return ListedInstance(
             instance.workflow,
             status,
             VERSION.version,
-            self._starts[instance.workflow],
+            floor(start) if self._traits.whole_starts else start,
             at(ended) if ended is not None else None,
         )
+
+
+class Server(Protocol):
+    requests: list[ListRequest]
+
+    def page(self, request: ListRequest, now: float) -> ListPage: ...
+    def status(self, workflow: str, now: float) -> Status: ...
+    def matching(self, look: ListLook, now: float) -> int: ...
 
 
 class Follower:
     """What the daemon does with the core's decisions, without its clockwork: every wanted look, one after another."""
 
-    def __init__(self, server: ListServer, now: float, *, limit: int, horizon: Horizon, started_within: float) -> None:
+    def __init__(
+        self,
+        server: Server,
+        now: float,
+        *,
+        limit: int,
+        horizon: Horizon,
+        started_within: float,
+        version: DefinitionVersion = VERSION,
+    ) -> None:
         self.server = server
-        self.sweep: Sweep = begin(VERSION, at(now), started_within, limit)
+        self.sweep: Sweep = begin(version, at(now), started_within, limit)
         self.running = RunningIndex()
         self.known: dict[str, Known] = {}
         self.told: list[tuple[str, Status]] = []
@@ -198,7 +222,7 @@ class Follower:
 
     def _status_look(self, workflow: str, now: float) -> None:
         self.hints += 1
-        known, status = self.known[workflow], self.server.instances[workflow].status(now)
+        known, status = self.known[workflow], self.server.status(workflow, now)
         assert known.started_at is not None
         if status.ended:
             self._ended(workflow, status, known.started_at)

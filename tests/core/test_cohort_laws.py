@@ -18,6 +18,7 @@ TRAITS = st.builds(
     Traits,
     from_inclusive=st.booleans(),
     to_inclusive=st.booleans(),
+    whole_starts=st.booleans(),
     by_creation=st.booleans(),
     offset_of_pages=st.booleans(),
     lag=st.sampled_from([0.0, 20.0, 200.0]),
@@ -64,7 +65,7 @@ def watch(watching: Follower, seed: int, until: float) -> None:
         told = len(watching.told)
         watching.turn(now)
         for workflow, status in watching.told[told:]:
-            assert watching.server.instances[workflow].status(now) is status
+            assert watching.server.status(workflow, now) is status
         now += draw.uniform(20, 600)
 
 

@@ -183,7 +183,7 @@ def test_a_cohort_stays_open_while_it_may_hold_more(known: bool) -> None:
     assert after.cohorts[0].audits == 0
 
 
-def test_who_lives_in_a_closed_cohort_opens_its_own_millisecond_of_it() -> None:
+def test_who_lives_in_a_closed_cohort_opens_its_own_hundredth_of_a_second() -> None:
     closed = cohort(-HOUR, -600, 0, 0, 9, 9, emptied_at=at(-9999), closed=True)
     before = sweep(cohort(-2 * HOUR, -HOUR, 1, 0, 9, 9), closed, cohort(-600, None, 390))
     look = msgspec.structs.replace(looks(before, at(0))[1], started_to=at(-600))
@@ -191,7 +191,7 @@ def test_who_lives_in_a_closed_cohort_opens_its_own_millisecond_of_it() -> None:
     after = asked(before, look, 0, [listed(1, RUNS, -HOUR + 9)], news=True)
 
     [opened] = [piece for piece in after.cohorts if piece.reopened]
-    assert (opened.started_from, opened.started_to) == (at(-HOUR + 9), at(-HOUR + 9.001))
+    assert (opened.started_from, opened.started_to) == (at(-HOUR + 9), at(-HOUR + 9.01))
     assert [piece.closed for piece in after.cohorts] == [False, True, False, True, False]
     assert forgettable(after, opened.started_from)
 
@@ -205,7 +205,7 @@ def test_a_look_that_was_given_up_on_its_way_counts_as_far_as_it_came() -> None:
     after = answered(before, walk, NOBODY)
 
     moments = {piece.started_from: piece.asked_at(look.question) for piece in after.cohorts}
-    assert walk.reached == at(-1799.999)
+    assert walk.reached == at(-1799.99)
     assert moments[at(-HOUR)] == at(0)
 
 

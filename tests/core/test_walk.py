@@ -11,7 +11,7 @@ from monitor.core.model import DefinitionVersion, Status
 from tests.core.hostile_lists import at
 
 LIMIT = 4
-MS = timedelta(milliseconds=1)
+GRAIN = timedelta(milliseconds=10)
 VERSION = DefinitionVersion("acme", "orders", 3)
 
 
@@ -31,20 +31,20 @@ def page(*starts: float, status: Status = Status.RUNNABLE) -> ListPage:
     return ListPage(rows, len(rows))
 
 
-def test_it_asks_for_its_window_a_millisecond_wider_below() -> None:
+def test_it_asks_for_its_window_a_hundredth_of_a_second_wider_below() -> None:
     request = walk(-100, -50).request
 
     assert request is not None
     assert (request.account, request.definition, request.version) == VERSION
-    assert (request.started_from, request.started_to) == (at(-100) - MS, at(-50))
+    assert (request.started_from, request.started_to) == (at(-100) - GRAIN, at(-50))
     assert (request.status, request.limit, request.offset) == (Status.TERMINATED, LIMIT, 0)
 
 
-def test_bounds_are_whole_milliseconds_around_the_window() -> None:
-    request = walk(-100.0005, -50.0005).request
+def test_bounds_are_whole_hundredths_around_the_window() -> None:
+    request = walk(-100.005, -50.005).request
 
     assert request is not None
-    assert (request.started_from, request.started_to) == (at(-100.001) - MS, at(-50))
+    assert (request.started_from, request.started_to) == (at(-100.01) - GRAIN, at(-50))
 
 
 def test_a_short_page_is_complete_by_itself() -> None:
@@ -67,7 +67,7 @@ def test_a_full_page_is_cut_at_its_smallest_start_time_and_twins_are_dropped() -
     assert at(-3.5) in first.span
     assert at(-4) not in first.span
     assert going.request is not None
-    assert (going.request.started_to, going.request.offset) == (at(-4) + MS, 0)
+    assert (going.request.started_to, going.request.offset) == (at(-4) + GRAIN, 0)
     second = going.take(page(-4, -5))
     assert [row.started_at for row in second.rows] == [at(-5)]
     assert second.span is not None
@@ -113,7 +113,7 @@ def test_a_full_page_in_the_order_of_creation_shows_nothing_wholly(by_creation: 
     assert shown.span is None
     assert len(shown.rows) == LIMIT
     assert going.disordered
-    assert [span.low for span in going.scattered] == [at(-4) + MS]
+    assert [span.low for span in going.scattered] == [at(-4) + GRAIN]
     assert going.take(page(-4, -6, -5)).span is not None
 
 

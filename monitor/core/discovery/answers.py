@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
-from monitor.core.discovery.cohorts import AUDITS, MS, STATUSES, Cohort, Count, Sweep, floor
+from monitor.core.discovery.cohorts import AUDITS, GRAIN, STATUSES, Cohort, Count, Sweep, floor
 from monitor.core.discovery.running import RunningIndex
 from monitor.core.discovery.walk import Span, Walk
 from monitor.core.model import Status
@@ -96,7 +96,7 @@ class _Answer:
         """Split where a page would not hold what is asked for again and again, or did not show it wholly."""
         if cohort.closed:
             late = [floor(start) for start in self._news if _holds(cohort, start)]
-            return _split(cohort, [*late, *[start + MS for start in late]])
+            return _split(cohort, [*late, *[start + GRAIN for start in late]])
         if not self._is_scattered(cohort):
             again = self._listed.question not in (Status.SUSPENDED, Status.COMPLETE)
             return _split(cohort, self._crowded(cohort)) if again and _within(cohort, self._shown) else [cohort]
@@ -112,7 +112,7 @@ class _Answer:
         borders = [floor(cohort.started_from)]
         for place in range(1, pieces):
             border = floor(starts[len(starts) * place // pieces])
-            borders.append(border if border > borders[-1] else borders[-1] + MS)
+            borders.append(border if border > borders[-1] else borders[-1] + GRAIN)
         return borders
 
     def _told(self, cohort: Cohort) -> Cohort:
@@ -170,7 +170,7 @@ class _Answer:
 
 
 def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
-    """At whole milliseconds; what is no border within it is passed over. The next answers know the rows better."""
+    """At multiples of `GRAIN`; what is no border within it is passed over. The next answers know the rows better."""
     inner = [
         border
         for border in sorted({floor(border) for border in borders})

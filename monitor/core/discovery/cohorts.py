@@ -26,8 +26,8 @@ from monitor.core.model import DefinitionVersion, Status
 
 LAG: Final = timedelta(minutes=5)
 """A list shows an instance, and its status, at most this much late; the two clocks differ by less."""
-MS: Final = timedelta(milliseconds=1)
-"""The coarsest precision that a bound is expected to keep."""
+GRAIN: Final = timedelta(milliseconds=10)
+"""Bounds are multiples of it. A row tells two digits of the second at least, and a bound may be compared with more."""
 STATUSES: Final = (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)
 """The statuses that a list can be asked for; counts stand in this order."""
 AUDITS: Final = 2
@@ -210,5 +210,5 @@ def cohort_of(sweep: Sweep, started_at: datetime) -> Cohort | None:
 
 
 def floor(moment: datetime) -> datetime:
-    """To the whole millisecond."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    """To a multiple of `GRAIN`."""
+    return moment.replace(microsecond=moment.microsecond // 10_000 * 10_000)

@@ -1,8 +1,8 @@
 """From page to page through the window of one look.
 
-A page is cut at the millisecond of its smallest start time, and the next one asked for what started before: rows of
-that millisecond come twice, and are dropped. Bounds are whole milliseconds, and the lower one is a millisecond too
-low, so an API that reads them as exclusive, or drops their fraction, loses nothing.
+A page is cut at its smallest start time, to the hundredth of a second, and the next one asked for what started before
+the end of that hundredth: its rows come twice, and are dropped. The lower bound is a hundredth too low. So an API loses
+nothing that reads bounds as exclusive, drops their fraction, or compares them with more digits than a row tells.
 
 A full page that does not get below the upper bound shows that more instances than the limit have one start time. Only
 then `offset` is used, and read both ways: at `offset=1` an API that counts pages shows a page of other rows, one that
@@ -14,7 +14,7 @@ from operator import ge
 
 import msgspec
 
-from monitor.core.discovery.cohorts import MS, floor
+from monitor.core.discovery.cohorts import GRAIN, floor
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.listing import ListedInstance, ListPage, ListRequest
 
@@ -103,7 +103,7 @@ class Walk:
         if smallest is None:
             self.request = None
             return Shown(rows, None)
-        cut = floor(smallest) + MS
+        cut = floor(smallest) + GRAIN
         below = self.request.started_to is None or cut < self.request.started_to
         if below and not self._hides_few(cut):
             return Shown(rows, self._cut(cut))
@@ -113,8 +113,8 @@ class Walk:
     def _hides_few(self, cut: datetime) -> bool:
         """Whether a full page reaches the lower end of the window and holds little of it.
 
-        What fills it began in the last millisecond, or in the one before. If the list is in the order of creation, that
-        may hide instances which began later, and no smaller window would show them.
+        What fills it began in its last hundredth of a second, or in the one before. If the list is in the order of
+        creation, that may hide instances which began later, and no smaller window would show them.
         """
         return cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
 
@@ -191,7 +191,7 @@ class Walk:
             definition=look.version.definition,
             version=look.version.version,
             status=look.question,
-            started_from=floor(look.started_from) - MS,
+            started_from=floor(look.started_from) - GRAIN,
             started_to=started_to,
             limit=look.limit,
         )
@@ -213,4 +213,4 @@ def _order(page: ListPage) -> tuple[datetime | None, bool]:
 
 def _ceil(moment: datetime) -> datetime:
     whole = floor(moment)
-    return whole if whole == moment else whole + MS
+    return whole if whole == moment else whole + GRAIN
