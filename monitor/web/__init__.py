@@ -1,12 +1,11 @@
 """Pages, JSON and probes over HTTP.
 
-The law of this folder: it reads what the daemon knows, through `view.py`. What changes something is a POST that bears
-the admin token (`api/admin_token.py`): it reloads the configuration, closes an alert, has what was given up tried
-again. Nothing holds the loop for longer than milliseconds, however many targets there are. Whatever is shown is escaped
-by construction (`pages/html.py`), no page loads or runs anything, and a question that is not understood is answered
-with what was expected.
+The rule of this folder: it reads the daemon's state through `view.py`. Only a POST with the admin token
+(`api/admin_token.py`) changes something: it reloads the configuration, closes an alert, or retries dead deliveries. No
+request blocks the loop for longer than milliseconds, with any number of targets. All output is escaped by construction
+(`pages/html.py`), no page loads resources or runs scripts, and an invalid request is answered with the expected form.
 
-Read `application.py` (every path), `connections.py` (how many, and how long), `view.py` (what it needs), `probes.py`,
+Read `application.py` (every path), `connections.py` (their limits), `view.py` (the daemon's side), `probes.py`,
 `api/targets.py` with `api/query.py`, `api/pagination.py` and `api/target_schemas.py`, `api/alerts.py` with
 `api/alert_schemas.py`, then `pages/layout.py`, `pages/front.py` and `pages/target.py`.
 """

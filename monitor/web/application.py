@@ -1,4 +1,4 @@
-"""Every path, and what all answers have in common."""
+"""Every path, and the common parts of all answers."""
 
 import asyncio
 from concurrent.futures import Executor
@@ -33,9 +33,9 @@ _HEADERS: Final = {
 _FOR_MACHINES: Final = ("/metrics", "/-/healthy", "/-/ready")
 """Answered from the first moment on."""
 _AT_ONCE: Final = 2
-"""Pages and questions that are answered at once; the rest waits, so that deliveries find the store free."""
+"""Requests for pages and JSON that are answered at once; others wait, so that the store is free for deliveries."""
 _MOST_OF_A_BODY = 4096
-"""Bytes; no path reads one."""
+"""Bytes; no path reads a body."""
 
 
 def build(
@@ -46,10 +46,10 @@ def build(
     admin_token: AdminToken,
     executor: Executor | None = None,
 ) -> web.Application:
-    """The application, to be served by whoever binds the address.
+    """The application; the caller binds the address and serves it.
 
-    `admin_token` is asked whenever something is to be changed; see `api/admin_token.py`. A scrape is rendered in
-    `executor` (None: the loop's), so that a large one does not hold the loop.
+    `admin_token` is called at each request that changes something; see `api/admin_token.py`. A scrape is rendered in
+    `executor` (None: the loop's), so that a large one does not block the loop.
     """
     site = external_url.rstrip("/")
     application = web.Application(middlewares=[_in_our_words, _once_loaded(view)], client_max_size=_MOST_OF_A_BODY)
@@ -70,9 +70,9 @@ async def _guard(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _once_loaded(view: View) -> Middleware:
-    """Before the last known states are loaded there is nothing to show, which is not the same as no targets.
+    """Answer 503 until the last known states are loaded, rather than show no targets.
 
-    A few at a time: a loop of requests must not take the store's reading threads.
+    A few requests at a time, so that a client's loop of requests does not occupy the store's reading threads.
     """
     places = asyncio.Semaphore(_AT_ONCE)
 
@@ -90,7 +90,7 @@ def _once_loaded(view: View) -> Middleware:
 
 @web.middleware
 async def _in_our_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What went wrong, as JSON."""
+    """Errors as JSON."""
     try:
         return await handler(request)
     except QueryError as error:

@@ -1,9 +1,9 @@
 """A server whose connections are bounded, in number and in time.
 
-A port scanner, a half-open load balancer or a browser behind a broken NAT keeps connections on which no whole request
-ever comes. Each costs a descriptor, and without descriptors the monitor polls no more. So a head that is not whole in
-time is cut off, and where all places are taken, the connection that does nothing for the longest gives way: a probe of
-the orchestrator always gets through.
+A port scanner, a half-open load balancer or a browser behind a broken NAT keeps connections without a complete request.
+Each occupies a descriptor, and without descriptors the monitor cannot poll. So a connection without a complete head in
+time is closed, and if the limit is reached, the connection that has been idle longest is closed: a probe of the
+orchestrator always succeeds.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ MOST_CONNECTIONS: Final = 100
 HEAD_TIMEOUT: Final = 10.0
 """Seconds from the connection, or from the last answer on it, to the end of the next request's head."""
 SHUTDOWN_TIMEOUT: Final = 1.0
-"""Seconds that answers under way get at the end."""
+"""Seconds for answers under way at the end."""
 
 
 class BoundedRunner(web.AppRunner):
@@ -28,7 +28,7 @@ class BoundedRunner(web.AppRunner):
         self, application: web.Application, *, most: int = MOST_CONNECTIONS, head_timeout: float = HEAD_TIMEOUT
     ) -> None:
         self._busy: set[object] = set()
-        """Connections on which a request is being answered."""
+        """Connections with a request that is being answered."""
         self._most = most
         application.middlewares.append(self._answering)
         super().__init__(
@@ -41,7 +41,7 @@ class BoundedRunner(web.AppRunner):
 
     @property
     def server(self) -> Callable[[], asyncio.Protocol] | None:  # type: ignore[override]  # sites only call it
-        """What makes a protocol for a connection that was accepted."""
+        """The factory of the protocol for an accepted connection."""
         return None if super().server is None else self._connected
 
     def _connected(self) -> asyncio.Protocol:
@@ -52,7 +52,7 @@ class BoundedRunner(web.AppRunner):
         return server()
 
     def _make_room(self, connections: Iterable[RequestHandler]) -> None:
-        """Where it is full, close the oldest connection that answers nothing, or the oldest of all."""
+        """At the limit, close the oldest idle connection, or the oldest of all."""
         open_ = [connection for connection in connections if connection.transport is not None]
         if len(open_) >= self._most:
             next((one for one in open_ if one not in self._busy), open_[0]).force_close()

@@ -1,4 +1,4 @@
-"""What the machines around the daemon ask: probes, the scrape, and the reload."""
+"""Paths for other programs: probes, the scrape, and the reload."""
 
 import asyncio
 from concurrent.futures import Executor

@@ -1,4 +1,4 @@
-"""What the pages need to know of the running daemon."""
+"""The interface of the running daemon for pages and JSON."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -11,40 +11,40 @@ from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 
 
 class View(Protocol):
-    """The daemon as others may see it. What is awaited may raise StoreUnavailable."""
+    """The state of the daemon. Async methods may raise StoreUnavailable."""
 
     def loops(self) -> Mapping[str, LoopHealth]:
         """Whether each loop turns."""
         ...
 
     def loaded(self) -> bool:
-        """Whether there is anything to show yet: False while the daemon starts."""
+        """Whether the states are loaded; False while the daemon starts."""
         ...
 
     def ready(self) -> str | None:
-        """Why it is not ready, for people; None: it is."""
+        """Why it is not ready, for people; None: it is ready."""
         ...
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
-        """Read the configuration again; what is wrong with it, nothing where it was applied."""
+        """Read the configuration again; returns its errors, none if it was applied."""
         ...
 
     def totals(self) -> Mapping[Status, int]:
-        """How many targets there are in each status."""
+        """The number of targets in each status."""
         ...
 
     def targets(self) -> Iterable[Watched]:
-        """Every target that is shown, in any order."""
+        """Every visible target, in any order."""
         ...
 
     def target(self, key: TargetKey) -> Watched | None: ...
 
     def next_poll(self, key: TargetKey) -> NextPoll:
-        """Of a target that is shown."""
+        """The next poll of a visible target."""
         ...
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
-        """Events after the cursor, oldest first, and the cursor to go on with; `after` again where there are none."""
+        """Events after the cursor, oldest first, and the cursor to go on with; `after` again if there are none."""
         ...
 
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
@@ -52,7 +52,7 @@ class View(Protocol):
         ...
 
     async def alerts(self) -> list[OpenAlert]:
-        """What is open now, newest first."""
+        """The open alerts, newest first."""
         ...
 
     async def deliveries(
@@ -62,12 +62,12 @@ class View(Protocol):
         ...
 
     async def close_alert(self, id: str) -> int:
-        """A person has seen to it: `id` is of an alert, or of an incident with all its alerts.
+        """A person closes an alert, or all alerts of an incident; `id` is that of either.
 
-        How many were closed; 0: nothing of it is open, or there is none.
+        Returns how many were closed; 0: none is open, or the id is unknown.
         """
         ...
 
     async def retry_deliveries(self, receiver: str | None) -> int:
-        """Try again what was given up, of one receiver or of all; how many deliveries are pending again."""
+        """Make the dead deliveries of one receiver, or of all, pending again; returns how many."""
         ...

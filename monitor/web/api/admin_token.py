@@ -1,4 +1,4 @@
-"""Who may change something: whoever bears the admin token."""
+"""Authorization of requests that change something, by the admin token."""
 
 import hmac
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from aiohttp import web
 from monitor.web.api.responses import json_error
 
 AdminToken = Callable[[], str | None]
-"""Asked at every request; raises OSError or ValueError where it cannot be read. None: nothing may be changed."""
+"""Called at every request; raises OSError or ValueError if it cannot be read. None: no request may change anything."""
 
 
 def check_admin_token(request: web.Request, admin_token: AdminToken) -> web.Response | None:
-    """The answer to a request that may change nothing; None: it may."""
+    """The refusal of a request without the token; None: it is authorized."""
     try:
         token = admin_token()
     except (OSError, ValueError):
@@ -26,7 +26,7 @@ def check_admin_token(request: web.Request, admin_token: AdminToken) -> web.Resp
 
 
 def _bears(request: web.Request, token: str) -> bool:
-    """Takes the same time whatever is wrong with a token."""
+    """Whether the request has the token, compared in constant time."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token.encode())
     return same and scheme.lower() == "bearer"

@@ -1,4 +1,4 @@
-"""What the JSON of alerts and deliveries looks like; see `target_schemas.py`."""
+"""The schemas of alerts and deliveries; see `target_schemas.py`."""
 
 from collections.abc import Mapping
 
@@ -46,7 +46,7 @@ class AlertShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     link: str
     labels: Mapping[str, str]
     deliveries: list[TellingShape]
-    """There even when it is empty: nobody was told."""
+    """Present even if it is empty: no receiver was notified."""
 
 
 class DeliveryShape(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -63,12 +63,12 @@ class DeliveryShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     attempts: int
     at: str | None = None
     next_try: str | None = None
-    """Of one that has its turn later; absent for one that is due, or waits behind another."""
+    """Absent for a delivery that is due, or waits behind another one."""
     behind: int | None = None
     """`seq` of the earlier delivery about the same subject that it waits for."""
     name: str | None = None
     summary: str = ""
-    """What it is about, for people."""
+    """The summary of its event, for people."""
     detail: str = ""
 
 

@@ -1,4 +1,4 @@
-"""What is open, who knows of it, and what a person may do about it."""
+"""Alerts and deliveries as JSON, and the actions of people on them."""
 
 from aiohttp import web
 
@@ -11,7 +11,7 @@ from monitor.web.api.responses import json_error, json_response
 from monitor.web.view import View
 
 _CHUNK = 200
-"""Alerts that are written in one go; a few milliseconds."""
+"""Alerts that are encoded in one slice; a few milliseconds."""
 
 
 class Alerts:
@@ -29,7 +29,7 @@ class Alerts:
         ]
 
     async def alerts(self, request: web.Request) -> web.Response:
-        """What is open now, newest first, with who was told of it."""
+        """The open alerts, newest first, with their notifications."""
         query.parameters(request.query, ())
         found = await self._view.alerts()
         shapes: list[AlertShape] = []
@@ -38,7 +38,7 @@ class Alerts:
         return json_response({"alerts": shapes})
 
     async def close(self, request: web.Request) -> web.Response:
-        """A person has seen to it."""
+        """A person closes an alert."""
         if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         query.parameters(request.query, ())
@@ -61,7 +61,7 @@ class Alerts:
     async def _page(
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> tuple[list[StoredDelivery], int | None]:
-        """Deliveries of one number, to several receivers, are never on two pages: a page may be that much longer."""
+        """Deliveries of one number, to several receivers, are on one page, which may therefore be longer."""
         while True:
             found = await self._view.deliveries(status, receiver, after, limit + 1)
             if len(found) <= limit:
@@ -72,7 +72,7 @@ class Alerts:
             limit *= 2
 
     async def retry(self, request: web.Request) -> web.Response:
-        """What was given up is tried again."""
+        """Make dead deliveries pending again."""
         if (no := check_admin_token(request, self._admin_token)) is not None:
             return no
         asked = query.parameters(request.query, ("receiver",))

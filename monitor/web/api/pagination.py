@@ -1,4 +1,4 @@
-"""A page of a long list of targets, found while the loop keeps turning."""
+"""A page of a long list of targets, selected without blocking the loop."""
 
 from collections.abc import Iterable
 from operator import attrgetter
@@ -10,16 +10,16 @@ from monitor.core.model import Status, TargetKey
 from monitor.polling.watched import Watched
 
 _CHUNK = 5000
-"""Targets that are looked at in one go; a few milliseconds."""
+"""Targets that are checked in one slice; a few milliseconds."""
 _BY_KEY = attrgetter("target.key")
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which targets are asked for."""
+    """The requested targets."""
 
     limit: int
     after: TargetKey | None = None
-    """Only those behind this one, which need not exist any more."""
+    """Only targets behind this one, which need not exist any more."""
     account: str | None = None
     definition: str | None = None
     """The id, or the name."""
@@ -38,9 +38,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 async def page(targets: Iterable[Watched], selection: Selection) -> tuple[list[Watched], TargetKey | None]:
     """The first targets of the selection in the order of their keys, and the last of them if there are more.
 
-    Whoever follows the pages meets every target that is there from the first page to the last, once.
+    A client that follows the pages gets every target that exists from the first page to the last exactly once.
     """
-    everything = list(targets)  # the loop adds and removes targets while we look
+    everything = list(targets)  # the loop adds and removes targets between slices
     most = selection.limit + 1
     best: list[Watched] = []
     async for some in chunks(everything, _CHUNK):

@@ -1,4 +1,4 @@
-"""Questions in a URL, read strictly: what is not understood is refused with what was expected, never ignored."""
+"""Reads the query of a URL strictly: an invalid parameter is refused with the expected form, never ignored."""
 
 import base64
 import binascii
@@ -18,16 +18,16 @@ _USUAL_LIMIT: Final = 100
 _MOST: Final = 1000
 _LAST_SEQ: Final = 2**63 - 1
 _SHOWN: Final = 40
-"""Characters of a wrong value that are repeated to the one who asked."""
+"""Characters of an invalid value that the error repeats."""
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
 class QueryError(ValueError):
-    """The question is not understood; the message says what was expected."""
+    """An invalid query; the message has the expected form."""
 
 
 def parameters(query: MultiMapping[str], expected: Collection[str]) -> dict[str, str]:
-    """The parameters by name. Raises QueryError where one is unknown, or there twice; an empty one is absent."""
+    """The parameters by name. Raises QueryError for an unknown or repeated one; an empty one counts as absent."""
     for name in query:
         if name not in expected:
             raise QueryError(f"unknown parameter {name[:_SHOWN]!r}; expected {_listed(expected)}")
@@ -44,7 +44,7 @@ def limit(text: str | None) -> int:
 
 
 def sequence(text: str | None) -> int:
-    """The cursor of events and deliveries; 0 where there is none: from the oldest."""
+    """The cursor of events and deliveries; 0 without one, which means from the oldest."""
     number = 0 if text is None else _number(text, _LAST_SEQ)
     if number is None:
         raise QueryError(f"after: expected the `next` of an earlier answer, got {(text or '')[:_SHOWN]!r}")
@@ -75,7 +75,7 @@ def _status(text: str | None, words: type[_Word]) -> _Word | None:
 
 
 def types(glob: str | None) -> frozenset[EventType]:
-    """The types of events that an exact name or a glob asks for; all where there is none."""
+    """The types of events that match an exact name or a glob; all without one."""
     chosen = frozenset(type_ for type_ in EventType if glob is None or fnmatchcase(type_, glob))
     if not chosen:
         expected = f"{_listed(EventType)}, or a glob such as workflow.*"
@@ -84,7 +84,7 @@ def types(glob: str | None) -> frozenset[EventType]:
 
 
 def cursor_of(key: TargetKey) -> str:
-    """The place of a target in the list, as text that is nobody's business."""
+    """The place of a target in the list, as an opaque text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 

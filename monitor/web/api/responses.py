@@ -16,5 +16,5 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def json_error(status: int, error: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """`{"error": ...}`, with what to do."""
+    """`{"error": ...}`, with advice."""
     return json_response({"error": error}, status, headers)

@@ -1,4 +1,4 @@
-"""What the JSON resources look like. A field that does not apply is absent; times are RFC 3339 in UTC with `Z`."""
+"""The schemas of the JSON resources. A field that does not apply is absent; times are RFC 3339 in UTC with `Z`."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class TargetShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     first_seen_at: str | None = None
     last_seen_at: str | None = None
     failures: int
-    """Consecutive polls that did not say what was asked."""
+    """Consecutive polls without a usable answer."""
     interval: float
     """Seconds."""
     labels: Mapping[str, str]
@@ -59,7 +59,7 @@ class PollShape(msgspec.Struct, omit_defaults=True):
 
 
 class TargetDetails(TargetShape, kw_only=True):
-    """One target with all that is known of it; these lists are there even when they are empty."""
+    """One target with its details; the lists are present even if they are empty."""
 
     steps: list[StepShape]
     next_poll: NextPollShape
@@ -68,7 +68,7 @@ class TargetDetails(TargetShape, kw_only=True):
 
 
 def path_of(key: TargetKey) -> str:
-    """Where people find the target."""
+    """The path of the target's page."""
     return "/targets/" + "/".join(quote(part, safe="") for part in key)
 
 

@@ -17,7 +17,7 @@ _SCANS = 10
 
 
 class _Typed(msgspec.Struct):
-    """As much of an event as a choice by type needs."""
+    """The type of an event, for selecting by type."""
 
     type: str
 
@@ -63,8 +63,8 @@ class Api:
     async def events(self, request: web.Request) -> web.Response:
         """Events after the cursor, oldest first.
 
-        `next` is always there, and is what to pass as `after` to go on. Where it equals `after` there was nothing more;
-        else ask on, also where fewer than `limit` came. So a follower neither loses nor repeats one.
+        `next` is always present; pass it as `after` to go on. If it equals `after` there was nothing more; if not, go
+        on, even after fewer than `limit` events. So a client neither loses nor repeats an event.
         """
         asked = query.parameters(request.query, ("after", "type", "limit"))
         after, limit = query.sequence(asked.get("after")), query.limit(asked.get("limit"))
@@ -79,7 +79,7 @@ class Api:
         return await self._chosen(after, types, limit)
 
     async def _chosen(self, after: int, types: frozenset[EventType], limit: int) -> tuple[list[StoredEvent], int]:
-        """The store knows no globs: look through a bounded number of events, and say how far that was."""
+        """The store has no globs: this checks a bounded number of events, and returns the cursor after them."""
         found: list[StoredEvent] = []
         for _ in range(_SCANS):
             scanned, last = await self._view.events(after, None, _SCANNED_AT_ONCE)
@@ -95,5 +95,5 @@ class Api:
 
 
 def key_in(request: web.Request) -> TargetKey:
-    """The target that the path names."""
+    """The target in the path."""
     return TargetKey(*(request.match_info[part] for part in TargetKey._fields))

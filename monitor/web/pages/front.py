@@ -1,4 +1,4 @@
-"""The front page: how the monitor is, what is open and who knows of it, and where everything else is."""
+"""The front page: the monitor's state, the open alerts with their notifications, and links to the rest."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -73,7 +73,7 @@ class Front:
 
 
 def _told(tellings: Iterable[Notification]) -> Html:
-    """Each receiver, and whether it has the alert: whoever acknowledged one telling of it has it."""
+    """Each receiver, and whether it has the alert, i.e. acknowledged any notification of it."""
     best: dict[str, Notification] = {}
     for telling in tellings:
         known = best.setdefault(telling.receiver, telling)

@@ -1,4 +1,4 @@
-"""HTML that is escaped by construction: text becomes markup only by `tag`, which escapes all that is not markup yet."""
+"""HTML that is escaped by construction: text becomes markup only by `tag`, which escapes everything but markup."""
 
 from collections.abc import Iterable
 from html import escape
@@ -7,13 +7,13 @@ _NEVER_CLOSED = frozenset({"meta", "br"})
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is markup."""
 
     __slots__ = ()
 
 
 def tag(name: str, /, *children: str, **attributes: str) -> Html:
-    """An element. Children that are no markup yet, and all attributes, are escaped; `class_` stands for `class`."""
+    """An element. Children that are not markup, and all attributes, are escaped; `class_` stands for `class`."""
     written = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
     if name in _NEVER_CLOSED:
         return Html(f"<{name}{written}>")
@@ -28,12 +28,12 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> Html:
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Html:
-    """Names and values; an empty value is left out."""
+    """Names and values; empty values are left out."""
     return tag("table", *(tag("tr", tag("th", name), tag("td", value)) for name, value in rows if value))
 
 
 def link(url: str, text: str) -> Html:
-    """A link to our own pages, or to `http` and `https`; any other scheme stays text."""
+    """A link to our own pages, or with `http` or `https`; any other scheme becomes plain text."""
     if url.startswith(("/", "http://", "https://")):
         return tag("a", text, href=url)
     return _markup(text)

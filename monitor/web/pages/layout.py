@@ -1,4 +1,4 @@
-"""What every page for people has: plain, complete in itself, and with no script."""
+"""The common layout of all pages: plain, self-contained, without scripts."""
 
 import base64
 import hashlib
@@ -21,14 +21,14 @@ STYLE: Final = (
     "h2{margin-top:2rem}.critical,.warning,.dead{font-weight:600}.critical,.dead{color:#c62828}"
 )
 STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-"""For the Content-Security-Policy: this style, and no other."""
+"""For the Content-Security-Policy, which allows this style only."""
 
 UNREADABLE: Final = tag("p", "The store cannot be read now; the log says why.")
 _T = TypeVar("_T")
 
 
 async def read(stored: Awaitable[_T]) -> _T | None:
-    """None where the store cannot be read: a page shows what else is known, all the more on such a day."""
+    """None if the store cannot be read: the page shows the rest, which matters most in that case."""
     try:
         return await stored
     except StoreUnavailable:
@@ -36,7 +36,7 @@ async def read(stored: Awaitable[_T]) -> _T | None:
 
 
 def prefix(external_url: str) -> str:
-    """What stands before every path, where a proxy serves us under one."""
+    """The prefix of every path, if a proxy adds one."""
     return urlsplit(external_url).path.rstrip("/")
 
 

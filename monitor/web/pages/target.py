@@ -1,4 +1,4 @@
-"""The page of a target: where the links of alerts lead."""
+"""The page of a target, to which alerts link."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ class _Facts(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    """As much of an event as a page shows."""
+    """The part of an event that a page shows."""
 
     type: str
     time: str
@@ -47,7 +47,7 @@ class TargetPage:
         return link(self._prefix + path, text)
 
     async def target(self, request: web.Request) -> web.Response:
-        """Where the link of an alert leads; also when the target is watched no more."""
+        """The page, also of a target that is not watched any more."""
         key = key_in(request)
         events = await read(self._view.target_events(key))
         watched = self._view.target(key)
