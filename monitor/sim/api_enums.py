@@ -1,4 +1,4 @@
-"""The API's own words, as its document spells them (fields `status` of an instance, of a step and of a command)."""
+"""The API's own words, as in its documentation (fields `status` of an instance, of a step and of a command)."""
 
 import enum
 
@@ -33,7 +33,7 @@ class Verb(enum.StrEnum):
 
 
 class Endpoint(enum.StrEnum):
-    """The kinds of requests, which the API need not treat alike."""
+    """The kinds of requests, which faults may treat differently."""
 
     STATUS = "status"
     """Of one instance."""

@@ -1,4 +1,4 @@
-"""The workflow definitions that the simulated accounts own: what a customer of the API would have written."""
+"""The workflow definitions of the simulated accounts, as a customer of the API would write them."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class Step(msgspec.Struct, frozen=True):
     id: str
     type: StepType
     fields: Mapping[str, Any]
-    """What the type asks for beside `id` and `stepType`: `inputs`, `outputs`, `selectNextStep`."""
+    """The fields of the type besides `id` and `stepType`: `inputs`, `outputs`, `selectNextStep`."""
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -38,22 +38,22 @@ class Publication(msgspec.Struct, frozen=True):
 
     definition: Definition
     deployed: tuple[float, ...]
-    """World time of each version, oldest first; `-inf`: always there."""
+    """World time of each version, oldest first; `-inf`: it always existed."""
     deleted: float = inf
 
     def latest(self, t: float) -> int:
-        """The version that runs what is triggered at t; 0: the definition is not there."""
+        """The version of instances that are triggered at t; 0: the definition does not exist."""
         return 0 if t >= self.deleted else bisect_right(self.deployed, t)
 
     def deployed_at(self, version: int) -> float | None:
-        """World time; None: before all times."""
+        """World time; None: it always existed."""
         at = self.deployed[version - 1]
         return None if at == -inf else at
 
 
 @lru_cache(maxsize=1024)
 def definition_id(account: str, name: str) -> str:
-    """A UUID that depends on these names only, so that a watchlist may name it."""
+    """A UUID that depends on these names only, so that a watchlist can contain it."""
     return uuid_text("definition", account, name)
 
 
@@ -97,7 +97,7 @@ def _dtmf(id: str, timeout: str) -> Step:
 
 
 def journey(name: str, *, wait: float, patience: float, versions: int) -> Definition:
-    """Fetch, wait, wait for a reply, confirm; every second version has one more step. Seconds, as both declare them."""
+    """Fetch, wait, wait for a reply, confirm; every second version has one more step. Declared limits in seconds."""
     plain = (
         _http("fetch_order", "https://orders.example/api/orders"),
         _wait("wait_until_due", _span(wait)),

@@ -1,6 +1,6 @@
-"""The scripted day of the demo: 50 workflows in 45 seconds, and then again with fresh ones, for as long as one looks.
+"""The scripted day of the demo: 50 workflows in 45 seconds, repeated for ever with new ones.
 
-World time within a turn, in seconds; whatever goes wrong is over, and told, before the next turn begins:
+World time within a turn, in seconds; every failure is over, and has its events, before the next turn begins:
 
     1.5..44  something completes every second       8        a survey gets stuck; somebody ends it at 38
     2.5      a fault: "Invalid subaccount id."          10..18   a reminder is suspended, then resumed
@@ -19,7 +19,7 @@ from monitor.sim.script import Script
 
 PERIOD = 45.0
 _STARTS = -2.0
-"""Every instance of a turn is there when the turn begins, so that a watchlist changes only between turns."""
+"""Every instance of a turn exists when the turn begins, so that a watchlist changes only between turns."""
 _OF_A_TURN = 50
 
 

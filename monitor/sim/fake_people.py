@@ -1,4 +1,4 @@
-"""Invented people: what customers wrote, for `data.payload`. A test that finds any of it elsewhere has found a leak."""
+"""Invented people and their texts, for `data.payload`. If a test finds any of these elsewhere, there is a leak."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Content(msgspec.Struct, frozen=True, gc=False):
 
 
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """As the trigger of an inbound message writes it."""
+    """The payload of an inbound message's trigger."""
 
     umid: str
     user: User
@@ -42,7 +42,7 @@ def payload(chance: bytes) -> Payload:
 
 
 def personal_words() -> tuple[str, ...]:
-    """Every piece of text that gives a person away."""
+    """Every text that identifies a person."""
     return (*NAMES, *TEXTS, MSISDN_PREFIX)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with the API itself, in windows of time, for all accounts or for some."""
+"""Failures of the API itself, in windows of time, for all accounts or for some."""
 
 import enum
 
@@ -23,7 +23,7 @@ class Trouble(enum.Enum):
 
 
 class RetryAfter(enum.Enum):
-    """How a 429 says when to come again."""
+    """The form of `Retry-After` in a 429."""
 
     SECONDS = "seconds"
     DATE = "an HTTP date"
@@ -40,7 +40,7 @@ class Shape(enum.Enum):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One trouble from `begin` until `end` (exclusive), again each `every` seconds."""
+    """One failure from `begin` until `end` (exclusive), repeated each `every` seconds."""
 
     trouble: Trouble
     begin: float
@@ -48,19 +48,19 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
     """Empty: all."""
     endpoints: tuple[Endpoint, ...] = ()
-    """Empty: all. STALE of LIST alone: a list shows what is new, and what has changed, only `seconds` later."""
+    """Empty: all. STALE of LIST alone: a list shows new and changed instances only `seconds` later."""
     every: float | None = None
     share: float = 1.0
-    """Of the requests that it hits, by a stable chance of path and time."""
+    """Share of requests that it affects, chosen by a stable hash of path and time."""
     seconds: float = 0.0
     status: int = 503
     retry_after: float = 1.0
     retry_form: RetryAfter = RetryAfter.SECONDS
     shape: Shape = Shape.TRUNCATED
     rows: float = 0.1
-    """Of a list's rows that a trouble of rows hits, by a stable chance."""
+    """Share of a list's rows that a failure of rows affects, chosen by a stable hash."""
     lasting: float = 0.0
-    """Seconds for which it hits the same rows; 0: each request others; `inf`: always the same."""
+    """Seconds for which it affects the same rows; 0: others in each request; `inf`: always the same."""
 
     def active(self, t: float) -> bool:
         if self.every is not None and t >= self.begin:
@@ -71,5 +71,5 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         return not self.accounts or account in self.accounts
 
     def meets(self, endpoint: Endpoint | None) -> bool:
-        """None: a path outside the document."""
+        """Whether it affects requests of this kind; None: an undocumented path."""
         return not self.endpoints or endpoint in self.endpoints

@@ -12,7 +12,7 @@ from monitor.sim.script import Command
 from monitor.sim.traffic_index import TrafficIndex
 
 Overlay = dict[str, tuple[Command, ...]]
-"""Workflow id -> the commands that PATCH gave it, by world time."""
+"""Workflow id -> its commands by PATCH, by world time."""
 
 
 class Instances:
@@ -31,7 +31,7 @@ class Instances:
         return instance if instance is not None and instance.account == self._account else None
 
     def read(self, instance: Instance, workflow: str, t: float) -> InstanceState | None:
-        """None: not started, or 404 for now."""
+        """None: not started, or 404 at t."""
         since = t - instance.starts
         for gap in instance.script.gaps:
             if gap.begin <= since < gap.end:
@@ -39,7 +39,7 @@ class Instances:
         return read(instance.script, instance.starts, self._overlay.get(workflow, ()), t)
 
     def rows(self, wanted: Wanted, t: float) -> Iterator[Row]:
-        """As they are at t, the latest start first."""
+        """The rows at t, the latest start first."""
         written = self._read_rows(self._newest_first(wanted.definition, t), wanted, t)
         if self.traffic is None:
             return written
@@ -47,7 +47,7 @@ class Instances:
         changed = {one.number: one for one in self._changed_traffic()}
         if not changed:
             return merge(written, found, key=by_start)
-        # What PATCH has changed is not as the index has it.
+        # The index does not have changes by PATCH.
         by_hand = sorted(changed.values(), key=lambda one: -one.starts)
         others = (row for row in found if row.number not in changed)
         return merge(written, others, self._read_rows(by_hand, wanted, t), key=by_start)
@@ -80,5 +80,5 @@ class Instances:
     def _newest_first(self, definition: str, t: float) -> Iterator[Instance]:
         roles = self._scenario.cast.newest_first(self._account, definition, t)
         crowd = self._scenario.crowd
-        # A crowd is older than any role: nothing has to be merged.
+        # A crowd is older than any role, so that no merge is needed.
         return chain(roles, crowd.newest_first(self._account, definition, t)) if crowd else roles

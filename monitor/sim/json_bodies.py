@@ -1,4 +1,4 @@
-"""Values into the JSON of the API's document: instances, step logs, errors, definitions, usage."""
+"""Encodes values as the documented JSON: instances, step logs, errors, definitions, usage."""
 
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from monitor.sim.timestamps import stamp
 Json = dict[str, Any]
 
 DIGITS = 2
-"""Of the second, in an instance's own times, as in the document's examples."""
+"""Fractional digits in an instance's own times, as in the documented examples."""
 
 
 _REMEMBERED = 32_768
@@ -50,7 +50,7 @@ class WorkflowInstance(msgspec.Struct, frozen=True, gc=False):
 
 
 class JsonRenderer:
-    """Tells an account's instances in the words of the API."""
+    """Encodes an account's instances."""
 
     def __init__(self, scenario: Scenario, seed: int, account: str, clock: ApiClock) -> None:
         self._scenario = scenario
@@ -76,7 +76,7 @@ class JsonRenderer:
         return WorkflowInstance(workflow, context, definition, row.version, row.status, started, completed)
 
     def _never_changing(self, number: int, starts: float) -> tuple[str, Context, str]:
-        """Id, `data` and `startedAt`. They are most of the work, and lists ask for the same rows again and again."""
+        """Id, `data` and `startedAt`, cached: they take most of the time, and lists repeat the same rows."""
         chance = chance_of(self._seed, number)
         triggered = self._stamp(triggered_at(self._scenario, self._seed, number, starts), 7)
         context = Context(payload(chance), self._account, self._sub_account, triggered)
@@ -125,9 +125,9 @@ def _step_word(run: StepRun, own: float) -> str:
 
 
 def definition(account: str, definition: Definition, version: int, created: str | None = None) -> Json:
-    """The schema `definition`. The document's examples hold `id` and `version` inside: here they stand twice.
+    """The schema `definition`. The documented examples have `id` and `version` inside, so here they occur twice.
 
-    `created`: a stamp; None: last year.
+    `created`: a timestamp; None: last year.
     """
     id_ = definition_id(account, definition.name)
     steps = definition.steps(version)
@@ -153,7 +153,7 @@ def _step(step: Step, following: str | None) -> Json:
 
 
 def usage(account: str, executed: int, year: int, month: int) -> list[Json]:
-    """The schema `usage` with the fields of the document's example."""
+    """The schema `usage` with the fields of the documented example."""
     return [
         {
             "accountId": account,
@@ -183,5 +183,5 @@ def usage_history(account: str, executed: int, year: int, month: int) -> list[Js
 
 
 def error(code: int, message: str, *, at: int, about: tuple[object, ...]) -> Json:
-    """The schema `error`. `about` makes its id."""
+    """The schema `error`. Its id is derived from `about`."""
     return {"code": code, "message": message, "errorId": uuid_text("error", *about), "timestamp": stamp(at, DIGITS)}

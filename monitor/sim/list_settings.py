@@ -1,4 +1,4 @@
-"""How an API's lists behave, of which its document says nothing."""
+"""The undocumented behaviour of an API's lists."""
 
 import enum
 
@@ -13,20 +13,20 @@ class Offset(enum.Enum):
 
 
 class Order(enum.Enum):
-    """What "newest first" means in a list of instances."""
+    """The meaning of "newest first" in a list of instances."""
 
     STARTED = "by `startedAt`"
     CREATED = "by the creation of the instance, when its trigger was raised"
 
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
-    """What the document leaves open about lists."""
+    """The choices that the documentation leaves open for lists."""
 
     offset: Offset = Offset.ITEM
     order: Order = Order.STARTED
     from_inclusive: bool = True
     """An instance that started exactly at `startTimeFrom` is in the list."""
     to_inclusive: bool = True
-    """The same of `startTimeTo`."""
+    """The same for `startTimeTo`."""
     whole_starts: bool = False
-    """The bounds are compared with the start itself, of which a row tells two digits of the second only."""
+    """The bounds are compared with the exact start, of which a row shows only two digits of the second."""

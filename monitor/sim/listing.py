@@ -1,4 +1,4 @@
-"""The list of a definition's instances: query and time in, a page of rows out, with the traps of the real one."""
+"""The list of a definition's instances: from a query and a time to a page of rows, with the traps of the real API."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,11 +23,11 @@ Query = Mapping[str, str]
 
 _MOST, _USUAL = 500, 100
 _TOLD = TICKS // 10**DIGITS
-"""Ticks in the last digit of a start that a row tells."""
+"""Ticks in the last digit of a row's start."""
 
 
 class Listing:
-    """Of one account."""
+    """The lists of one account."""
 
     def __init__(self, scenario: Scenario, seed: int, clock: ApiClock, instances: Instances) -> None:
         self._scenario = scenario
@@ -36,7 +36,7 @@ class Listing:
         self._instances = instances
 
     def page(self, definition: str, latest: int, query: Query, t: float, troubles: Sequence[Fault]) -> list[Row]:
-        """Newest first; of the `latest` version only, unless the query asks for one. `troubles`: of rows."""
+        """Newest first; of the `latest` version only, unless the query has one. `troubles`: those of rows."""
         status = query.get("status")
         if status is not None and status not in set(Status):
             raise invalid("Invalid status.")
@@ -55,8 +55,8 @@ class Listing:
             hit = self._hit(trouble, t)
             match trouble.trouble:
                 case Trouble.STALE_ROWS:
-                    # One that is hit is told as it was, in whatever list it was then; of a row already told
-                    # late, the later trouble has its way.
+                    # An affected row is shown in its earlier state, on the list of that state; for a row that is
+                    # shown late already, the later fault counts.
                     past = self._instances.rows(wanted, t - trouble.seconds)
                     rows = merge(_but(rows, hit), filter(hit, past), key=by_start)
                 case Trouble.LOST_ROWS:
@@ -85,7 +85,7 @@ def paged(items: Iterable[T], query: Query, offset: Offset) -> list[T]:
 
 
 class _Bounds:
-    """`startTimeFrom` and `startTimeTo`, compared with what the API itself says of a start."""
+    """`startTimeFrom` and `startTimeTo`, compared with the API's own timestamp of a start."""
 
     def __init__(self, query: Query, lists: Lists, clock: ApiClock) -> None:
         self._clock = clock
@@ -96,7 +96,7 @@ class _Bounds:
         self.any = (self._from, self._to) != (None, None)
 
     def around(self) -> tuple[float, float]:
-        """World times that no start within lies outside of."""
+        """World times around all starts within the bounds."""
         earliest = -math.inf if self._from is None else self._clock.around(self._from)[0]
         return earliest, math.inf if self._to is None else self._clock.around(self._to)[1]
 
@@ -136,9 +136,9 @@ def _twice(rows: Iterator[Row], hit: Callable[[Row], bool]) -> Iterator[Row]:
 
 
 def _by_creation(rows: Iterator[Row], created: Callable[[Row], float]) -> Iterator[Row]:
-    """The latest creation first. The rows come by their starts, the latest first; creation comes before start.
+    """The latest creation first. The rows come by start, the latest first, and creation precedes the start.
 
-    One that was created after the start of the next row is in its place.
+    So a row that was created after the start of the next row is in its final place.
     """
     waiting: list[tuple[float, int, Row]] = []
     for order, row in enumerate(rows):

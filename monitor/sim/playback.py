@@ -1,4 +1,4 @@
-"""What is true of an instance at a time: its script and the commands given to it, read up to that time."""
+"""The state of an instance at a time, from its script and its commands up to that time."""
 
 from collections.abc import Iterable
 from heapq import merge
@@ -19,7 +19,7 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
     faults: tuple[StepFault, ...] = ()
 
     def when(self, own: float) -> float:
-        """World time of a moment in running time. What coincides with a suspension happened before it."""
+        """World time of a moment in running time. A moment that coincides with a suspension precedes it."""
         begun, since = self.legs[0]
         for leg in self.legs[1:]:
             if leg[0] >= own:
@@ -29,7 +29,7 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
 
 
 def read(script: Script, starts: float, given: tuple[Command, ...], t: float) -> InstanceState | None:
-    """None before the start. `given`: commands from outside in world time, sorted; they join the script's own."""
+    """None before the start. `given`: commands by PATCH in world time, sorted, in addition to the script's own."""
     if t < starts:
         return None
     if not script.commands and not given:
@@ -39,7 +39,7 @@ def read(script: Script, starts: float, given: tuple[Command, ...], t: float) ->
 
 
 def _obey(script: Script, starts: float, commands: Iterable[Command], t: float) -> InstanceState:
-    """Each command in its turn; one that does not apply (a resume while running, any after the end) is no change."""
+    """Each command in order; one that does not apply (a resume while running, any after the end) changes nothing."""
     legs: tuple[tuple[float, float], ...] = ((0.0, starts),)
     stood_still: float | None = None
     for command in commands:

@@ -1,6 +1,6 @@
-"""Who lives in a scenario: instances written one by one, or a crowd that is computed when asked for.
+"""The instances of a scenario: written one by one, or a crowd that is computed on demand.
 
-Every instance has a number, and its workflow id is made of it; so finding one needs neither a table nor memory.
+Every instance has a number, from which its workflow id is made, so that a lookup needs neither a table nor memory.
 """
 
 import enum
@@ -16,11 +16,11 @@ from monitor.sim.script import Ending, Script, StepFault, StepRun
 CROWD = 1 << 36
 """Numbers from here on belong to the crowd; those below to roles."""
 TRAFFIC = 1 << 39
-"""From here on to the traffic."""
+"""Numbers from here on belong to the traffic."""
 
 
 class Instance(msgspec.Struct, frozen=True, gc=False):
-    """One workflow instance, with all that it will ever go through."""
+    """One workflow instance, with its whole script."""
 
     number: int
     account: str
@@ -33,7 +33,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance as a scenario writes it down."""
+    """An instance as a scenario defines it."""
 
     account: str
     definition: str
@@ -47,7 +47,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cast(msgspec.Struct, frozen=True, dict=True):
-    """Roles, played once, or with fresh instances each `period` seconds."""
+    """Roles, played once, or with new instances each `period` seconds."""
 
     roles: tuple[Role, ...] = ()
     period: float | None = None
@@ -70,13 +70,13 @@ class Cast(msgspec.Struct, frozen=True, dict=True):
                     yield instance
 
     def visible(self, t: float) -> Iterator[Instance]:
-        """Those of the turn that t lies in, started or not; for watchlists."""
+        """Those of the turn at t, started or not; for watchlists."""
         turn = 0 if self.period is None else max(0, int(t // self.period))
         for slot, role in enumerate(self.roles):
             yield self._play(role, turn * len(self.roles) + slot, turn * (self.period or 0.0))
 
     def _turns(self, t: float) -> int:
-        # A turn's roles may start before its beginning: look one turn ahead.
+        # A turn's roles may start before its beginning, so the next turn counts, too.
         return 0 if self.period is None else max(0, int(t // self.period)) + 1
 
     @cached_property
@@ -90,7 +90,7 @@ class Cast(msgspec.Struct, frozen=True, dict=True):
 
 
 class CrowdEvent(enum.Enum):
-    """What happens to the members of a crowd."""
+    """The event of a crowd's members."""
 
     STEP_FAILED = "a step fails and is executed again; to each member again and again"
     TERMINATED = "a fault; to each member once"
@@ -137,7 +137,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _age(self) -> float:
-        """Old enough that the steps before the eventful one are over when the first round begins."""
+        """Old enough that the steps before the one with the event are over when the first round begins."""
         return 60.0 + (self._period if self.events_per_second else 0.0)
 
     def _script(self, definition: Definition, index: int, starts: float) -> Script:

@@ -1,4 +1,4 @@
-"""Which definitions an account has at a time, and which versions of them."""
+"""The definitions of an account at a time, with their versions."""
 
 from math import inf
 
@@ -9,7 +9,7 @@ from monitor.sim.scenario import Scenario
 
 
 def published(scenario: Scenario, account: str) -> list[Publication]:
-    """What the account's instances are made of, by name."""
+    """The definitions of the account's instances, by name."""
     names = {role.definition for role in scenario.cast.roles if role.account == account}
     if scenario.crowd is not None and account in scenario.crowd.accounts:
         names.add(scenario.crowd.definition)

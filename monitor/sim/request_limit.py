@@ -4,7 +4,7 @@ from collections import deque
 
 
 class RequestLimit:
-    """Lets `limit` requests through in any window of `window` seconds. What it refuses does not count."""
+    """Allows `limit` requests in any window of `window` seconds. Refused requests do not count."""
 
     def __init__(self, limit: int, window: float) -> None:
         self._limit = max(1, limit)
@@ -12,7 +12,7 @@ class RequestLimit:
         self._passed: deque[float] = deque()
 
     def wait(self, t: float) -> float:
-        """0.0: the request passes and is counted. Else the seconds until one would. Times never go back."""
+        """0.0: the request is allowed and counted. Else the seconds until one would be. `t` must not decrease."""
         while self._passed and self._passed[0] + self._window <= t:
             self._passed.popleft()
         if len(self._passed) < self._limit:

@@ -1,4 +1,4 @@
-"""The documented resources of one account: path, query and time in, JSON values out. Refusals are raised."""
+"""The documented resources of one account: from path, query and time to JSON values. Refusals are raised."""
 
 import re
 import uuid
@@ -49,9 +49,9 @@ class Resources:
     def get(  # noqa: PLR0911 - one return per documented resource
         self, parts: list[str], query: Query, t: float, troubles: Sequence[Fault] = ()
     ) -> Any:
-        """The value at what follows the account in the path; None where there is no such resource.
+        """The value at the path after the account; None if there is no such resource.
 
-        `troubles`: those of rows that the request meets.
+        `troubles`: the active faults of rows.
         """
         match parts:
             case ["definitions", definition, "workflows", workflow]:
@@ -91,7 +91,7 @@ class Resources:
         self._overlay[workflow] = tuple(sorted(given, key=lambda command: command.at))
 
     def _history(self, id: str, t: float) -> list[tuple[Publication, int]]:
-        """Of an unknown definition there are no versions, which is no error."""
+        """Its versions; an unknown definition has none, which is no error."""
         if not _is_uuid(id):
             raise invalid("Invalid definition id.")
         found = self._published.get(id)
@@ -122,7 +122,7 @@ class Resources:
         return [self._teller.definition(publication, version) for publication, version in page]
 
     def _executed(self, t: float) -> tuple[int, int, int]:
-        """Count, year, month. One workflow a second is a plausible customer without traffic."""
+        """Count, year, month. Without traffic, one workflow a second is plausible."""
         moment = datetime.fromtimestamp(self._clock.ticks(t) / TICKS, UTC)
         traffic = self.instances.traffic
         started = int(t) if traffic is None else traffic.started(t) - traffic.started(0.0)
@@ -130,7 +130,7 @@ class Resources:
 
 
 def endpoint(parts: list[str]) -> Endpoint | None:
-    """What kind of request it is that asks for what follows the account in the path."""
+    """The kind of request, from the path after the account."""
     match parts:
         case ["definitions", _, "workflows", _]:
             return Endpoint.STATUS

@@ -1,4 +1,4 @@
-"""What comes back over the wire: an answer, or none; and the bodies of refusals."""
+"""Answers, broken connections, and the bodies of refusals."""
 
 import enum
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ class Broken(enum.StrEnum):
     """How an exchange ends without an answer."""
 
     RESET = "reset"
-    """The connection is cut."""
+    """The connection is reset."""
     HANG = "hang"
-    """Silence."""
+    """No answer."""
 
 
 class SimResponse(msgspec.Struct, frozen=True):
@@ -23,11 +23,11 @@ class SimResponse(msgspec.Struct, frozen=True):
     delay: float = 0.0
     """Seconds until it is sent."""
     broken: Broken | None = None
-    """Where set, nothing of the rest is ever sent."""
+    """If set, nothing else is sent."""
 
 
 class RefusalError(Exception):
-    """The API refuses a request: a status and a body as the document's schema `error` has it."""
+    """The API refuses a request: a status, and a body with the documented schema `error`."""
 
     def __init__(self, status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class RefusalError(Exception):
 
 INVALID = 1000
 NOT_FOUND = 1300
-"""Codes that the document shows. The other refusals are not documented; a code there is our guess."""
+"""Documented codes. The other refusals are not documented; their codes are our guess."""
 _UNAUTHORIZED, _FORBIDDEN, _THROTTLED, _METHOD = 4010, 4030, 4290, 4050
 
 encode = msgspec.json.encode
@@ -71,7 +71,7 @@ def not_allowed(*methods: str) -> RefusalError:
 
 
 def page(status: int, words: str) -> bytes:
-    """What a gateway in front of the API says."""
+    """The page of a gateway in front of the API."""
     return f"<html><head><title>{status} {words}</title></head><body><h1>{status} {words}</h1></body></html>".encode()
 
 

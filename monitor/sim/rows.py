@@ -1,4 +1,4 @@
-"""Rows of a list of instances, before they are paged: what is asked for, and where rows come from."""
+"""Rows of a list of instances before paging, and requests for them."""
 
 from math import inf
 
@@ -9,7 +9,7 @@ from monitor.sim.population import Instance
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """What a list tells of an instance."""
+    """An instance on a list."""
 
     number: int
     definition: str
@@ -22,7 +22,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """Of one definition and version. Both bounds belong to it: sharper ones are checked by what a row tells."""
+    """Rows of one definition and version. The bounds are inclusive; exact ones are checked against the row itself."""
 
     definition: str
     version: int

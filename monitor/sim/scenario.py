@@ -1,4 +1,4 @@
-"""A scenario as data with times: accounts, who lives in them, what goes wrong; and what there is to watch in it."""
+"""A scenario as data with times: accounts, instances, failures; and its watchlist."""
 
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -19,11 +19,11 @@ _TRIGGER_LEAD = 0.1
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     key: str
-    """The bearer token that opens it."""
+    """Its bearer token."""
     limit_rps: float | None = None
-    """A real limit: more requests in a sliding window are answered 429."""
+    """The rate limit: more requests in a sliding window are answered with 429."""
     list_limit_rps: float | None = None
-    """A real limit of lists of instances alone, besides."""
+    """An additional limit of lists of instances."""
     limit_window: float = 1.0
     """Seconds of those windows; one holds `limit_rps * limit_window` requests."""
 
@@ -34,19 +34,19 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     cast: Cast = Cast()
     crowd: Crowd | None = None
     traffic: tuple[Traffic, ...] = ()
-    """At most one of each account."""
+    """At most one per account."""
     faults: tuple[Fault, ...] = ()
     lists: Lists = Lists()
     queueing: float = 0.0
-    """Seconds, at most, that an instance waits between its trigger and its start; by a stable chance of each."""
+    """The most seconds between the trigger and the start of an instance; for each by a stable hash."""
     deploys: Mapping[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
-    """Definition -> when each of its versions is deployed, oldest first. Those not named were always there."""
+    """Definition -> when each of its versions is deployed, oldest first. Others always existed."""
     deletions: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Definition -> when it is deleted, with all its instances."""
     gzip: bool = False
-    """Over HTTP, for clients that accept it; only what is long enough to gain by it."""
+    """Over HTTP, for clients that accept it; only for long bodies."""
     omit_nulls: bool = False
-    """A step's `startedAt` and `completedAt` are absent, not null, while they are not known."""
+    """A step's unknown `startedAt` and `completedAt` are absent, not null."""
 
 
 class WatchedInstance(NamedTuple):
@@ -59,7 +59,7 @@ class WatchedInstance(NamedTuple):
 
 
 def watched(scenario: Scenario, seed: int = 0, *, at: float = 0.0) -> list[WatchedInstance]:
-    """All instances of the scenario but its traffic. Where it repeats: those of the turn that `at` lies in."""
+    """All instances of the scenario but its traffic. If it repeats: those of the turn at `at`."""
     instances = list(scenario.cast.visible(at))
     if scenario.crowd is not None:
         instances.extend(scenario.crowd.visible())
@@ -71,13 +71,13 @@ def watched_as(seed: int, instance: Instance) -> WatchedInstance:
 
 
 def workflow_id(seed: int, instance: Instance) -> str:
-    """24 hex digits: 14 of the seed's chance, 10 of the number; the API's are the like."""
+    """24 hex digits, as in the API: 14 from a hash with the seed, 10 from the number."""
     return id_of(chance_of(seed, instance.number), instance.number)
 
 
 def chance_of(seed: int, number: int) -> bytes:
-    """16 bytes of an instance's own: its id begins with them, and its payload is made of them."""
-    # By hand what `digest` does: every row of every list needs it.
+    """16 pseudo-random bytes of an instance: its id begins with them, and its payload is derived from them."""
+    # `digest` inlined, since every row of every list needs it.
     return blake2b(f"workflow\x1f{seed}\x1f{number}".encode(), digest_size=16).digest()
 
 
@@ -86,19 +86,19 @@ def id_of(chance: bytes, number: int) -> str:
 
 
 def number_of(seed: int, workflow: str) -> int | None:
-    """The number behind an id; None where no instance of this seed can have it."""
+    """The number in an id; None if no instance of this seed can have it."""
     number = int(workflow[14:], 16)
     return number if id_of(chance_of(seed, number), number) == workflow else None
 
 
 def triggered_at(scenario: Scenario, seed: int, number: int, starts: float) -> float:
-    """World time of the trigger that made the instance."""
+    """World time of the instance's trigger."""
     queued = scenario.queueing * fraction(seed, "queueing", number) if scenario.queueing else 0.0
     return starts - _TRIGGER_LEAD - queued
 
 
 def combined(name: str, *scenarios: Scenario) -> Scenario:
-    """All of them at once. Accounts of one id must be equal; at most one may have a crowd; none may repeat."""
+    """All of them at once. Accounts with one id must be equal; at most one may have a crowd; none may repeat."""
     accounts = tuple(dict.fromkeys(account for one in scenarios for account in one.accounts))
     crowds = [one.crowd for one in scenarios if one.crowd is not None]
     if len({account.id for account in accounts}) < len(accounts) or len(crowds) > 1:

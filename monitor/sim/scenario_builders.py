@@ -1,4 +1,4 @@
-"""Where the scenarios play: two accounts, and which definitions each of them owns; how a scenario is made harder."""
+"""Builders of scenarios: two accounts with their definitions, and variants of a scenario that are harder."""
 
 from math import inf
 
@@ -34,13 +34,13 @@ def scene(name: str, *roles: Role, faults: tuple[Fault, ...] = ()) -> Scenario:
 
 
 def limited(scenario: Scenario, rps: float) -> Scenario:
-    """The same, each account with a real limit."""
+    """The same, with a rate limit for each account."""
     accounts = tuple(msgspec.structs.replace(one, limit_rps=rps) for one in scenario.accounts)
     return msgspec.structs.replace(scenario, accounts=accounts)
 
 
 def with_odd_lists(scenario: Scenario) -> Scenario:
-    """The same, its lists doing all that the document does not rule out."""
+    """The same, with lists that behave in all ways that the documentation does not exclude."""
     rows = {Trouble.STALE_ROWS: 0.05, Trouble.LOST_ROWS: 0.01, Trouble.REPEATED_ROWS: 0.01}
     always = Fault(trouble=Trouble.STALE, begin=-inf, end=inf, seconds=30.0)
     odd = [msgspec.structs.replace(always, trouble=trouble, rows=share) for trouble, share in rows.items()]

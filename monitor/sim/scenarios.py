@@ -1,4 +1,4 @@
-"""The scenarios by name. Each is data: read the times here, and expect them in the answers.
+"""The scenarios by name. Each is data, with the times that its answers have.
 
 Two accounts: acme (order reminders, onboarding, surveys) and globex (calls, delivery notices). World time in seconds.
 """
@@ -29,7 +29,7 @@ def calm() -> Scenario:
 
 
 def faults() -> Scenario:
-    """Each way to fail, among calm ones."""
+    """Each kind of failure, among instances that complete."""
     long_message = "JavaScript evaluation failed: data.payload.user is undefined\n\tat step 'decide'\n" + "x" * 3000
     return scene(
         "faults",
@@ -59,7 +59,7 @@ def faults() -> Scenario:
 
 
 def stuck() -> Scenario:
-    """A step that never ends, of each kind, and one that loops for ever, failing once a minute."""
+    """A step of each kind that never ends, and an instance that loops for ever and fails once a minute."""
     return scene(
         "stuck",
         role("order-reminder", "stuck-running", script_builders.stuck("order-reminder", "fetch_order", 6.0)),
@@ -100,7 +100,7 @@ def flapping() -> Scenario:
 
 
 def odd() -> Scenario:
-    """Words that no document knows (29 s to 59 s; a step's), and instances that are 404 (19 s to 49 s; from 19 s)."""
+    """Undocumented words (29 s to 59 s; a step's), and instances that are 404 (19 s to 49 s; from 19 s)."""
     run = script_builders.complete("onboarding-reply", 300.0)
     return scene(
         "odd",
@@ -113,7 +113,7 @@ def odd() -> Scenario:
 
 
 def outage() -> Scenario:
-    """Acme's connections are cut from 60 s to 240 s; globex hears nothing from 120 s to 150 s, then 503 until 180 s."""
+    """Acme: connections are reset from 60 s to 240 s. Globex: no answers from 120 s to 150 s, then 503 until 180 s."""
     return _calm_but(
         "outage",
         Fault(trouble=Trouble.RESET, begin=60.0, end=240.0, accounts=(ACME.id,)),
@@ -123,7 +123,7 @@ def outage() -> Scenario:
 
 
 def throttling() -> Scenario:
-    """Acme: 429 from 30 s (seconds), 90 s (a date), 150 s (no word), 20 s each. Globex: really 2 requests a second."""
+    """Acme: 429 from 30 s (seconds), 90 s (a date), 150 s (no header), 20 s each. Globex: 2 requests a second."""
     windows = ((30.0, RetryAfter.SECONDS), (90.0, RetryAfter.DATE), (150.0, RetryAfter.ABSENT))
     closed = tuple(
         Fault(
@@ -150,7 +150,7 @@ def slow() -> Scenario:
 
 
 def malformed() -> Scenario:
-    """Four kinds of nonsense from 30 s, 60 s, 90 s and 120 s, 15 s each."""
+    """Four kinds of malformed bodies from 30 s, 60 s, 90 s and 120 s, 15 s each."""
     windows = zip((30.0, 60.0, 90.0, 120.0), Shape, strict=True)
     return _calm_but(
         "malformed",
@@ -159,12 +159,12 @@ def malformed() -> Scenario:
 
 
 def unauthorized() -> Scenario:
-    """Acme's key does not open anything from 30 s to 330 s."""
+    """Acme's key is refused from 30 s to 330 s."""
     return _calm_but("unauthorized", Fault(trouble=Trouble.UNAUTHORIZED, begin=30.0, end=330.0, accounts=(ACME.id,)))
 
 
 def skewed() -> Scenario:
-    """Acme's API is 90 s ahead, globex's 45 s behind; from 60 s to 90 s acme answers as it was 20 s before."""
+    """Acme's API is 90 s ahead, globex's 45 s behind; from 60 s to 90 s acme answers with its state 20 s before."""
     return _calm_but(
         "skewed",
         Fault(trouble=Trouble.SKEW, begin=-1e9, end=1e9, accounts=(ACME.id,), seconds=90.0),
@@ -181,7 +181,7 @@ def many(
     accounts: int = 1,
     quiet: float = 0.0,
 ) -> Scenario:
-    """So many long-running instances of order-reminder in accounts crowd-0, crowd-1, ...; see `Crowd`."""
+    """`size` long-running instances of order-reminder in accounts crowd-0, crowd-1, ...; see `Crowd`."""
     owners = tuple(Account(id=f"crowd-{order}", key=f"sim-key-crowd-{order}") for order in range(accounts))
     crowd = Crowd(
         accounts=tuple(owner.id for owner in owners),
@@ -199,13 +199,13 @@ def crowd() -> Scenario:
 
 
 def traffic(live: int = 10_000, **options: Any) -> Scenario:
-    """About so many running instances in account traffic, new ones all day; `options`: fields of `Traffic`."""
+    """About `live` running instances in account traffic, with new ones all day; `options`: fields of `Traffic`."""
     account = Account(id="traffic", key="sim-key-traffic")
     return Scenario(name="traffic", accounts=(account,), traffic=(Traffic(account=account.id, live=live, **options),))
 
 
 def storm(size: int = 5000, *, begins: float = 30.0, within: float = 10.0) -> Scenario:
-    """So many instances fault within seconds, for three causes: two definitions of acme broke, and one gateway."""
+    """`size` instances fail within seconds, for three causes: two broken definitions of acme, and one gateway."""
     causes = (
         ("onboarding-reply", "step1", "Invalid subaccount id."),
         ("order-reminder", "fetch_order", _gateway("orders")),

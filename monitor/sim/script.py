@@ -1,8 +1,8 @@
-"""What an instance will go through, as data: its step executions, its ending, and what is done to it from outside.
+"""The script of an instance, as data: its step executions, its ending, and its events from outside.
 
-Two clocks. *Running time* counts seconds since the instance started and stands still while it is suspended: step
-executions and the ending are written in it. What comes from outside (commands, odd words, gaps) is written in
-seconds since the start that pass for everybody.
+Two clocks. *Running time* counts seconds since the instance's start, without the time of suspensions: it is used for
+step executions and the ending. Events from outside (commands, odd words, gaps) are in seconds since the start,
+including suspensions.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class StepRun(msgspec.Struct, frozen=True, gc=False):
     """Its status between begin and end."""
     ends_as: str = StepStatus.COMPLETE
     queued: float | None = None
-    """From then until `begin` it is in the log as Pending."""
+    """From this time until `begin` it is in the log as Pending."""
 
     @property
     def shown(self) -> float:
@@ -40,7 +40,7 @@ class StepFault(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ending(msgspec.Struct, frozen=True, gc=False):
-    """How the instance ends by itself. Faults stand only with Terminated."""
+    """How the instance ends by itself. Only Terminated has faults."""
 
     at: float
     status: Status = Status.COMPLETE
@@ -55,7 +55,7 @@ class Command(msgspec.Struct, frozen=True, gc=False):
 
 
 class OddWord(msgspec.Struct, frozen=True, gc=False):
-    """The API uses a word of its own for the status of an instance that has not ended."""
+    """The API uses an undocumented status for an instance that has not ended."""
 
     begin: float
     end: float
@@ -63,7 +63,7 @@ class OddWord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False):
-    """The API says 404 about the instance."""
+    """The API answers 404 about the instance."""
 
     begin: float
     end: float
@@ -71,19 +71,19 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     runs: tuple[StepRun, ...] = ()
-    """In the order of the log; none is shown before the one ahead of it."""
+    """In the order of the log; none is shown before its predecessor."""
     loop: tuple[StepRun, ...] = ()
-    """Executed again and again, every time as new executions; times count from the round's beginning."""
+    """Repeated, every time as new executions; times count from the round's beginning."""
     loop_from: float = 0.0
     loop_period: float = 0.0
-    """Seconds of one round; > 0 where there is a loop. A round's executions all show within it."""
+    """Seconds of one round; > 0 with a loop. All executions of a round are shown within it."""
     ending: Ending | None = None
     commands: tuple[Command, ...] = ()
     words: tuple[OddWord, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
     def shown(self, own: float) -> Iterator[StepRun]:
-        """The executions that the log holds at that running time, oldest first; ever only appended to."""
+        """The executions in the log at that running time, oldest first; the log only grows."""
         for run in self.runs:
             if run.shown > own:
                 return

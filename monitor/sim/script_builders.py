@@ -1,6 +1,6 @@
-"""Scripts by what happens in them. Seconds are running time from the instance's start, unless a word says otherwise.
+"""Builders of scripts. Seconds are running time from the instance's start, unless said otherwise.
 
-Every plot walks through the steps of a definition in their order; waits take longer than messages.
+Every script executes the steps of a definition in their order; waits take longer than messages.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from monitor.sim.script import Command, Ending, Gap, OddWord, Script, StepFault,
 
 _WEIGHTS = {StepType.WAIT: 6.0, StepType.WAIT_FOR_REPLY: 8.0, StepType.WAIT_FOR_DTMF: 4.0, StepType.HTTP: 1.5}
 _QUEUEING = 0.05
-"""Of a step's time it is Pending first."""
+"""Share of a step's time in which it is Pending first."""
 
 
 def complete(definition: str, took: float, *, version: int | None = None) -> Script:
-    """A calm run to Complete."""
+    """A run to Complete without failures."""
     return Script(runs=_walk(_steps(definition, version), took), ending=Ending(took))
 
 
@@ -26,12 +26,12 @@ def fault(definition: str, step: str, message: str, at: float, *, version: int |
     """The step fails, the instance with it: Terminated, with an entry in `/errors`."""
     runs = _walk(_upto(definition, step, version), at)
     ending = Ending(at, Status.TERMINATED, (StepFault(step, message),))
-    failed = msgspec.structs.replace(_ends_as(runs[-1], StepStatus.FAILED), end=at)  # to the letter, not by a sum
+    failed = msgspec.structs.replace(_ends_as(runs[-1], StepStatus.FAILED), end=at)  # exactly, not by a sum
     return Script(runs=(*runs[:-1], failed), ending=ending)
 
 
 def terminated(definition: str, after: float, *, version: int | None = None) -> Script:
-    """Somebody terminates it half-way: Terminated, without errors, the step of that time left as it was."""
+    """Somebody terminates it half-way: Terminated, without errors, with its step unchanged."""
     return terminated_by_hand(complete(definition, 2 * after, version=version), after)
 
 
@@ -41,9 +41,9 @@ def terminated_by_hand(script: Script, at: float) -> Script:
 
 
 def retried(definition: str, step: str, at: float, took: float, *, failures: int = 1) -> Script:
-    """The step fails at `at` and is executed again under a new id, `failures` times; then all goes well.
+    """The step fails at `at` and is executed again under a new id, `failures` times; then the instance completes.
 
-    `took` is all in all, and > `at`.
+    `took` is the total time, and > `at`.
     """
     steps = _steps(definition, None)
     index = _index(steps, step)
@@ -94,12 +94,12 @@ def looping(definition: str, period: float, *, failing: str | None = None) -> Sc
 
 
 def odd(script: Script, begin: float, end: float, word: str = "Paused") -> Script:
-    """The same, its status a word that no document knows, for a while (seconds since its start)."""
+    """The same, with an undocumented status for a while (seconds since its start)."""
     return msgspec.structs.replace(script, words=(*script.words, OddWord(begin, end, word)))
 
 
 def odd_step(script: Script, step: str, word: str = "Skipped") -> Script:
-    """The same, that step ending with a word that no document knows."""
+    """The same, with a step that ends with an undocumented status."""
     runs = tuple(_ends_as(run, word) if run.step == step else run for run in script.runs)
     return msgspec.structs.replace(script, runs=runs)
 

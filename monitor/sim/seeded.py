@@ -1,4 +1,4 @@
-"""Chance that is the same everywhere and always: hashes of a seed and of what the chance is about."""
+"""Reproducible randomness: hashes of a seed and of names."""
 
 from hashlib import blake2b
 
@@ -6,13 +6,13 @@ _TOP = float(1 << 64)
 
 
 def digest(*parts: object) -> bytes:
-    """16 bytes that depend on nothing but the parts' texts and their borders."""
+    """16 bytes that depend only on the sequence of the parts' texts."""
     return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
 
 
 def fraction(*parts: object) -> float:
     """A number in [0, 1)."""
-    # 53 bits: all that a float holds, so that rounding never reaches 1.0.
+    # 53 bits, the precision of a float, so that rounding never reaches 1.0.
     return (int.from_bytes(digest(*parts)[:8]) >> 11 << 11) / _TOP
 
 

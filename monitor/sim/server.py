@@ -1,4 +1,4 @@
-"""The world over HTTP: every request is put to `World.answer` with the time that the given clock shows."""
+"""The world over HTTP: every request is answered by `World.answer` at the time of the given clock."""
 
 import asyncio
 import gzip
@@ -13,16 +13,16 @@ from monitor.sim.world import World
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _LONG = 1024
-"""Bytes, from which a body is worth compressing."""
+"""Bytes; longer bodies are compressed."""
 _GZIP_LEVEL = 1
 _SHUTDOWN = 0.5
-"""Seconds that slow answers get when the server closes; a hanging one would take for ever."""
+"""Seconds for slow answers when the server closes; a hanging one would take for ever."""
 
 
 async def serve(world: World, host: str, port: int, clock: Callable[[], float]) -> web.ServerRunner:
     """Listens. `clock`: world time, in seconds. The caller ends it with `await runner.cleanup()`; see also `base_url`.
 
-    An OSError where the port is not to be had.
+    Raises OSError if the port is in use.
     """
     desk = _Desk(world, clock)
     # The plain server: no routes, no middlewares, no access log; the benches measure the client, not this one.
@@ -40,7 +40,7 @@ async def serve(world: World, host: str, port: int, clock: Callable[[], float]) 
 
 
 def base_url(runner: web.ServerRunner) -> str:
-    """Where it listens, e.g. `http://127.0.0.1:40123`."""
+    """Its address, e.g. `http://127.0.0.1:40123`."""
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -66,7 +66,7 @@ class _Desk:
         if answer.broken is Broken.RESET:
             _reset(request)
         if answer.broken is Broken.HANG:
-            await asyncio.Event().wait()  # until the client or the server goes
+            await asyncio.Event().wait()  # until the client or the server closes
         if self._world.scenario.gzip and _gains_by_gzip(request, answer):
             headers = {**answer.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
             return web.Response(status=answer.status, headers=headers, body=gzip.compress(answer.body, _GZIP_LEVEL))
@@ -83,7 +83,7 @@ def _bearer(authorization: str | None) -> str | None:
 
 
 def _reset(request: web.BaseRequest) -> None:
-    """Cuts the connection with a TCP reset; never returns."""
+    """Closes the connection with a TCP reset; never returns."""
     transport = request.transport
     if transport is not None:
         connection: socket.socket | None = transport.get_extra_info("socket")

@@ -26,7 +26,7 @@ async def simulate(
 ) -> NoReturn:
     """Serves until cancelled. The world starts now; `on_ready` gets the base URL and the world.
 
-    A KeyError where no scenario has that name, an OSError where the port is not to be had.
+    Raises KeyError if no scenario has that name, OSError if the port is in use.
     """
     made = SCENARIOS[scenario]() if isinstance(scenario, str) else scenario
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Moments as the API writes them: ISO 8601 with 2 to 7 fractional digits, and HTTP dates."""
+"""Timestamps in the API's formats: ISO 8601 with 2 to 7 fractional digits, and HTTP dates."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def ticks(moment: datetime) -> int:
 
 
 def stamp(at: int, digits: int) -> str:
-    """Ticks as text, cut and never rounded up, so that no stamp lies in the future.
+    """Ticks as text, cut and never rounded up, so that no timestamp lies in the future.
 
     >>> stamp(16_250_232_394_900_000, 2)
     '2021-06-30T03:20:39.49Z'
@@ -32,7 +32,7 @@ def http_date(at: int) -> str:
 
 
 def parse(text: str) -> int | None:
-    """Ticks of a filter such as `startTimeFrom`; None where it is no moment. Without an offset it is UTC."""
+    """Ticks of a filter such as `startTimeFrom`; None if it is invalid. Without an offset it is UTC."""
     try:
         moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
     except ValueError:

@@ -1,8 +1,8 @@
-"""Traffic: definitions whose instances start, run and end all day, so many that each is computed when asked for.
+"""Traffic: definitions whose instances start, run and end all day, so many that each is computed on demand.
 
 Every definition is a journey (`definitions.journey`): fetch, a wait of declared length, a wait for a reply, confirm.
-Most replies come soon; a few come after very long, so that some instances are old. Nothing here is a table: a start,
-a life and a fate are chance of (seed, account, definition, number), as everywhere in the simulator.
+Most replies come soon; a few come very late, so that some instances are old. There is no table: the start, life and
+fate of an instance are hashes of (seed, account, definition, number), as everywhere in the simulator.
 """
 
 from functools import cached_property
@@ -15,13 +15,13 @@ from monitor.sim.definitions import Definition, Publication, journey
 FETCH = 2.0
 """Seconds of an instance's first step."""
 CONFIRM = 2.0
-"""Of its last steps together."""
+"""Seconds of its last steps together."""
 RETRY = 4.0
-"""What a step that fails first takes more."""
+"""Additional seconds of a step that fails first."""
 _SPREAD = (1.0, 0.6, 1.4)
-"""Lifetimes of definitions, in turn, to the mean."""
+"""Lifetimes of definitions, in turn, relative to the mean."""
 _OLD = 0.15
-"""Of the live instances: those whose reply takes very long."""
+"""Share of the live instances whose reply takes very long."""
 _SOON, _LATE, _NEVER_LATER = 0.5, 2.5, 48.0
 """The mean of the soon replies, their last one, and the last of all, in lifetimes."""
 _DEPLOYS_AHEAD = 1000
@@ -35,16 +35,16 @@ class Storm(msgspec.Struct, frozen=True, kw_only=True):
     """About this many."""
     within: float = 10.0
     definitions: int | None = None
-    """It meets the first so many definitions; None: all."""
+    """It affects this many definitions, the first ones; None: all."""
     every: float | None = None
-    """Again each so many seconds."""
+    """Seconds after which it repeats."""
     message: str = "Invalid subaccount id."
     by_hand: bool = False
     """Somebody terminates them: no errors."""
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
-    """Instances of one definition with one law of lifetimes."""
+    """Instances of one definition with one distribution of lifetimes."""
 
     definition: int
     """Its order, from 0."""
@@ -56,7 +56,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     """Of the reply, in seconds after the wait, as below."""
     latest: float
     mean: float | None
-    """Of an exponential law, cut off at `latest`; None: even between `soonest` and `latest`."""
+    """Of an exponential distribution, cut off at `latest`; None: uniform between `soonest` and `latest`."""
 
     @property
     def lifetime(self) -> float:
@@ -68,7 +68,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def longest(self) -> float:
-        """No instance lives longer, suspensions and retries included (but one that is stuck)."""
+        """The longest life of an instance, suspensions and retries included, unless it is stuck."""
         return FETCH + 2 * self.wait + self.latest + RETRY + CONFIRM
 
     @property
@@ -86,15 +86,15 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     versions: int = 2
     """Of each definition when the world starts; instances of the last two run then."""
     deploy_every: float = inf
-    """Seconds until a definition gets a new version; each definition at another time."""
+    """Seconds between new versions of a definition; each definition has other times."""
     lifetime: float = 3600.0
     """Mean seconds of most instances; the oldest live 48 times as long."""
     zipf: float = 0.0
     """Definition n has a share of 1 / n ** zipf; 0: all have the same."""
     wave: float = 0.0
-    """Starts rise and fall by this share of their mean, once a day; < 1."""
+    """The rate of starts varies by this share of its mean, once a day; < 1."""
     batch: int = 1
-    """This many start at one moment, as a campaign starts them; up to 1024."""
+    """Instances that start at one moment, as in a campaign; up to 1024."""
     faults_per_hour: float = 0.001
     """Of the running instances."""
     suspended: float = 0.001
@@ -116,7 +116,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:
-        """Two of each definition, in order: the many, and the old."""
+        """Two for each definition, in order: one with most instances, and one with the old ones."""
         shares = [(order + 1.0) ** -self.zipf for order in range(self.definitions)]
         return tuple(
             flow for order, share in enumerate(shares) for flow in self._flows(order, self.live * share / sum(shares))
@@ -132,7 +132,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return many, old
 
     def _wait(self, definition: int) -> float:
-        """Whole seconds: so it can be declared."""
+        """Whole seconds, so that it can be declared."""
         return max(1.0, round(self.lifetime_of(definition) * (1 - _SOON)))
 
     def _publication(self, order: int) -> Publication:

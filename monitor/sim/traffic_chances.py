@@ -1,4 +1,4 @@
-"""The chances that make a chunk: when its instances start, how long they live, what happens to them."""
+"""Makes a chunk at random: the starts, lifetimes and fates of its instances."""
 
 from array import array
 from bisect import bisect_right
@@ -19,7 +19,7 @@ _TOP = float(1 << 32)
 
 
 class ChunkMaker:
-    """Of one flow. `about`: what its chance is about, the seed first."""
+    """Makes the chunks of one flow. `about`: the parts of its hashes, the seed first."""
 
     def __init__(self, traffic: Traffic, flow: Flow, about: tuple[object, ...]) -> None:
         self._traffic = traffic
@@ -59,7 +59,7 @@ class ChunkMaker:
         return array("d", [least + mean * log(1 - cut * draw) for draw in draws])
 
     def _faults(self, lives: "array[float]", draws: "array[int]") -> Iterator[tuple[int, Fate]]:
-        """Of a constant hazard; one that would come in the last steps does not come. Shortens those lives."""
+        """Faults at a constant rate, without those in the last steps. Shortens those lives."""
         hazard = self._traffic.faults_per_hour / 3600.0
         likely = (1 - exp(-hazard * self._flow.longest)) * _TOP
         for index in [index for index, draw in enumerate(draws) if draw < likely]:
@@ -98,7 +98,7 @@ class ChunkMaker:
     def _ended_by_storms(
         self, starts: "array[float]", lives: "array[float]", fates: Mapping[int, Fate], first: int
     ) -> Iterator[tuple[int, float, Fate]]:
-        """(index, life, fate); of an instance that two storms meet the first one counts."""
+        """(index, life, fate); if two storms affect an instance, the first one counts."""
         for storm in self._storms:
             share = storm.size / self._live(storm)
             for index in _met_by(storm, starts, lives):
@@ -122,7 +122,7 @@ def _meets(storm: Storm, flow: Flow) -> bool:
 
 
 def _met_by(storm: Storm, starts: "array[float]", lives: "array[float]") -> Sequence[int]:
-    """Those that run when it comes, and others if it comes again."""
+    """The instances that run during the storm; another selection at each repetition."""
     if storm.every is not None:
         return range(len(starts))
     at = storm.at
@@ -142,7 +142,7 @@ def _strikes(storm: Storm, begin: float, end: float) -> Iterator[tuple[int, floa
 
 
 def _starts(begin: float, end: float, batch: int, draws: "array[int]") -> "array[float]":
-    """By chance, like calls in a telephone network; `batch` of them at one moment each."""
+    """At random, like calls in a telephone network; `batch` of them at each moment."""
     whole, groups = (end - begin) / _TOP, -(-SIZE // batch)
     moments = [begin + whole * draw for draw in sorted(draws[:groups])]
     return array("d", moments if batch == 1 else [moments[index // batch] for index in range(SIZE)])
@@ -153,4 +153,4 @@ _MESSAGES = (
     "HTTP 502 from https://orders.example/api/orders",
     "JavaScript evaluation failed: data.payload.user is undefined",
 )
-"""Of faults in the background."""
+"""Messages of faults outside of storms."""

@@ -1,4 +1,4 @@
-"""A thousand successive instances of a flow at once: their starts, lives and fates, and whoever has ended by a time."""
+"""A thousand successive instances of a flow: their starts, lives and fates, and those that have ended by a time."""
 
 import enum
 from array import array
@@ -14,7 +14,7 @@ SIZE = 1024
 
 
 class Oddity(enum.Enum):
-    """Of steps; the fields of `Traffic` say what each is."""
+    """Oddities of steps; see the fields of `Traffic`."""
 
     STUCK = "stuck"
     SUSPENDED = "suspended"
@@ -24,10 +24,10 @@ class Oddity(enum.Enum):
 
 
 class Fate(msgspec.Struct, frozen=True, gc=False):
-    """What happens to an instance that does not simply run to Complete."""
+    """The fate of an instance that does not simply run to Complete."""
 
     status: Status = Status.COMPLETE
-    """As which it ends."""
+    """Its last status."""
     message: str | None = None
     """Of the fault; None: no errors."""
     suspended_at: float = inf
@@ -53,7 +53,7 @@ class Chunk:
         self._terminated = [index for index, fate in fates.items() if fate.status is Status.TERMINATED]
 
     def end(self, index: int) -> float:
-        """World time, by the same sums as `playback.read`."""
+        """World time, by the same additions as in `playback.read`."""
         start, life, fate = self.starts[index], self.lives[index], self.fates.get(index)
         if fate is None or not fate.suspended_for:
             return start + life
@@ -67,7 +67,7 @@ class Chunk:
         return Status.SUSPENDED if self._is_suspended(index, t) else Status.RUNNABLE
 
     def between(self, earliest: float, latest: float, before: float) -> range:
-        """Those that start from `earliest` to `latest`, and before `before`."""
+        """Indexes of instances that start from `earliest` to `latest`, and before `before`."""
         end = min(bisect_right(self.starts, latest), bisect_left(self.starts, before))
         return range(bisect_left(self.starts, earliest), end)
 
@@ -78,7 +78,7 @@ class Chunk:
         return sorted((index for index in self._having(status, t) if index in within), reverse=True)
 
     def ended(self, begin: float, end: float) -> Iterator[int]:
-        """Those that end after `begin` and not after `end`, the earliest end first."""
+        """Indexes of instances that end after `begin` and not after `end`, the earliest end first."""
         return iter(self._by_end[bisect_right(self._ends, begin) : bisect_right(self._ends, end)])
 
     def _having(self, status: str, t: float) -> Sequence[int]:

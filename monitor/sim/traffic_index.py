@@ -1,6 +1,6 @@
 """Finds the instances of an account's traffic: by number, by definition, version, status and start, by their end.
 
-Chunks are made when something in them is asked for, and kept: 26 bytes an instance.
+Chunks are made on demand and kept: 26 bytes an instance.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,7 +20,7 @@ _DAY = 86_400.0
 _EXACT = 1e-6
 _ENDED = frozenset({Status.COMPLETE, Status.TERMINATED})
 _FLOW_BITS = 27
-"""Of an instance's number in its flow; the flow's order is above."""
+"""Bits of an instance's number in its flow; the flow's order is above them."""
 
 
 class TrafficIndex:
@@ -32,7 +32,7 @@ class TrafficIndex:
         }
 
     def warming(self, t: float) -> Iterator[None]:
-        """Makes all that is there at t, so that no answer has to wait for it; in steps of about a millisecond."""
+        """Makes all chunks of time t, so that no answer has to wait for them; in steps of about a millisecond."""
         for stream in self._streams:
             yield from stream.warming(t)
 
@@ -42,7 +42,7 @@ class TrafficIndex:
         return self._streams[order].instance(index) if 0 <= order < len(self._streams) else None
 
     def rows(self, wanted: Wanted, t: float) -> Iterator[Row]:
-        """As they are at t, the latest start first."""
+        """The rows at t, the latest start first."""
         deployed, streams = self._of_definition.get(wanted.definition, ((), ()))
         if wanted.version > len(deployed):
             return iter(())
@@ -52,12 +52,12 @@ class TrafficIndex:
         return merge(*(one.rows(wanted, first, latest, before, t) for one in streams), key=by_start)
 
     def running(self, t: float) -> Iterator[Instance]:
-        """Those that have started and not ended at t."""
+        """Instances that have started and not ended at t."""
         for stream in self._streams:
             yield from stream.running(t)
 
     def ended(self, begin: float, end: float) -> Iterator[Instance]:
-        """Those that end after `begin` and not after `end`."""
+        """Instances that end after `begin` and not after `end`."""
         for stream in self._streams:
             yield from stream.ended(begin, end)
 
@@ -117,7 +117,7 @@ class _Stream:
         return 0 if chunk is None else order * SIZE + len(chunk.between(-inf, t, inf))
 
     def _newest_first(self, first: float, latest: float) -> Iterator[tuple[int, Chunk]]:
-        """The chunks in which something may start between these times."""
+        """The chunks with possible starts between these times."""
         while self._borders[-1] <= latest:
             self._borders.append(self._pace.when(len(self._borders) * SIZE))
         newest = bisect_right(self._borders, latest) - 1
@@ -142,16 +142,16 @@ class _Stream:
 
 
 class _Pace:
-    """When how many have started: a daily wave around a mean."""
+    """The number of starts by time: a daily wave around a mean."""
 
     def __init__(self, flow: Flow, wave: float) -> None:
         self.begin = -flow.longest
-        """Of all: whatever started earlier has ended when the world begins."""
+        """The first start: any earlier instance would have ended when the world begins."""
         self._rate = flow.starts_per_second
         self._swing = wave * _DAY / (2 * pi)
 
     def when(self, count: int) -> float:
-        """World time at which so many have started."""
+        """World time at which `count` have started."""
         mean = self.begin + count / self._rate
         low, high = max(self.begin, mean - 2 * self._swing), mean + 2 * self._swing
         while high - low > _EXACT and self._swing:

@@ -1,4 +1,4 @@
-"""What an instance of the traffic goes through, from its life and its fate."""
+"""The script of an instance of the traffic, from its life and its fate."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -48,7 +48,7 @@ def _failed(step: Step, at: float) -> StepRun:
 
 
 def _terminated(steps: Sequence[Step], flow: Flow, life: float, fate: Fate) -> Script:
-    """In the step that is under way then: failed, or left as it was by whoever terminated it."""
+    """The step under way at the end has failed, or, after a termination by hand, is unchanged."""
     begun = [at for at in (0.0, FETCH, FETCH + flow.wait) if at < life]
     *done, last = _run(steps[: len(begun)], (*begun, life))
     if fate.message is None:

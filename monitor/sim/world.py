@@ -1,8 +1,8 @@
-"""What the API says: a pure function of (scenario, seed, epoch, what was done to it, t).
+"""The answers of the API: a pure function of (scenario, seed, epoch, commands, t).
 
-`World.answer` serves HTTP, the demo and the stories alike; who asks brings the time. Two things are remembered, both
-with their times: the commands that PATCH gave (so that an answer about any t stays what it was), and, for an
-account with a real rate limit, the requests of its last window.
+`World.answer` serves HTTP, the demo and the stories; the caller passes the time. Two things are remembered, both with
+their times: commands by PATCH (so that an answer about any t does not change), and, for an account with a rate limit,
+the requests of its last window.
 """
 
 import math
@@ -68,7 +68,7 @@ class World:
         return door.answer(_Request(method, path, parts[5:], endpoint(parts[5:]), query, bearer, t, body))
 
     def traffic(self, account: str) -> TrafficIndex:
-        """What is true of that account's traffic, PATCH and deletions apart. A KeyError if it has none."""
+        """The account's traffic, without changes by PATCH and deletions. Raises KeyError if it has none."""
         found = self._doors[account].traffic
         if found is None:
             raise KeyError(account)
@@ -88,7 +88,7 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Effects(msgspec.Struct):
-    """The faults that a request meets and that do not keep it from being answered."""
+    """The effects of active faults that do not prevent an answer."""
 
     delay: float = 0.0
     lag: float = 0.0
@@ -97,7 +97,7 @@ class _Effects(msgspec.Struct):
 
 
 class _AccountApi:
-    """The API as one account meets it: faults of the world, then key, budget and resources."""
+    """The API of one account: faults of the world, then key, rate limit and resources."""
 
     def __init__(self, world: World, account: Account | None) -> None:
         self._seed = world.seed
@@ -134,7 +134,7 @@ class _AccountApi:
         return fault.share >= 1.0 or fraction(self._seed, "share", request.path, request.t) < fault.share
 
     def _meet(self, fault: Fault, request: _Request, weather: _Effects) -> SimResponse | None:
-        """The answer that the fault gives in the API's place; None: it only changes the weather."""
+        """The fault's answer instead of the API's; None: it only adds an effect."""
         match fault.trouble:
             case Trouble.RESET:
                 return SimResponse(0, {}, b"", broken=Broken.RESET)
@@ -184,7 +184,7 @@ class _AccountApi:
             case RetryAfter.SECONDS:
                 return f"{fault.retry_after:g}"
             case RetryAfter.DATE:
-                # A date has whole seconds: the next one, so that it is never earlier than meant.
+                # A date has whole seconds: rounded up, so that it is never too early.
                 return http_date(self._clock.ticks(t + fault.retry_after) + TICKS - 1)
             case RetryAfter.ABSENT:
                 return None
