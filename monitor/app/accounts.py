@@ -1,7 +1,8 @@
 """The accounts of the running daemon: each with its rate limiter, its key, its poll queue and its reachability."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any, Final, Protocol
 
 from monitor.alerting.publisher import Publisher
@@ -25,6 +26,8 @@ _BELIEVED: Final = 3600.0
 """Seconds; a `Date` further away is a mistake, and no workflow is overdue because of it."""
 _FAREWELL: Final = 5.0
 """Seconds that a reload waits for what an account that leaves has to write; it goes on without."""
+_ANSWERS: Final = (Endpoint.STATUS, Endpoint.LIST)
+"""Requests whose outcome tells whether the account answers."""
 _LEAVE_AGAIN: Final = 60.0
 """Seconds until what could not be closed about an account that left is tried again."""
 
@@ -33,6 +36,10 @@ class Spawn(Protocol):
     """How a loop becomes a task of the daemon."""
 
     def __call__(self, coro: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
+
+
+Sweeps = Callable[[str, Callable[[], None]], Coroutine[Any, Any, None]]
+"""Sweeps the lists of an account until it is cancelled; takes its name, and what to call at each turn."""
 
 
 class AccountRuntime:
@@ -44,6 +51,7 @@ class AccountRuntime:
         self.watcher = watcher
         self.polling: asyncio.Task[None] | None = None
         self.looking: asyncio.Task[None] | None = None
+        self.sweeping: asyncio.Task[None] | None = None
 
 
 class Accounts:
@@ -125,16 +133,20 @@ class Accounts:
             now=around.now,
             report=self._telemetry.account,
             reset_backoff=queue.reset_backoff,
-            watched=queue.__len__,
+            watched=partial(self._watches, name),
             site=self._site(account),
             fault=self._telemetry.fault,
         )
         self.credentials[name], self.gates[name], self.queues[name] = credential, gate, queue
         self._runtimes[name] = AccountRuntime(gate, queue, watcher)
 
-    def begin(self, name: str, spawn: Spawn, polls: Coroutine[Any, Any, None]) -> None:
-        """Poll the account's targets, and watch whether it answers. `polls` ends when its queue is stopped."""
+    def begin(self, name: str, spawn: Spawn, polls: Coroutine[Any, Any, None], sweeps: Sweeps) -> None:
+        """Poll the account's targets, sweep its lists, and watch whether it answers.
+
+        `polls` ends when the account's queue is stopped.
+        """
         runtime = self._runtimes[name]
+        runtime.sweeping = spawn(sweeps(name, self._loops.beat(f"sweep {name}")), name=f"sweep {name}")
         runtime.polling = spawn(polls, name=f"poll {name}")
         runtime.looking = spawn(runtime.watcher.run(self._loops.beat(f"look {name}")), name=f"look {name}")
 
@@ -156,6 +168,9 @@ class Accounts:
     async def remove(self, name: str) -> None:
         """The account is not configured any more: let its polls end, then forget its rate limiter."""
         runtime = self._runtimes[name]
+        if runtime.sweeping is not None:
+            runtime.sweeping.cancel()
+            await asyncio.wait([runtime.sweeping])
         self.queues.pop(name).stop()
         if runtime.polling is not None and runtime.looking is not None:
             await asyncio.wait([runtime.polling])
@@ -170,6 +185,7 @@ class Accounts:
         self._telemetry.unwatch(name)
         self._loops.forget(f"poll {name}")
         self._loops.forget(f"look {name}")
+        self._loops.forget(f"sweep {name}")
 
     async def leave_others(self) -> None:
         """Close what is open about accounts that left the configuration while nothing ran, or could be written."""
@@ -208,6 +224,12 @@ class Accounts:
         if name in self.states:  # else it came back meanwhile
             self.states[name] = after
 
+    def _watches(self, name: str) -> int:
+        """Workflows to poll; 1 if there is none and lists are asked for some."""
+        sweeps = any(wish.account == name for wish in self._current.discoveries())
+        queue = self.queues.get(name)
+        return (len(queue) if queue is not None else 0) or int(sweeps)
+
     def _site(self, account: AccountSettings) -> Site:
         return Site(host_and_port(self._current.value.api.base_url), account.secret.place)
 
@@ -218,7 +240,7 @@ class Accounts:
         if record.skew is not None:
             self._skews[record.account] = self._clock.heard(record.account, record.skew)
         runtime = self._runtimes.get(record.account)
-        if runtime is not None and record.endpoint is Endpoint.STATUS and not record.cancelled:
+        if runtime is not None and record.endpoint in _ANSWERS and not record.cancelled:
             runtime.watcher.record(record.outcome, record.duration, record.ended_at, record.detail)
         self._telemetry.request(record)
 
@@ -240,6 +262,7 @@ class Accounts:
         for name in self._runtimes:
             self._loops.turned(f"poll {name}")
             self._loops.turned(f"look {name}")
+            self._loops.turned(f"sweep {name}")
 
     def _lane_changed(self, record: LaneRecord) -> None:
         self._telemetry.lane(record)

@@ -1,8 +1,11 @@
 """The settings in force: the one place from which every part reads what a reload may change."""
 
+from collections.abc import Sequence
+
 from monitor.alerting.publisher import AlertPolicy
 from monitor.app import from_settings
 from monitor.core.detection.detect import Policy
+from monitor.core.discovery.following import Discovery
 from monitor.core.model import TargetKey
 from monitor.settings import Settings
 
@@ -49,5 +52,12 @@ class CurrentSettings:
         """Seconds without an answer after which an account is blind."""
         return self.value.polling.blind_after
 
+    def discoveries(self) -> Sequence[Discovery]:
+        return self.value.watchlist.discoveries
+
     def is_watched(self, key: TargetKey) -> bool:
-        return key in self.value.watchlist.targets
+        """Whether the watchlist names it, or a discovery follows its definition."""
+        watchlist = self.value.watchlist
+        return key in watchlist.targets or any(
+            wish.account == key.account and wish.covers(key.definition) for wish in watchlist.discoveries
+        )

@@ -148,6 +148,7 @@ class Daemon:
         parts.accounts.states.update((state.account, state) for state in await store.load_accounts())
         parts.poller.drifts.update(await store.known_drifts())
         parts.step_limits.restore(await parts.step_limit_store.load())
+        parts.sweeper.restore(await parts.discovery_store.load())
         await store.introduce(from_settings.routes(settings), self.now(), settings.alerts.hold)
 
     async def _start(self) -> None:
@@ -181,7 +182,7 @@ class Daemon:
         from_settings.tune_gc()
         parts.telemetry.reload(ReloadRecord(True, self.now(), "start", added=len(change.added)))
         for name in parts.accounts:
-            parts.accounts.begin(name, self._tasks.create_task, parts.scheduler.run(name))
+            parts.accounts.begin(name, self._tasks.create_task, parts.scheduler.run(name), parts.sweeper.run)
 
     async def _log_unconfigured_receivers(self) -> None:
         """What a renamed or removed receiver has not had waits for one of that name, and for no other."""
@@ -196,7 +197,8 @@ class Daemon:
         parts.readiness.stopping = True
         deadline = time() + self.settings.shutdown_timeout
         await parts.reloader.close()
-        await _cancel([self._judging])  # without polls it would judge by what was seen long ago
+        sweeping = [account.sweeping for account in parts.accounts.values() if account.sweeping is not None]
+        await _cancel([self._judging, *sweeping])  # without polls it would judge by what was seen long ago
         parts.scheduler.stop()
         polling = [account.polling for account in parts.accounts.values() if account.polling is not None]
         if polling:

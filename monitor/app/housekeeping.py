@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from monitor.aio import TURN, beating
 from monitor.app.current_settings import CurrentSettings
+from monitor.core.model import TargetKey
 from monitor.polling.scheduler import Scheduler
+from monitor.polling.watched import WatchedTargets
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.telemetry import Logs
 
@@ -20,6 +22,7 @@ class Housekeeper:
     def __init__(
         self,
         scheduler: Scheduler,
+        targets: WatchedTargets,
         store: Store,
         writer: Writer,
         logs: Logs,
@@ -30,6 +33,7 @@ class Housekeeper:
     ) -> None:
         """`receivers`: names of those that are running."""
         self._scheduler = scheduler
+        self._targets = targets
         self._store = store
         self._writer = writer
         self._logs = logs
@@ -51,12 +55,16 @@ class Housekeeper:
                     prune_at = loop.time() + _PRUNE_EVERY
             await asyncio.sleep(TURN)
 
+    def _is_needed(self, key: TargetKey) -> bool:
+        """Whether its state may be asked for again: what a discovery has found ends and is forgotten."""
+        return key in self._current.value.watchlist.targets or key in self._targets
+
     async def _prune(self) -> None:
         settings, now = self._current.value, self._now()
         configured = {receiver.name for receiver in settings.receivers}
         await self._store.prune(
             events_before=now - _EVENTS_KEPT,
             targets_before=now - timedelta(seconds=settings.polling.retention),
-            watched=self._current.is_watched,
+            watched=self._is_needed,
             receivers=sorted(configured.union(self._receivers)),
         )

@@ -19,6 +19,7 @@ from monitor.app.current_settings import CurrentSettings
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
 from monitor.polling.scheduler import Scheduler
+from monitor.polling.sweeper import Sweeper
 from monitor.settings import AccountSettings, ConfigurationError, Settings, fingerprint
 from monitor.store import StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
@@ -42,6 +43,7 @@ class Reloader:
         load: Callable[[], Settings],
         accounts: Accounts,
         scheduler: Scheduler,
+        sweeper: Sweeper,
         *,
         log: FilteringBoundLogger,
         now: Callable[[], datetime],
@@ -58,6 +60,7 @@ class Reloader:
         self._load = load
         self._accounts = accounts
         self._scheduler = scheduler
+        self._sweeper = sweeper
         self._log = log
         self._now = now
         self._report = report
@@ -152,9 +155,11 @@ class Reloader:
                 self._accounts.change(account, credentials[name], rekeyed=_rekeyed(account, old))
         await self._scheduler.apply(plan)
         for name in added:
-            self._accounts.begin(name, self._spawn, self._scheduler.run(name))
+            self._accounts.begin(name, self._spawn, self._scheduler.run(name), self._sweeper.run)
         for name in [name for name in self._accounts if name not in configured]:
             await self._accounts.remove(name)
+            await self._scheduler.lose_account(name)
+        self._sweeper.recheck()
         if bound := _bound(self._started_with, new):
             self._log.warning("config.needs_restart", keys=bound)
         change = plan.change

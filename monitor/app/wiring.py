@@ -32,9 +32,11 @@ from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.step_limits import StepLimits
+from monitor.polling.sweeper import Sweeper
 from monitor.polling.watched import WatchedTargets
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, StoreLock, Writer
+from monitor.store.discoveries import DiscoveryStore
 from monitor.store.step_limits import StepLimitStore
 from monitor.telemetry import Telemetry, configure
 from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
@@ -175,7 +177,21 @@ class Wiring:
         self.step_limits.on_change = self.overdue.limits_changed
         self.step_limits.on_name = self.scheduler.show_name
 
-        # --- what ends alerts, and what keeps the house ---
+        self.discovery_store = DiscoveryStore(store)
+        self.sweeper = Sweeper(
+            self.client,
+            self.accounts.gates,
+            self.scheduler,
+            self.targets,
+            self.discovery_store,
+            discoveries=current.discoveries,
+            now=now,
+            truncated=telemetry.truncated,
+            fault=telemetry.fault,
+        )
+        self.targets.subscribe(self.sweeper)
+
+        # --- what ends alerts, and periodic work ---
         changes = WatchlistChanges(
             store,
             publisher,
@@ -211,7 +227,14 @@ class Wiring:
             else None
         )
         self.housekeeper = Housekeeper(
-            self.scheduler, store, self.writer, self.logs, current=current, receivers=[*made], now=now
+            self.scheduler,
+            self.targets,
+            store,
+            self.writer,
+            self.logs,
+            current=current,
+            receivers=[*made],
+            now=now,
         )
         self.readiness = Readiness(store, self.writer, self.scheduler.first_polls_sent)
         self.reloader = Reloader(
@@ -219,6 +242,7 @@ class Wiring:
             load,
             self.accounts,
             self.scheduler,
+            self.sweeper,
             log=self.logs.log,
             now=now,
             report=telemetry.reload,

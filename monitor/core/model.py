@@ -110,7 +110,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     """Shown instead of the ids."""
     definition_name: str | None = None
-    """The definition's own name, from the API, never from the configuration; shown in alerts and pages."""
+    """The definition's name in alerts and pages: as the API tells it, unless `definition_alias` is set."""
+    definition_alias: str | None = None
+    """From the configuration; stands for the definition in alerts, pages and metrics."""
     labels: Mapping[str, str] = {}
     severities: Mapping[EventType, Severity] = {}
     max_runtime: float | None = None
@@ -123,7 +125,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def definition_label(self) -> str:
         """The `definition` label of the metrics."""
-        return self.key.definition
+        return self.definition_alias or self.key.definition
 
 
 # --- what was seen ----------------------------------------------------------------------------------------

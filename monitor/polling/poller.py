@@ -163,6 +163,7 @@ class Poller:
     def show_name(self, watched: Watched) -> None:
         """Give the target its definition's name, which may have become known since."""
         name, target = self._allowances.name(watched.target.key), watched.target
+        name = target.definition_alias or name
         if name is not None and name != target.definition_name:
             watched.target = msgspec.structs.replace(target, definition_name=name)
 

@@ -5,7 +5,7 @@ is watched enters by one door: `Scheduler.replace`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Final
@@ -160,6 +160,32 @@ class Scheduler:
             queue.wake()
         return change
 
+    async def find(self, found: Mapping[TargetKey, tuple[Target, TargetState]]) -> None:
+        """Watch these, too, until they are lost or their retention is over; those that are watched stay as they are.
+
+        Each with its state as a list shows it, which counts if the store has none. Raises StoreUnavailable.
+        """
+        new = [key for key in found if key not in self._watched]
+        stored = await self._stored(new)
+
+        def add(key: TargetKey) -> None:
+            target, listed = found[key]
+            if key not in self._watched and key.account in self._queues:
+                self._add(target, *stored.get(key, (listed, None)))
+
+        await in_chunks(new, add)
+        for account in {key.account for key in new}:
+            if (queue := self._queues.get(account)) is not None:
+                queue.wake()
+
+    async def lose(self, keys: Sequence[TargetKey]) -> None:
+        """Watch these no more, unless the watchlist names them."""
+        await in_chunks([key for key in keys if key not in self._targets], self._remove)
+
+    async def lose_account(self, account: str) -> None:
+        """The account is not configured any more: watch nothing of it that lists have shown."""
+        await self.lose([key for key in self._watched if key.account == account])
+
     def take_over(self, state: TargetState) -> None:
         """Another than the poller has written this state: memory follows, and so does a plan that is being made."""
         self._written_elsewhere[state.key] = state
@@ -176,6 +202,9 @@ class Scheduler:
         written = self._written_elsewhere.get(target.key)
         if written is not None and written.revision > state.revision:
             state = written
+        if target.key in self._watched:  # a list has shown it before the watchlist named it
+            self._change(target)
+            return
         watched = Watched(target, state, last_seen_at)
         if watched.ended_at is not None and self._expired(watched.ended_at):
             return

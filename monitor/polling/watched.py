@@ -45,14 +45,17 @@ class Watched:
 
 
 class TargetObserver(Protocol):
-    """Follows the watched targets. Called in the loop's thread after the registry has changed; must not wait."""
+    """Follows the watched targets. Called in the loop's thread; must not wait."""
 
     def target_added(self, target: Target, state: TargetState, /) -> None: ...
     def target_changed(self, target: Target, state: TargetState, /) -> None:
         """A watched target has another configuration; its key is the same."""
         ...
 
-    def target_removed(self, key: TargetKey, /) -> None: ...
+    def target_removed(self, key: TargetKey, /) -> None:
+        """It is watched no more from now on; the registry still has it."""
+        ...
+
     def target_polled(self, key: TargetKey, /) -> None:
         """One of its polls has ended, whatever came of it."""
         ...
@@ -81,9 +84,10 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
 
     def remove(self, key: TargetKey) -> None:
         """Unknown keys are ignored."""
-        if self._by_key.pop(key, None) is not None:
+        if key in self._by_key:
             for observer in self._observers:
                 observer.target_removed(key)
+            del self._by_key[key]
 
     def polled(self, key: TargetKey) -> None:
         """A poll of the target has ended; ignored if the target is not watched any more."""

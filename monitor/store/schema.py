@@ -184,6 +184,14 @@ definition_names = Table(
     _word("name"),
 )
 
+discoveries = Table(
+    "discoveries",  # definitions whose instances are found by lists
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),
+    _word("tell_from"),  # RFC 3339: ends before are known, and not published
+)
+
 durations = Table(
     "durations",  # durations of the executions of a step
     metadata,

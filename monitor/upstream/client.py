@@ -149,7 +149,7 @@ class Client:
     async def _all_definitions(self, account: str, limit: int, patience: float) -> DefinitionList | PollFailed:
         pages, paging = list[DefinitionPage](), OffsetPaging(limit=limit)
         while not paging.done and len(pages) < _MOST_PAGES:
-            permit = await self._background(account, patience)
+            permit = await self._background(account, patience, probes=True)
             if isinstance(permit, PollFailed):
                 return permit
             question = _Page(account, limit, paging.offset)
@@ -169,12 +169,12 @@ class Client:
             return permit
         return await self._ask(account, Endpoint.USAGE, self._usage_url, permit, self._read_usage)
 
-    async def _background(self, account: str, patience: float) -> Permit | PollFailed:
+    async def _background(self, account: str, patience: float, *, probes: bool = False) -> Permit | PollFailed:
         """A permit for a request that can wait."""
         gate = self._gates.get(account)
         try:
             if gate is not None:
-                return await gate.acquire_background(patience)
+                return await gate.acquire_background(patience, probes=probes)
         except GateDismissedError:
             pass
         return PollFailed(Outcome.CONNECTION, "the account is not configured any more")

@@ -143,11 +143,11 @@ class RateLimiter:
             self._queue.remove(place)
             self._serve()
 
-    async def acquire_background(self, seconds: float) -> Permit:
+    async def acquire_background(self, seconds: float, *, probes: bool = False) -> Permit:
         """A permit for a request that can wait, from an open lane: with the polls, not before them.
 
-        If the polls use the whole lane, it goes before the next one after `seconds`. Cancelling costs no permit.
-        Raises GateDismissedError.
+        If the polls use the whole lane, it goes before the next one after `seconds`. `probes`: it may be the request
+        that opens a closed lane again. Cancelling costs no permit. Raises GateDismissedError.
         """
         waited = 0.0
         while True:
@@ -159,6 +159,8 @@ class RateLimiter:
                     return permit
                 pause = min(max(self.wait(), _LOOK_AGAIN), _LOOK_AGAIN_AT_LEAST, seconds - waited)
                 waited += pause
+            elif probes and (permit := self.try_acquire()) is not None:
+                return permit
             else:
                 pause = _LOOK_AGAIN_SHUT
             await self._rest(pause)

@@ -104,6 +104,8 @@ class House:
         self.targets = list(watched(scenario) if targets is None else targets)
         self.wishes: dict[str, dict[str, Any]] = {}
         """More keys of a target's entry in the watchlist, by its name."""
+        self.discover: list[dict[str, Any]] = []
+        """Entries under `discover` of the watchlist."""
         self.defaults: dict[str, Any] = {"step_timeouts": {"*": "365d"}}
         """Of the watchlist. Steps take as long as they like, unless the story is about that."""
         self.instead: Callable[[str], SimResponse | None] = lambda _path: None
@@ -250,7 +252,10 @@ class House:
         ]
         (self.folder / "monitor.yaml").write_text(yaml.safe_dump(tree), "utf-8")
         (self.folder / "watchlist.yaml").write_text(
-            yaml.safe_dump({"defaults": self.defaults, "targets": targets}), "utf-8"
+            yaml.safe_dump(
+                {"defaults": self.defaults, "targets": targets} | ({"discover": self.discover} if self.discover else {})
+            ),
+            "utf-8",
         )
 
     # --- the disk ---

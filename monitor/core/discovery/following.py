@@ -52,6 +52,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     """Where the configuration asks for it, e.g. `watchlist.yaml: discover[0]`."""
 
+    def covers(self, definition: str) -> bool:
+        """Whether it follows this definition, if the account has it."""
+        return definition == self.definition or (self.definition == EVERY and definition not in self.exclude)
+
 
 # --- definitions --------------------------------------------------------------------------------------------
 

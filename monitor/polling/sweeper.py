@@ -1,0 +1,307 @@
+"""Finds the instances of whole definitions by lists, and brings forward the looks that lists call for.
+
+One task per account. It asks which definitions are active once a minute, follows the versions of those that a discovery
+names, and makes the list look that is the most overdue. Lists take at most half of the account's rate: if all of them
+would need more, their intervals stretch by the same factor.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from monitor.aio import TURN, at_most, beating
+from monitor.core.discovery.cohorts import LAG, Sweep
+from monitor.core.discovery.findings import Horizon, horizon
+from monitor.core.discovery.following import (
+    EVERY,
+    Active,
+    Discovery,
+    Truncation,
+    followed,
+    is_over,
+    listed,
+    truncation,
+    versions,
+)
+from monitor.core.discovery.list_looks import ListLook
+from monitor.core.discovery.walk import Walk
+from monitor.core.model import DefinitionVersion, PollFailed, Target, TargetKey, TargetState
+from monitor.polling.scheduler import Scheduler
+from monitor.polling.swept_version import SweptVersion
+from monitor.polling.watched import WatchedTargets
+from monitor.store import StoreUnavailable
+from monitor.store.discoveries import DiscoveryStore
+from monitor.store.step_limits import DefinitionKey
+from monitor.upstream.client import Client
+from monitor.upstream.rate_limiter import GateDismissedError, RateLimiter
+
+_REFRESH: Final = 60.0
+"""Seconds between two requests for the active definitions; after a failure, too."""
+_SAVE_EVERY: Final = 60.0
+_PATIENCE: Final = 1.0
+"""Seconds that a list waits for its turn among the polls before it goes before one of them."""
+_SHARE: Final = 0.5
+"""Of the account's rate that lists take at most."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+"""Seconds without looks at a version whose list has failed, doubled each time."""
+_AFTER_A_FAULT: Final = 5.0
+
+
+class _Swept:
+    """What is swept in one account."""
+
+    def __init__(self) -> None:
+        self.active: dict[str, Active] = {}
+        self.wishes: dict[str, Discovery] = {}
+        """By definition, as they are followed now."""
+        self.versions: dict[DefinitionVersion, SweptVersion] = {}
+        self.over: set[DefinitionVersion] = set()
+        """Superseded versions that need no looks any more."""
+        self.refresh_at = 0.0
+        self.save_at = 0.0
+        self.truncations: dict[str, Truncation] = {}
+        """By the definition of the discovery, which may be `*`."""
+
+
+class Sweeper:
+    """`run` is the loop of one account; a `TargetObserver` beside that."""
+
+    def __init__(
+        self,
+        client: Client,
+        gates: Mapping[str, RateLimiter],
+        scheduler: Scheduler,
+        targets: WatchedTargets,
+        store: DiscoveryStore,
+        *,
+        discoveries: Callable[[], Sequence[Discovery]],
+        now: Callable[[], datetime],
+        truncated: Callable[[Discovery, Truncation], None],
+        fault: Callable[[str, Exception], None],
+    ) -> None:
+        """`discoveries`: as configured now. `truncated` is called when a discovery begins or ends to leave some out."""
+        self._client = client
+        self._gates = gates
+        self._scheduler = scheduler
+        self._targets = targets
+        self._store = store
+        self._discoveries = discoveries
+        self._now = now
+        self._truncated = truncated
+        self._fault = fault
+        self._accounts: dict[str, _Swept] = {}
+        self._tell_from: dict[DefinitionKey, datetime] = {}
+        self._wake = asyncio.Event()
+        self._time = asyncio.get_running_loop().time
+
+    def restore(self, tell_from: Mapping[DefinitionKey, datetime]) -> None:
+        """What was known at the last end; comes first of all."""
+        self._tell_from.update(tell_from)
+
+    def recheck(self) -> None:
+        """The configuration has changed."""
+        self._wake.set()
+
+    def sweeps(self, account: str) -> int:
+        """How many versions are swept."""
+        swept = self._accounts.get(account)
+        return len(swept.versions) if swept is not None else 0
+
+    # --- observes what is watched ---
+
+    def target_added(self, target: Target, state: TargetState) -> None:
+        """It was found here, or the watchlist names it."""
+
+    def target_changed(self, target: Target, state: TargetState) -> None:
+        """Its configuration makes no difference here."""
+
+    def target_removed(self, key: TargetKey) -> None:
+        if (version := self._version_of(key)) is not None:
+            version.removed(self._targets[key].state)
+
+    def target_polled(self, key: TargetKey) -> None:
+        if (version := self._version_of(key)) is not None:
+            version.polled(self._targets[key].state, self._now())
+
+    def _version_of(self, key: TargetKey) -> SweptVersion | None:
+        swept, watched = self._accounts.get(key.account), self._targets.get(key)
+        if swept is None or watched is None or watched.state.version is None:
+            return None
+        return swept.versions.get(DefinitionVersion(key.account, key.definition, watched.state.version))
+
+    # --- the loop ---
+
+    async def run(self, account: str, beat: Callable[[], None]) -> None:
+        """Until it is cancelled."""
+        swept = self._accounts[account] = _Swept()
+        try:
+            while True:
+                beat()
+                self._wake.clear()
+                pause = await beating(self._turn_safely(account, swept), beat)
+                if pause > 0:
+                    await at_most(min(pause, TURN), self._wake.wait())
+        finally:
+            if self._accounts.get(account) is swept:
+                del self._accounts[account]
+
+    async def _turn_safely(self, account: str, swept: _Swept) -> float:
+        try:
+            return await self._turn(account, swept)
+        except (StoreUnavailable, GateDismissedError):
+            return _AFTER_A_FAULT  # the writer reports the one, the account leaves after the other
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
+            self._fault(f"sweep {account}", error)
+            return _AFTER_A_FAULT
+
+    async def _turn(self, account: str, swept: _Swept) -> float:
+        """Seconds until the next one."""
+        wishes = [wish for wish in self._discoveries() if wish.account == account]
+        if not wishes and not swept.versions:
+            return TURN
+        if wishes and self._time() >= swept.refresh_at:
+            await self._refresh(account, swept, wishes)
+        await self._arrange(account, swept, wishes)
+        await self._save(account, swept)
+        version, look, wait = self._most_overdue(account, swept)
+        if version is None or look is None or wait > 0:
+            return min(max(wait, 0.05), max(swept.refresh_at - self._time(), 0.05))
+        await self._make(account, swept, version, look)
+        return 0.0
+
+    # --- what is followed ---
+
+    async def _refresh(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
+        """Ask which definitions are active, and their latest versions."""
+        swept.refresh_at = self._time() + _REFRESH
+        answer = await self._client.definitions(account, _PATIENCE)
+        if not isinstance(answer, PollFailed):
+            swept.active = listed(swept.active, answer, self._now())
+        for wish in [wish for wish in wishes if wish.definition not in (EVERY, *swept.active)]:
+            history = await self._client.declared(account, wish.definition, _PATIENCE)
+            if not isinstance(history, PollFailed) and history.versions:
+                swept.active[wish.definition] = Active(max(history.versions), history.name)
+
+    async def _arrange(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
+        """Begin and end sweeps, so that they are those of the discoveries."""
+        before, swept.wishes = swept.wishes, followed(wishes, swept.active)
+        wanted: dict[DefinitionVersion, Discovery] = {}
+        for definition, wish in swept.wishes.items():
+            if (active := swept.active.get(definition)) is None:
+                continue
+            mine = {one for one in swept.versions if one.definition == definition}
+            over = {one.version for one in swept.over if one.definition == definition}
+            chosen = versions(active.latest, wish.versions, {one.version for one in mine}, over)
+            wanted |= {
+                DefinitionVersion(wish.account, definition, number): wish for number in (*chosen.begins, *chosen.ends)
+            }
+        for about, wish in wanted.items():
+            if about not in swept.versions:
+                swept.versions[about] = SweptVersion(about, wish, self._now())
+            swept.versions[about].wish = wish
+        for about in [one for one in swept.versions if one not in wanted]:
+            del swept.versions[about]
+        await self._lose(account, [id_ for id_ in before if id_ not in swept.wishes], wishes)
+
+    async def _lose(self, account: str, definitions: Collection[str], wishes: Sequence[Discovery]) -> None:
+        """Stop watching what no discovery follows any more. What was deleted is watched to its end."""
+        gone = {id_ for id_ in definitions if not any(wish.covers(id_) for wish in wishes)}
+        if gone:
+            lost = [key for key in self._targets if key.account == account and key.definition in gone]
+            await self._scheduler.lose(lost)
+
+    async def _save(self, account: str, swept: _Swept) -> None:
+        """What every list has shown is known after the next start."""
+        if self._time() < swept.save_at:
+            return
+        swept.save_at = self._time() + _SAVE_EVERY
+        for definition in swept.wishes:
+            mine = [one for one in swept.versions.values() if one.version.definition == definition]
+            moments = [look.asked_at for one in mine for look in one.looks(self._now())]
+            known = [moment for moment in moments if moment is not None]
+            if not known or len(known) < len(moments):
+                continue
+            about, seen_until = DefinitionKey(account, definition), min(known) - 2 * LAG
+            if seen_until > self._tell_from.get(about, seen_until - timedelta(seconds=1)):
+                self._tell_from[about] = seen_until
+                await self._store.save(about, seen_until)
+
+    async def _horizon(self, version: SweptVersion, swept: _Swept) -> Horizon:
+        wish, about = version.wish, DefinitionKey(version.version.account, version.version.definition)
+        if (tell_from := self._tell_from.get(about)) is None:
+            tell_from = horizon(self._now(), wish.lookback, wish.started_within).tell_from
+            await self._store.save(about, tell_from)
+            self._tell_from[about] = tell_from
+        truncated = swept.truncations.get(wish.definition)
+        newest_from = truncated.newest_from if truncated is not None else None
+        return Horizon(tell_from, wish.started_within, newest_from)
+
+    # --- looks ---
+
+    def _most_overdue(self, account: str, swept: _Swept) -> tuple[SweptVersion | None, ListLook | None, float]:
+        """The look to make next, and in how many seconds."""
+        now, time = self._now(), self._time()
+        wanted = [(one, look) for one in swept.versions.values() for look in one.looks(now)]
+        stretch = self._stretch(account, wanted)
+        best: tuple[float, SweptVersion, ListLook] | None = None
+        for version, look in wanted:
+            wait = max(_due_in(look, version.wish.interval * stretch, now), version.not_before - time)
+            if best is None or wait < best[0]:
+                best = wait, version, look
+        return (best[1], best[2], best[0]) if best is not None else (None, None, TURN)
+
+    def _stretch(self, account: str, wanted: Sequence[tuple[SweptVersion, ListLook]]) -> float:
+        gate = self._gates.get(account)
+        if gate is None:
+            return 1.0
+        needed = sum(look.requests / version.wish.interval for version, look in wanted)
+        return max(1.0, needed / (_SHARE * gate.requests_per_second))
+
+    async def _make(self, account: str, swept: _Swept, version: SweptVersion, look: ListLook) -> None:
+        limits = await self._horizon(version, swept)
+        walk = Walk(look, self._now(), by_creation=version.sweep.by_creation)
+        try:
+            while walk.request is not None:
+                permit = await self._gates[account].acquire_background(_PATIENCE, probes=True)
+                page = await self._client.instances(walk.request, permit)
+                if isinstance(page, PollFailed):
+                    self._failed(version)
+                    return
+                version.failures = 0
+                news = version.take(walk, page, self._targets, limits, self._now())
+                await self._scheduler.find(news.found)
+                version.unwatched([key for key in news.found if key not in self._targets])
+                for key in news.looks:
+                    self._scheduler.poll_now(key)
+        finally:
+            version.end(walk)
+        self._settle(swept, version)
+
+    def _failed(self, version: SweptVersion) -> None:
+        version.failures += 1
+        pause = min(_FIRST_PAUSE * 2.0 ** min(version.failures - 1, 16), _LONGEST_PAUSE)
+        version.not_before = self._time() + pause
+
+    def _settle(self, swept: _Swept, version: SweptVersion) -> None:
+        """After a look: versions that are over, discoveries that find too many."""
+        active = swept.active.get(version.version.definition)
+        superseded = active is not None and version.version.version < active.latest
+        if superseded and active is not None and is_over(version.sweep, version.running, active.superseded_at):
+            swept.over.add(version.version)
+        wish = version.wish
+        mine = [one for one in swept.versions.values() if one.wish == wish]
+        sweeps: list[Sweep] = [one.sweep for one in mine]
+        before = swept.truncations.get(wish.definition, Truncation())
+        after = swept.truncations[wish.definition] = truncation(
+            sweeps, [one.running for one in mine], wish.max_instances
+        )
+        if before.truncated is not after.truncated:
+            self._truncated(wish, after)
+
+
+def _due_in(look: ListLook, interval: float, now: datetime) -> float:
+    """Seconds; what was never asked is due since long ago."""
+    if look.asked_at is None:
+        return -interval
+    return interval - (now - look.asked_at).total_seconds()

@@ -1,0 +1,174 @@
+"""One version of a definition that is swept: what its lists have said, and what is known of its instances.
+
+A list is a hint here: whoever it shows as ended, suspended or missing is looked at, and the look decides. So facts are
+those of plain polling, only sooner.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from monitor.core.discovery.answers import answered
+from monitor.core.discovery.cohorts import Sweep, begin
+from monitor.core.discovery.findings import Finding, Follows, Horizon, Known, looked, of_absence, of_rows
+from monitor.core.discovery.following import Discovery
+from monitor.core.discovery.list_looks import ListLook, looks
+from monitor.core.discovery.running import RunningIndex
+from monitor.core.discovery.walk import Shown, Walk
+from monitor.core.listing import ListedInstance, ListPage
+from monitor.core.model import DefinitionVersion, Status, Target, TargetKey, TargetState
+from monitor.polling.watched import WatchedTargets
+
+STEP_INTERVAL = 600.0
+"""Seconds between two status looks at an instance whose discovery wants none in particular, if the budget allows."""
+_LOOKS_KEPT: Final = timedelta(seconds=10)
+_ENDED = Known(Status.COMPLETE)
+
+
+class PageNews(msgspec.Struct):
+    """What follows from one page."""
+
+    found: dict[TargetKey, tuple[Target, TargetState]] = {}
+    """Instances that are to be watched from now on, as the list shows them."""
+    looks: list[TargetKey] = []
+    """Instances whose status is to be looked at now."""
+
+
+class SweptVersion:
+    """Runs in the loop's thread and never waits."""
+
+    def __init__(self, version: DefinitionVersion, wish: Discovery, now: datetime) -> None:
+        self.version = version
+        self.wish = wish
+        self.sweep: Sweep = begin(version, now, wish.started_within)
+        self.running = RunningIndex()
+        self.failures = 0
+        """Lists in a row without a usable answer."""
+        self.not_before = 0.0
+        """Loop time of the next look after a failure."""
+        self._ended: set[str] = set()
+        """Ids of what has ended and is not watched any more, as long as lists may show it."""
+        self._hints: dict[str, Known] = {}
+        """By id: hints that a status look has denied, or is to decide."""
+        self._looks: tuple[datetime, tuple[ListLook, ...]] | None = None
+        self._news: list[datetime] = []
+        """Start times of what the walk under way has found."""
+
+    def key(self, workflow: str) -> TargetKey:
+        return TargetKey(self.version.account, self.version.definition, workflow)
+
+    # --- a walk from page to page ---
+
+    def take(self, walk: Walk, page: ListPage, targets: WatchedTargets, horizon: Horizon, now: datetime) -> PageNews:
+        """What follows from the answer to the walk's request."""
+        shown, news = walk.take(page), PageNews()
+        for row, finding in of_rows(shown.rows, lambda id_: self._known(id_, targets), self.sweep, horizon, now):
+            self._follow(row, finding, news, now, watched=self.key(row.workflow) in targets)
+        for key in self._missing(walk, shown, targets, now):
+            news.looks.append(key)
+        return news
+
+    def end(self, walk: Walk) -> None:
+        """The walk is over, or was given up: what it has shown wholly counts."""
+        self.sweep = answered(self.sweep, walk, self.running, self._news)
+        self._news = []
+        self._looks = None
+
+    def _follow(self, row: ListedInstance, finding: Finding, news: PageNews, now: datetime, *, watched: bool) -> None:
+        key = self.key(row.workflow)
+        match finding.follows:
+            case Follows.RECORDED:
+                self._ended.add(row.workflow)
+            case Follows.BEGUN:
+                self._find(row, news, now, look=finding.look)
+            case Follows.COMPLETED | Follows.TERMINATED:
+                if watched:
+                    news.looks.append(key)
+                else:
+                    self._find(row, news, now, look=True)
+            case Follows.LOOK:
+                self._hints.setdefault(row.workflow, Known(Status.RUNNABLE, row.started_at))
+                news.looks.append(key)
+            case Follows.NOTHING:
+                pass
+
+    def _find(self, row: ListedInstance, news: PageNews, now: datetime, *, look: bool) -> None:
+        """Watch it, as alive: that it has ended is published by the look that follows."""
+        key = self.key(row.workflow)
+        state = TargetState(key=key, status=Status.RUNNABLE, since=now, version=row.version, started_at=row.started_at)
+        news.found[key] = _target(key, self.wish), state
+        if row.started_at is not None:
+            self._news.append(row.started_at)
+            self.running.add(row.workflow, row.started_at)
+        if look:
+            news.looks.append(key)
+
+    def _missing(self, walk: Walk, shown: Shown, targets: WatchedTargets, now: datetime) -> Iterable[TargetKey]:
+        """Those that should stand on what is shown wholly, and do not."""
+        if shown.span is None:
+            return
+        for workflow in self.running.between(shown.span.low, shown.span.high):
+            known = self._known(workflow, targets) if workflow not in walk.rows else None
+            if known is not None and of_absence(known, walk.look.question, now).look:
+                self._hints.setdefault(workflow, known)
+                yield self.key(workflow)
+
+    def _known(self, workflow: str, targets: WatchedTargets) -> Known | None:
+        if (watched := targets.get(self.key(workflow))) is not None:
+            state, hint = watched.state, self._hints.get(workflow)
+            if watched.ended_at is not None:
+                return _ENDED
+            denied = (hint.denied, hint.denied_at) if hint is not None else (0, None)
+            return Known(state.status, state.started_at, None, *denied)
+        return _ENDED if workflow in self._ended else None
+
+    def looks(self, now: datetime) -> tuple[ListLook, ...]:
+        """The looks that are wanted; they change only after a look, or when a cohort settles."""
+        if self._looks is None or now - self._looks[0] > _LOOKS_KEPT:
+            self._looks = now, looks(self.sweep, now)
+        return self._looks[1]
+
+    # --- what becomes of its instances ---
+
+    def unwatched(self, keys: Iterable[TargetKey]) -> None:
+        """These were found, and ended so long ago that they are not watched."""
+        for key in keys:
+            self._ended.add(key.workflow)
+
+    def polled(self, state: TargetState, now: datetime) -> None:
+        """One of its instances was looked at."""
+        workflow = state.key.workflow
+        if (hint := self._hints.pop(workflow, None)) is not None and not state.status.ended:
+            self._hints[workflow] = looked(hint, state.status, now)
+        if state.status.ended:
+            self._end(state)
+        elif state.started_at is not None:
+            self.running.add(workflow, state.started_at)
+
+    def removed(self, state: TargetState) -> None:
+        """One of its instances is not watched any more."""
+        self._hints.pop(state.key.workflow, None)
+        self._end(state)
+
+    def _end(self, state: TargetState) -> None:
+        if state.status.ended:
+            self._ended.add(state.key.workflow)
+        if state.started_at is not None:
+            self.running.remove(state.key.workflow, state.started_at)
+
+
+def _target(key: TargetKey, wish: Discovery) -> Target:
+    labels: Mapping[str, str] = wish.labels
+    return Target(
+        key=key,
+        interval=wish.step_interval or STEP_INTERVAL,
+        definition_name=wish.name,
+        definition_alias=wish.name,
+        labels=labels,
+        severities=wish.severities,
+        max_runtime=wish.max_runtime,
+        step_timeouts=wish.step_timeouts,
+        place=wish.place,
+    )
