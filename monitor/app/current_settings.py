@@ -57,7 +57,4 @@ class CurrentSettings:
 
     def is_watched(self, key: TargetKey) -> bool:
         """Whether the watchlist names it, or a discovery follows its definition."""
-        watchlist = self.value.watchlist
-        return key in watchlist.targets or any(
-            wish.account == key.account and wish.covers(key.definition) for wish in watchlist.discoveries
-        )
+        return key in self.value.watchlist.targets or self.value.watchlist.is_discovered(key)

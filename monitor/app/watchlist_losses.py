@@ -7,8 +7,9 @@ from monitor.store import running_targets
 
 def losses(settings: Settings) -> list[str]:
     """A warning if the list has lost more than half of what ran of late by what the store says. Blocking."""
-    running = running_targets(settings.store.url) or frozenset()
-    gone = len(running - settings.watchlist.targets.keys())
+    watchlist = settings.watchlist
+    running = [key for key in running_targets(settings.store.url) or () if not watchlist.is_discovered(key)]
+    gone = sum(key not in watchlist.targets for key in running)
     if not lost_half(len(running), gone):
         return []
     lost = f"{gone:,} of the {len(running):,} targets that ran of late are not in it"

@@ -20,6 +20,10 @@ class Watchlist(msgspec.Struct, frozen=True):
     discoveries: tuple[Discovery, ...] = ()
     """One at most of each account and definition."""
 
+    def is_discovered(self, key: TargetKey) -> bool:
+        """Whether a discovery follows its definition."""
+        return any(wish.account == key.account and wish.covers(key.definition) for wish in self.discoveries)
+
 
 class Twins(msgspec.Struct, frozen=True, gc=False):
     """A target or a discovery that is configured twice; the `place` of each names its file and key."""

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from monitor.settings import unsupported
-
 _EACH = re.compile(r"\[\d+\]")
 """The index of an entry in a spelled path."""
 Path = tuple[str | int, ...]
@@ -171,8 +169,6 @@ def _misshapen(kind: str, detail: Any) -> str:
 
 def unknown(key: str, section: type[BaseModel]) -> str:
     """Why a key that the section does not have is refused."""
-    if key in getattr(section, "later_keys", ()):
-        return unsupported.REASON
     if key in getattr(section, "literal_secrets", {}):
         return f"a secret is never written here; {section.literal_secrets[key]}"  # type: ignore[attr-defined]  # asked for above
     if key in getattr(section, "foreign_keys", {}):

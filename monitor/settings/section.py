@@ -29,7 +29,6 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
-    later_keys: ClassVar[frozenset[str]] = frozenset()
     literal_secrets: ClassVar[dict[str, str]] = {}
     """Keys for a literal secret, which is refused, each with advice."""
     foreign_keys: ClassVar[dict[str, str]] = {}

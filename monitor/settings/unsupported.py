@@ -7,7 +7,5 @@ from monitor import __version__
 
 STORES = ("postgresql",)
 """Prefixes of a store's URL."""
-WATCHLIST = frozenset({"discover"})
-"""Keys of a watchlist."""
 
 REASON = f"not supported yet by this version ({__version__})"

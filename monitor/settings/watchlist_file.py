@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from monitor.core.discovery.following import Discovery
 from monitor.core.model import Target, TargetKey
 from monitor.core.watchlist import Watchlist, build
-from monitor.settings import unsupported
 from monitor.settings.errors import Path as Place
 from monitor.settings.errors import Problem, describe, kind_of, lines, problems_of, spell
 from monitor.settings.watchlist_model import DiscoveryEntry, TargetDefaults, TargetEntry, WatchlistDocument
@@ -31,9 +30,7 @@ _ENTRY: Final = re.compile(r"(.*): (targets|discover)\[(\d+)\]", re.DOTALL)
 class WatchlistFile:
     """One file: its targets and discoveries, and its errors."""
 
-    def __init__(
-        self, path: Path, accounts: Collection[str] | None, interval: float, refused: Collection[str] = ()
-    ) -> None:
+    def __init__(self, path: Path, accounts: Collection[str] | None, interval: float) -> None:
         self.name = str(path)
         self.targets: list[Target] = []
         self.discoveries: list[Discovery] = []
@@ -41,7 +38,6 @@ class WatchlistFile:
         self._tree: Tree = None
         self._accounts = accounts
         self._interval = interval
-        self._refused = refused
         self._shared: dict[Any, Any] = {}
         self._item_lines: dict[str, list[int]] = {}
         try:
@@ -85,11 +81,8 @@ class WatchlistFile:
                 Problem((), "the file is empty" if empty else f"expected keys with values, got {kind_of(self._tree)}")
             )
             return
-        refused = [key for key in self._tree if key in self._refused]
-        self.problems.extend(Problem((key,), unsupported.REASON) for key in refused)
-        said = {key: value for key, value in self._tree.items() if key not in refused}
-        entries = {key: found for key in _LISTS if isinstance(found := said.get(key), list)}
-        defaults = self._defaults({**said, **{key: [] for key in entries}})
+        entries = {key: found for key in _LISTS if isinstance(found := self._tree.get(key), list)}
+        defaults = self._defaults({**self._tree, **{key: [] for key in entries}})
         # Entries are not checked against invalid defaults.
         certain = not any(problem.path[:1] == ("defaults",) for problem in self.problems)
         for key, found in entries.items():
@@ -202,14 +195,12 @@ def load_watchlist(
     files: Iterable[Path],
     accounts: Collection[str] | None,
     interval: float,
-    refused: Collection[str] = unsupported.WATCHLIST,
 ) -> tuple[Watchlist, list[str]]:
     """The watchlist of these files, and their errors, in their order.
 
-    `accounts`: those of the settings; None if these are unknown. `interval`: for entries without one. `refused`: keys
-    that this version does not know yet.
+    `accounts`: those of the settings; None if these are unknown. `interval`: for entries without one.
     """
-    read = {str(path): WatchlistFile(path, accounts, interval, refused) for path in files}
+    read = {str(path): WatchlistFile(path, accounts, interval) for path in files}
     watchlist, twins = build(
         (target for file in read.values() for target in file.targets),
         (discovery for file in read.values() for discovery in file.discoveries),

@@ -23,7 +23,7 @@ def _load(*texts: str) -> tuple[Watchlist, list[str]]:
     names = [Path(f"{letter}.yaml") for letter, _ in zip("abc", texts, strict=False)]
     for name, text in zip(names, texts, strict=True):
         name.write_text(text)
-    return load_watchlist(names, {"acme", "other"}, 30.0, refused=())
+    return load_watchlist(names, {"acme", "other"}, 30.0)
 
 
 def _discoveries(*texts: str) -> tuple[Discovery, ...]:

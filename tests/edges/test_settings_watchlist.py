@@ -8,8 +8,6 @@ from monitor.core.event_types import EventType, Severity
 from monitor.core.model import Target, TargetKey
 from monitor.settings.watchlist_file import load_watchlist
 
-_LATER = "not supported yet by this version (0.1.0)"
-
 
 @pytest.fixture(autouse=True)
 def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +128,6 @@ def test_a_target_that_is_asked_for_twice_names_both_places() -> None:
         ("", "a.yaml: the file is empty"),
         ("[]", "a.yaml: expected keys with values, got a list"),
         ("target: []", "a.yaml: target: unknown key; did you mean 'targets'?"),
-        ("discover: []", f"a.yaml: discover: {_LATER}"),
         ("targets: {}", "a.yaml: targets: expected a list, got keys with values"),
         (
             "defaults: {max_runtime: 2}",
