@@ -1,4 +1,4 @@
-"""The id of a fact, derived from what happened and nothing else.
+"""The id of a fact, derived from the fact alone.
 
 The same fact gets the same id after a crash, on another replica and in a replay. So an id depends neither on the time
 of detection, nor on the configuration, nor on the process. After a change of this file every receiver takes old facts
@@ -16,8 +16,8 @@ _NAMESPACE = uuid.UUID("8d0a6c1e-5f43-5a0b-9c58-2f5f1c0f7e11")
 def event_id(type: EventType, account: str, definition: str = "", workflow: str = "", what: str = "") -> str:
     """A UUID (version 5, RFC 9562) of the fact.
 
-    `what` tells facts of one type and target apart: the id of a step execution, `anchor#ordinal` of an episode,
-    a kind of drift; empty for what happens once (the end).
+    `what` distinguishes facts of one type and target: the id of a step execution, `anchor#ordinal` of an episode, a
+    kind of drift; empty for a fact that happens once (the end).
     """
     # A JSON list is unambiguous and ASCII for any ids.
     return str(uuid.uuid5(_NAMESPACE, json.dumps((type.value, account, definition, workflow, what))))

@@ -99,7 +99,7 @@ class DefinitionVersion(NamedTuple):
     version: int
 
 
-# --- what is asked for ------------------------------------------------------------------------------------
+# --- targets ----------------------------------------------------------------------------------------------
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -128,7 +128,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.definition_alias or self.key.definition
 
 
-# --- what was seen ----------------------------------------------------------------------------------------
+# --- observations -----------------------------------------------------------------------------------------
 
 
 class StepExecution(msgspec.Struct, frozen=True, gc=False):
@@ -187,7 +187,7 @@ class PollFailed(msgspec.Struct, frozen=True, gc=False):
 Observation = Seen | PollFailed
 
 
-# --- what is believed -------------------------------------------------------------------------------------
+# --- last known states ------------------------------------------------------------------------------------
 
 
 class Episode(msgspec.Struct, frozen=True, gc=False):
@@ -265,11 +265,11 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     revision: int = 0
 
 
-# --- what is told -----------------------------------------------------------------------------------------
+# --- events -----------------------------------------------------------------------------------------------
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A fact with an id. `id` is derived from what happened only; see `core/event_ids.py`."""
+    """A fact with an id. `id` is derived from the fact alone; see `core/event_ids.py`."""
 
     id: str
     type: EventType

@@ -45,7 +45,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def build(targets: Iterable[Target], discoveries: Iterable[Discovery] = ()) -> tuple[Watchlist, tuple[Twins, ...]]:
-    """The watchlist of these, and what is configured twice, of which it holds the first."""
+    """The watchlist of these, and the pairs that are configured twice, of which it holds the first."""
     known: dict[TargetKey, Target] = {}
     followed: dict[tuple[str, str], Discovery] = {}
     twins = [
@@ -63,7 +63,7 @@ def _join(known: dict[_K, _E], entries: Iterable[tuple[_K, _E]]) -> Iterator[Twi
 
 
 def difference(old: Mapping[TargetKey, Target], new: Mapping[TargetKey, Target]) -> Difference:
-    """What was added, removed and changed. A target that only moved within the files is unchanged."""
+    """The added, removed and changed targets. A target that only moved within the files is unchanged."""
     added: list[Target] = []
     changed: list[Target] = []
     for key, target in new.items():

@@ -170,9 +170,9 @@ def _misshapen(kind: str, detail: Any) -> str:
 def unknown(key: str, section: type[BaseModel]) -> str:
     """Why a key that the section does not have is refused."""
     if key in getattr(section, "literal_secrets", {}):
-        return f"a secret is never written here; {section.literal_secrets[key]}"  # type: ignore[attr-defined]  # asked for above
+        return f"a secret is never written here; {section.literal_secrets[key]}"  # type: ignore[attr-defined]  # see above
     if key in getattr(section, "foreign_keys", {}):
-        return str(section.foreign_keys[key])  # type: ignore[attr-defined]  # asked for above
+        return str(section.foreign_keys[key])  # type: ignore[attr-defined]  # see above
     reason = f"unknown key of {tag}" if (tag := tag_of(section)) else "unknown key"
     near = difflib.get_close_matches(key[:100], section.model_fields, n=1)
     return f"{reason}; did you mean {near[0]!r}?" if near else reason

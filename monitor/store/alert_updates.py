@@ -149,7 +149,7 @@ class AlertUpdates:
         ends_at = self._settled[case.id][0] if case.id in self._settled else case.ends_at
         return ends_at is not None and ends_at <= closing.at
 
-    # --- what is there ---
+    # --- reading ---
 
     def _read(self, told: Sequence[PublishedEvent], endings: Sequence[AlertEnding], calms: Sequence[Calm]) -> None:
         opening = [(one.outgoing.event, paging) for one in told if (paging := one.outgoing.paging) is not None]
@@ -183,7 +183,7 @@ class AlertUpdates:
                 self._incidents[row.id] = _readable(row)
                 self._going_on[row.fault_group] = row.id
 
-    # --- what follows ---
+    # --- decisions ---
 
     def _follow(self, told: PublishedEvent) -> None:
         origin, outgoing, seq = told
@@ -315,7 +315,7 @@ class AlertUpdates:
     def _make(self, origin: int, **facts: Any) -> None:
         self.deliveries.append(Made(origin, Delivery(seq=0, body=b"", **facts)))
 
-    # --- what is written ---
+    # --- writing ---
 
     def _write(self) -> None:
         connection, stored = self._connection, self._stored

@@ -92,7 +92,7 @@ def unseen_targets(engine: Engine, before: datetime, after: TargetKey | None, li
         select(*key, targets.c.revision)
         .outerjoin_from(targets, sightings, and_(*(mine == other for mine, other in zip(key, seen, strict=True))))
         .where(targets.c.ended_at.is_(None), or_(never, sightings.c.last_seen_at < before))
-        .where(~exists().where(*(alerts.c[column.name] == column for column in key)))  # whose next episode it names
+        .where(~exists().where(*(alerts.c[column.name] == column for column in key)))  # kept for its next episode
     )
     if after is not None:
         statement = statement.where(tuple_(*key) > tuple(after))

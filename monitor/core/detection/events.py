@@ -167,7 +167,7 @@ def _shown(errors: Sequence[WorkflowError], explaining: WorkflowError | None) ->
     return shown if explaining is None or explaining in shown else (*shown[:-1], explaining)
 
 
-# --- what is overdue ----------------------------------------------------------------------------------------
+# --- overdue ------------------------------------------------------------------------------------------------
 
 
 def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:

@@ -11,7 +11,7 @@ _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds; raises ValueError with what was expected."""
+    """Seconds; raises ValueError with the expected form."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"expected a duration such as 250ms, 30s, 5m, 2h or 7d, got {text[:40]!r}")
@@ -19,7 +19,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes; raises ValueError with what was expected."""
+    """Bytes; raises ValueError with the expected form."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"expected a size such as 512KiB or 8MiB, got {text[:40]!r}")

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 _LONGEST = 2000
 _PASSWORDS = (re.compile(r"(://[^/?#:@]*:).*(@)"), re.compile(r"([?&;](?:password|passwd|sslpassword)=)[^&;]*()"))
-"""What stands before and behind a password: with the user, up to the last @, as some write it unquoted; or by name."""
+"""The text before and behind a password: after the user, up to the last @, since some do not quote it; or by name."""
 _LONGEST_LABEL = 63
 """Characters between two dots of a host's name (RFC 1035), at least one; resolvers refuse other names."""
 
@@ -53,7 +53,7 @@ def host_and_port(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL of whatever it is, for people."""
+    """Any kind of URL, for people, with `***` for the password."""
     for password in _PASSWORDS:
         url = password.sub(r"\1***\2", url)
     return url

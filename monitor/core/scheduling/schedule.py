@@ -62,7 +62,7 @@ class Schedule:
         entry = self._agenda.entries.get(key)
         return None if entry is None or entry.under_way else entry.due + self._offset
 
-    # --- who is watched ---
+    # --- targets ---
 
     def add(self, key: TargetKey, interval: float, now: float, *, first_within: float | None = None) -> None:
         """Poll `key` every `interval`, first at its next slot, or spread alike within `first_within` seconds.
@@ -225,6 +225,6 @@ def _backoff(interval: float, failures: int, max_backoff: float, jitter: float) 
 
 
 def _fraction(key: TargetKey) -> float:
-    """Where in its interval a target is polled, in [0, 1): the same in every process."""
+    """The phase of a target as a fraction of its interval, in [0, 1): the same in every process."""
     digest = blake2b("\x1f".join(key).encode(errors="surrogatepass"), digest_size=6).digest()
     return int.from_bytes(digest) / 2**48
