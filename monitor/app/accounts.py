@@ -81,6 +81,8 @@ class Accounts:
         """Of these, what is open about them may not be closed yet."""
         self._skews: dict[str, float] = {}
         self._current = current
+        self._address = host_and_port(current.value.api.base_url)
+        """Of the API; a reload does not change where requests go."""
         self._around = around
         self._publisher = publisher
         self._telemetry = telemetry
@@ -175,7 +177,7 @@ class Accounts:
         if runtime.polling is not None and runtime.looking is not None:
             await asyncio.wait([runtime.polling])
         runtime.watcher.dismiss()
-        self.states[name] = runtime.watcher.state  # should it come back: its lane may be closed for hours
+        self.states[name] = runtime.watcher.left  # should it come back: its lane may be closed for hours
         del self._runtimes[name], self.gates[name], self.credentials[name]
         runtime.gate.dismiss()
         farewell = asyncio.create_task(self._farewell(name, runtime), name=f"leave {name}")
@@ -186,6 +188,12 @@ class Accounts:
         self._loops.forget(f"poll {name}")
         self._loops.forget(f"look {name}")
         self._loops.forget(f"sweep {name}")
+
+    def stop_watching(self) -> list[asyncio.Task[None]]:
+        """Nothing is polled any more, so whether accounts answer is not judged; the loops end once all is written."""
+        for runtime in self.values():
+            runtime.watcher.dismiss()
+        return [runtime.looking for runtime in self.values() if runtime.looking is not None]
 
     async def leave_others(self) -> None:
         """Close what is open about accounts that left the configuration while nothing ran, or could be written."""
@@ -231,7 +239,7 @@ class Accounts:
         return (len(queue) if queue is not None else 0) or int(sweeps)
 
     def _site(self, account: AccountSettings) -> Site:
-        return Site(host_and_port(self._current.value.api.base_url), account.secret.place)
+        return Site(self._address, account.secret.place)
 
     # --- what they hear ---
 

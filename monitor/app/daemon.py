@@ -205,8 +205,10 @@ class Daemon:
             # Half of the time at most: an API that hangs does not keep pending deliveries from their receivers.
             await asyncio.wait(polling, timeout=(deadline - time()) / 2)
         await _cancel(polling)
+        looking = parts.accounts.stop_watching()
         left = await parts.deliverer.drain(max(deadline - time(), 0))
-        looking = [account.looking for account in parts.accounts.values() if account.looking is not None]
+        if looking:
+            await asyncio.wait(looking, timeout=max(deadline - time(), 0))
         others = [task for task in self._loops if task is not self._writing]
         await _cancel([*looking, *parts.accounts.farewells, *others])
         await parts.step_limits.write()

@@ -97,12 +97,18 @@ class ReachabilityWatcher:
         self._wake.set()
 
     def dismiss(self) -> None:
-        """The account is not configured any more: `run` ends once what it is about to write is written."""
+        """The account is not polled any more: nothing is judged from now on, and `run` ends once all is written."""
         self._dismissed = True
         self._wake.set()
 
+    @property
+    def left(self) -> AccountState:
+        """The account's state, with its lane as it is now, which may not be written yet."""
+        return self._with_lane(self.state)
+
     async def run(self, beat: Callable[[], None]) -> None:
-        while not self._dismissed:
+        """Until it is dismissed, and the lane is written: the last answers may have closed it."""
+        while not self._dismissed or self.left != self.state:
             beat()
             self._wake.clear()
             try:
@@ -128,7 +134,10 @@ class ReachabilityWatcher:
 
     async def _judge(self) -> float:
         """Seconds until the next assessment."""
-        clock, watched, gate = asyncio.get_running_loop().time(), self._watched(), self._gate
+        if self._dismissed:
+            await self._commit(self.left, ())
+            return 0.0
+        clock, watched, gate = self._time(), self._watched(), self._gate
         self._reach = idle(self._reach, clock, asks=watched > 0, shut=gate.closed)
         verdict = assess(
             self.state,
@@ -140,16 +149,16 @@ class ReachabilityWatcher:
             shut=gate.closed,
             site=self.site,
         )
-        state = msgspec.structs.replace(
-            verdict.state,
-            closed_until=gate.closed_until,
-            closed_for=gate.closed_for,
-            learned_rate=gate.learned_rate,
-        )
-        if state != self.state:
+        if (state := self._with_lane(verdict.state)) != self.state:
             await self._commit(state, verdict.events)
             return 0.0
         return TURN if verdict.check_at is None else min(TURN, max(0.001, verdict.check_at - clock))
+
+    def _with_lane(self, state: AccountState) -> AccountState:
+        gate = self._gate
+        return msgspec.structs.replace(
+            state, closed_until=gate.closed_until, closed_for=gate.closed_for, learned_rate=gate.learned_rate
+        )
 
     async def _commit(self, state: AccountState, events: Sequence[Event]) -> None:
         after = await _committed(state, events, self._publisher, self._report)

@@ -1,11 +1,14 @@
 """An account that throttles, goes away, hangs, or has too small a budget."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from monitor.core.alerting.verdict import Retry
+from monitor.core.model import TargetKey
 from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Trouble
 from monitor.sim.responses import SimResponse
@@ -194,3 +197,53 @@ async def test_a_429_that_comes_while_it_stops_is_heeded_after_the_restart(tmp_p
         await house.start()
         await house.until(until + 60.0)
         assert min(sent.at for sent in house.sent[asked + 1 :]) >= until
+
+
+async def test_the_longest_retry_after_holds_if_the_first_is_still_being_written_when_it_stops(tmp_path: Path) -> None:
+    roles = [role("order-reminder", f"order-{n}", FOREVER) for n in range(3)]
+    async with House(tmp_path, scene("last", *roles), shutdown_timeout="60s") as house:
+        await house.until(100.0)
+        last = await refuse_all_at_once(house)
+        with house.disk_fails():
+            stopping = asyncio.ensure_future(house.stop())
+            await asyncio.sleep(5.0)
+        await stopping
+        house.instead = lambda _path: None
+        await house.start()
+        await house.until(1200.0)
+    assert min(sent.at for sent in house.sent if sent.at > last + 10.0) >= last + 900.0
+
+
+async def refuse_all_at_once(house: House) -> float:
+    """Ask about every target; the first answer is a 429 for a minute, the later ones for 900 s. When the last is sent.
+
+    The answers come 0.5 s and 2 s after it.
+    """
+    asked = len(house.sent)
+    house.instead = lambda _path: (
+        SimResponse(429, {"Retry-After": "60"}, b"", delay=0.5)
+        if len(house.sent) == asked
+        else SimResponse(429, {"Retry-After": "900"}, b"", delay=2.0)
+    )
+    for one in house.targets:
+        assert house.daemon.parts.scheduler.poll_now(TargetKey(one.account, one.definition, one.workflow))
+    await house.when(lambda: len(house.sent) == asked + len(house.targets), look_every=0.05)
+    return house.sent[-1].at
+
+
+@pytest.mark.parametrize(("stopped_at", "told"), [(200.0, []), (400.0, ["monitor.blind"])], ids=["well", "blind"])
+async def test_an_account_goes_neither_blind_nor_sighted_while_the_monitor_stops(
+    tmp_path: Path, stopped_at: float, told: list[str]
+) -> None:
+    call = role("appointment-call", "call", script_builders.complete("appointment-call", stopped_at - 50.0))
+    scenario = scene("last", role("order-reminder", "order", FOREVER), call)
+    async with House(tmp_path, scenario, shutdown_timeout="10m") as house:
+        house.phones["oncall"].answer = lambda _: Retry("busy")  # so that stopping takes its time
+        await house.until(100.0)
+        house.instead = lambda path: SimResponse(500, {}, b"") if f"/accounts/{ACME.id}/" in path else None
+        await house.until(stopped_at)
+        stopping = asyncio.ensure_future(house.stop())
+        await asyncio.sleep(200.0)
+        assert not stopping.done()
+        await stopping
+    assert set(house.types()) == {*told, "workflow.completed"}

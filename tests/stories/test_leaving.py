@@ -6,6 +6,7 @@ import pytest
 
 from monitor.sim import script_builders
 from monitor.sim.faults import Fault, Trouble
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from tests.stories.house import House
@@ -70,3 +71,21 @@ async def test_definitions_are_asked_again_after_an_account_left_with_its_lane_s
         await house.until(2000.0)
         definition = next(one.definition for one in everybody if one.account == GLOBEX.id)
         assert [sent.at for sent in house.sent if sent.path.endswith(f"/definitions/{definition}")]
+
+
+async def test_an_account_that_is_back_before_its_429_could_be_written_finds_its_lane_closed(tmp_path: Path) -> None:
+    async with House(tmp_path, night()) as house:
+        await house.until(100.0)
+        everybody, asked = house.targets, len(house.sent)
+        refusal = SimResponse(429, {"Retry-After": "900"}, b"", delay=1.0)
+        house.instead = lambda path: refusal if f"/accounts/{GLOBEX.id}/" in path else None
+        await house.when(lambda: any(sent.status == 429 for sent in house.sent[asked:]), look_every=0.1)
+        refused = next(sent.at for sent in house.sent[asked:] if sent.status == 429)
+        with house.disk_fails():
+            without_globex(house)
+            assert await house.reload() == ()
+            house.targets, house.accounts = everybody, [ACME.id, GLOBEX.id]
+            assert await house.reload() == ()
+        await house.until(1200.0)
+        later = [sent.at for sent in house.sent if sent.account == GLOBEX.id and sent.at > refused + 1.0]
+        assert min(later) >= refused + 900.0

@@ -327,3 +327,17 @@ async def test_a_key_that_was_refused_is_tried_at_once_when_its_file_changes(tmp
         asked = [[at for at in house.asked(target.name) if at >= 3000.0] for target in house.targets]
     assert min(map(len, asked)) >= 1, "all have their pace again"
     assert {event["type"] for event in house.told()} >= {"monitor.blind", "monitor.sighted"}
+
+
+async def test_what_is_told_of_a_new_account_names_the_address_that_is_asked(tmp_path: Path) -> None:
+    house = House(tmp_path, night(Fault(trouble=Trouble.RESET, begin=200.0, end=1e9, accounts=(GLOBEX.id,))))
+    everybody = house.targets
+    house.accounts, house.targets = [ACME.id], everybody[:6]
+    async with house:
+        await house.until(100.0)
+        house.settings["api"] = {"base_url": "http://127.0.0.1:7", "timeout": "5s"}  # needs a restart
+        house.accounts, house.targets = [ACME.id, GLOBEX.id], everybody
+        assert await house.reload() == ()
+        await house.until(600.0)
+        [blind] = house.told()
+    assert blind["data"]["detail"] == "Connection reset (127.0.0.1:8)"
