@@ -1,4 +1,4 @@
-"""What a look changes of what is known: cohorts are split, counted, emptied, closed and merged."""
+"""The effect of a look on a sweep: cohorts are split, counted, emptied, closed and merged."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -42,10 +42,10 @@ class _Listed:
 
 
 def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[datetime] = ()) -> Sweep:
-    """After a walk has ended, or was given up on its way: what it has shown wholly counts.
+    """After a walk has ended, or was given up: the part that it has shown completely counts.
 
-    `running`: who is known to live, with what this walk told. `news`: start times of the listed instances that were
-    not known before.
+    `running`: the known running instances, including this walk's. `news`: start times of the listed instances that were
+    unknown before.
     """
     if walk.reached is None:
         return sweep
@@ -59,19 +59,19 @@ def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[dat
 
 
 def _touched(cohorts: Sequence[Cohort], walk: Walk) -> tuple[int, int]:
-    """Those that overlap the window, as a slice."""
+    """The cohorts that overlap the window, as a slice."""
     starts = walk.look.started_from, walk.look.started_to
     first = max(0, bisect_right(cohorts, starts[0], key=_started_from) - 1)
     return first, len(cohorts) if starts[1] is None else bisect_left(cohorts, starts[1], key=_started_from)
 
 
 class _Answer:
-    """What one walk says of each cohort."""
+    """The answer of one walk about each cohort."""
 
     def __init__(
         self, sweep: Sweep, walk: Walk, listed: _Listed, running: RunningIndex, news: Sequence[datetime]
     ) -> None:
-        assert walk.reached is not None  # noqa: S101 - `answered` has asked
+        assert walk.reached is not None  # noqa: S101 - `answered` has checked it
         self._fill = sweep.fill
         self._window = Span(walk.look.started_from, walk.look.started_to)
         self._shown = Span(walk.reached, walk.look.started_to)
@@ -93,7 +93,7 @@ class _Answer:
         return [self._told(piece) for piece in pieces]
 
     def _smaller(self, cohort: Cohort) -> list[Cohort]:
-        """Split where a page would not hold what is asked for again and again, or did not show it wholly."""
+        """Split if a page could not hold the rows of repeated requests, or did not show them completely."""
         if cohort.closed:
             late = [floor(start) for start in self._news if _holds(cohort, start)]
             return _split(cohort, [*late, *[start + GRAIN for start in late]])
@@ -103,7 +103,7 @@ class _Answer:
         return _split(cohort, [*self._crowded(cohort), *[span.low for span in self._scattered]])
 
     def _crowded(self, cohort: Cohort) -> list[datetime]:
-        """Where to split it so that a page holds each piece; nowhere, if it holds the whole."""
+        """Borders so that a page holds each piece; none if it holds the whole cohort."""
         starts = self._listed.within(cohort.started_from, cohort.started_to)
         room = self._fill // 2 if cohort.started_to is None else self._fill
         if len(starts) <= room:
@@ -133,7 +133,7 @@ class _Answer:
         return self._emptied(cohort, is_news=is_news)
 
     def _at_least(self, cohort: Cohort) -> Cohort:
-        """Not shown wholly: no answer, but there are this many."""
+        """Shown in part: no answer, but a lower bound of the counts."""
         counts = list(cohort.counts)
         for status in self._listed.answers:
             place = STATUSES.index(status)
@@ -142,7 +142,7 @@ class _Answer:
         return msgspec.structs.replace(cohort, counts=tuple(counts))
 
     def _emptied(self, cohort: Cohort, *, is_news: bool) -> Cohort:
-        """Nothing lives: ask for all of it later, twice. If nothing lives then, and nothing is new, it is closed."""
+        """If no instance runs, request all of it later, twice. If none runs then, and none is new, it is closed."""
         question = self._listed.question
         if question is not None and question.ended:
             return cohort
@@ -170,7 +170,7 @@ class _Answer:
 
 
 def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
-    """At multiples of `GRAIN`; what is no border within it is passed over. The next answers know the rows better."""
+    """Split at multiples of `GRAIN`; borders outside are ignored. Counts are estimates until the next answer."""
     inner = [
         border
         for border in sorted({floor(border) for border in borders})
@@ -189,13 +189,13 @@ def _split(cohort: Cohort, borders: Iterable[datetime]) -> list[Cohort]:
 
 
 def _marked(cohort: Cohort) -> Cohort:
-    """Below a probe that one page could not hold."""
+    """Marked as the part below a probe that did not fit one page."""
     unasked = not cohort.closed and cohort.asked_at(None) is None
     return msgspec.structs.replace(cohort, probed=True) if unasked else cohort
 
 
 def _merged(cohorts: Iterable[Cohort], now: datetime, fill: int, *, by_creation: bool) -> list[Cohort]:
-    """Neighbours become one while a page holds all that lives in them."""
+    """Neighbours become one if a page holds all their running instances."""
     merged: list[Cohort] = []
     for cohort in cohorts:
         before = merged[-1] if merged else None
@@ -254,5 +254,5 @@ def _holds(cohort: Cohort, moment: datetime) -> bool:
 
 
 def _counted_as(status: Status) -> Status:
-    """Of a word that is not known, nobody knows that it has ended."""
+    """An unknown status counts as Runnable, since it proves no end."""
     return status if status in STATUSES else Status.RUNNABLE

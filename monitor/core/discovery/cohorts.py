@@ -1,14 +1,14 @@
-"""Windows of start time of one version of a definition, and what the lists have said of each.
+"""Windows of start time of one version of a definition, and the lists' last answers about each.
 
-A *cohort* holds the instances that started in its window. The cohorts of a version lie side by side, oldest first; the
-last one, the *head*, is open: instances join it. Which statuses a cohort is asked for is decided here:
+A *cohort* holds the instances that started in its window. The cohorts of a version are adjacent, oldest first; the last
+one, the *head*, is open: instances join it. This module decides which statuses are requested for a cohort:
 
-| cohort | asked for |
+| cohort | requested |
 | --- | --- |
-| never asked | all statuses, one page: a small definition needs no more |
-| settled, and a status was not asked for since, or long ago | that status, or all if one page shows them |
+| never requested | all statuses, one page: a small definition needs no more |
+| settled, and a status was not requested since, or long ago | that status, or all if one page shows them |
 | few of its instances have failed | Terminated, Suspended, and Complete or Runnable, whichever needs fewer requests |
-| fewer live than have failed | Runnable and Suspended: what is missing there has ended, a status look says how |
+| fewer live than have failed | Runnable and Suspended: an instance missing there has ended, a status look shows how |
 | nothing lives | all statuses, twice more, as far apart as lists lag |
 | closed | nothing |
 
@@ -25,25 +25,25 @@ from monitor.core.listing import MOST_ROWS
 from monitor.core.model import DefinitionVersion, Status
 
 LAG: Final = timedelta(minutes=5)
-"""A list shows an instance, and its status, at most this much late; the two clocks differ by less."""
+"""The longest delay of an instance, and of its status, on a list; the two clocks differ by less."""
 GRAIN: Final = timedelta(milliseconds=10)
-"""Bounds are multiples of it. A row tells two digits of the second at least, and a bound may be compared with more."""
+"""Bounds are multiples of it. A row has at least two digits of the second; the API may compare more with a bound."""
 STATUSES: Final = (Status.RUNNABLE, Status.SUSPENDED, Status.COMPLETE, Status.TERMINATED)
-"""The statuses that a list can be asked for; counts stand in this order."""
+"""The statuses by which a list can be filtered; counts have this order."""
 AUDITS: Final = 2
 """Whole looks that show nothing alive and nothing new, after which a cohort is closed: a list may lack a row."""
 _OLDER: Final = 2
 _PLACE: Final[Mapping[Status, int]] = {status: place for place, status in enumerate(STATUSES)}
 
 Question = Status | None
-"""What a list is asked for: one status; None: all."""
+"""The requested status; None: all."""
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
-    """What the lists last said of one status of a cohort."""
+    """The lists' last answer about one status of a cohort."""
 
     rows: int = 0
-    """An estimate where the cohort was split since."""
+    """An estimate if the cohort was split since."""
     asked_at: datetime | None = None
     """When the look began; None: never."""
 
@@ -60,22 +60,22 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[Count, Count, Count, Count] = _UNASKED
     """In the order of `STATUSES`."""
     left: int = 0
-    """How many were missing among the living, or new among the complete, at the last look at these."""
+    """How many were missing among the running, or new among the complete, at the last look at these."""
     probed: bool = False
-    """A page of all statuses was too small for what lies here."""
+    """A page of all statuses was too small for its instances."""
     emptied_at: datetime | None = None
-    """When the look began that first found nothing alive; None: something lives, or may live."""
+    """When the look began that first found no running instance; None: some run, or may run."""
     audits: int = 0
-    """Whole looks since, `LAG` apart, that showed nothing alive and nothing new."""
+    """Whole looks since, `LAG` apart, without a running or new instance."""
     closed: bool = False
     reopened: bool = False
-    """It was closed, and one was found that lives. What had ended before was forgotten, and is not told again."""
+    """It was closed, and a running instance was found. Earlier ends were forgotten, and make no event again."""
 
     def rows(self, status: Status) -> int:
         return self.counts[_PLACE[status]].rows
 
     def asked_at(self, question: Question) -> datetime | None:
-        """When it was last asked; for all statuses, of the one that was asked the longest ago."""
+        """When it was last requested; for all statuses, the time of the least recently requested one."""
         if question is not None:
             return self.counts[_PLACE[question]].asked_at
         moments = [count.asked_at for count in self.counts if count.asked_at is not None]
@@ -91,12 +91,12 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def settles_at(self) -> datetime | None:
-        """From then on nobody joins it; None: the head."""
+        """From this time on no instance joins it; None: the head."""
         return None if self.started_to is None else self.started_to + LAG
 
     @property
     def audited_from(self) -> datetime:
-        """When the next look at all of an emptied cohort counts."""
+        """The earliest time at which the next whole look at an emptied cohort counts."""
         return (self.emptied_at or self.started_from) + LAG * (self.audits + 1)
 
     def settled(self, now: datetime) -> bool:
@@ -104,10 +104,10 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
         return settles_at is not None and settles_at <= now
 
     def unenumerated(self, now: datetime) -> tuple[Status, ...]:
-        """The statuses that a settled cohort is to be asked for, whatever it holds.
+        """The statuses that must be requested for a settled cohort, independent of its content.
 
-        Each once it is settled, and again whenever its age since has doubled: a list may lack a row of what
-        began and ended between two looks, and nobody would miss it.
+        Each once it is settled, and again whenever its age since has doubled: a list may lack the row of an instance
+        that began and ended between two looks, which no other look would miss.
         """
         settles_at = self.settles_at
         if settles_at is None or settles_at > now:
@@ -122,7 +122,7 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
         )
 
     def counted(self, status: Status, rows: int, asked_at: datetime) -> "Cohort":
-        """With a new answer. What has ended since was alive before, until the next answer about that."""
+        """With a new answer. New ends are subtracted from the running, until the next answer about those."""
         counts, left = list(self.counts), self.left
         before = counts[_PLACE[status]]
         counts[_PLACE[status]] = Count(rows, asked_at)
@@ -135,11 +135,11 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """All that is known of the lists of one version."""
+    """The state of the sweep of one version."""
 
     version: DefinitionVersion
     cohorts: tuple[Cohort, ...]
-    """Oldest first, side by side; the last one is the head."""
+    """Oldest first, adjacent; the last one is the head."""
     by_creation: bool = False
     """A page was out of order by start time: a full page may lack instances that started later than its last row."""
     limit: int = MOST_ROWS
@@ -152,7 +152,7 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 def begin(version: DefinitionVersion, now: datetime, started_within: float, limit: int = MOST_ROWS) -> Sweep:
-    """Before anything was asked. `started_within`: seconds; what started earlier is not looked for."""
+    """Before the first request. `started_within`: seconds; instances that started earlier are not searched for."""
     oldest = floor(now - timedelta(seconds=started_within))
     border = floor(now - LAG)
     if oldest >= border:
@@ -161,7 +161,7 @@ def begin(version: DefinitionVersion, now: datetime, started_within: float, limi
 
 
 def questions(cohort: Cohort, now: datetime, fill: int) -> tuple[Question, ...]:
-    """What a cohort needs to be asked; see the table above. The order is that of their use: failures first."""
+    """The requests that a cohort needs; see the table above. The most useful first: failures."""
     if cohort.closed:
         return ()
     if cohort.emptied_at is not None:
@@ -179,12 +179,12 @@ _ENDS_FIRST: Final = (Status.TERMINATED, Status.SUSPENDED, Status.RUNNABLE, Stat
 
 
 def by_the_living(cohort: Cohort, fill: int) -> bool:
-    """Whether failures are found by what is missing among the living: that needs fewer requests."""
+    """Whether failures are found by absence among the running, since that needs fewer requests."""
     return cohort.rows(Status.RUNNABLE) == 0 or _missing(cohort, fill) < cohort.rows(Status.TERMINATED) / fill
 
 
 def _missing(cohort: Cohort, fill: int) -> float:
-    """Requests for a look at the living: its share of a page, and a status look at each that is missing."""
+    """Requests for a look at the running: its share of a page, and a status look at each missing one."""
     return cohort.rows(Status.RUNNABLE) / fill + cohort.left
 
 
@@ -196,7 +196,7 @@ def _wanted(cohort: Cohort, fill: int) -> tuple[Status, ...]:
 
 
 def forgettable(sweep: Sweep, started_at: datetime) -> bool:
-    """Whether what has ended of that start time may be forgotten, and is passed over when it is listed again."""
+    """Whether an ended instance of that start time may be forgotten, and is skipped when it is listed again."""
     oldest = sweep.cohorts[0].started_from
     cohort = cohort_of(sweep, started_at)
     return started_at < oldest if cohort is None else cohort.closed or cohort.reopened

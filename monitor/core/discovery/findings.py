@@ -1,16 +1,16 @@
-"""What follows for an instance from a row, or from its absence where it should stand.
+"""The effect of a row, or of its absence from a page that should show it, on an instance.
 
-| known | row | what follows |
+| known | row | effect |
 | --- | --- | --- |
-| no | lives | it has begun; a status look too, if it is suspended or the row is odd |
-| no | has ended before what is told | recorded, never told |
-| no, or alive | Complete, with its time | it has completed: a fact, no request |
-| no, or alive | Terminated | it has terminated: a fact, to be explained before it is told |
-| alive | another status, or an odd row | a hint: a status look decides |
-| alive | none, on a page that should show it | a hint: a status look decides |
-| ended | anything | nothing: what has ended has ended |
+| no | runs | it has begun; a status look, too, if it is suspended or the row is odd |
+| no | has ended before the horizon | recorded, without an event |
+| no, or running | Complete, with its time | it has completed: a fact, no request |
+| no, or running | Terminated | it has terminated: a fact, to be explained before its event |
+| running | another status, or an odd row | a hint: a status look decides |
+| running | none, on a page that should show it | a hint: a status look decides |
+| ended | any | none: an end is final |
 
-A hint that a status look has denied is not followed again for a while, longer each time: lists lag, and some lie.
+A hint that a status look has refuted is ignored for a while, longer each time: lists lag, and some are wrong.
 """
 
 import enum
@@ -25,35 +25,35 @@ from monitor.core.listing import ListedInstance
 from monitor.core.model import Status
 
 _FRESH: Final = timedelta(seconds=30)
-"""An instance that began so recently may be missing in a list that lags, however it was found."""
+"""The age up to which an instance may be missing from a list that lags, in whichever way it was found."""
 _DENIED: Final = 30.0
-"""Seconds that a hint rests after a status look has denied it; doubled by each denial, up to `_LONGEST`."""
+"""Seconds that a hint is ignored after a status look has refuted it; doubled each time, up to `_LONGEST`."""
 _LONGEST: Final = 3600.0
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """What the index knows of an instance."""
+    """An instance in the index."""
 
     status: Status
     started_at: datetime | None = None
     ended_at: datetime | None = None
     denied: int = 0
-    """Hints in a row that a status look has denied."""
+    """Consecutive hints that a status look has refuted."""
     denied_at: datetime | None = None
 
 
 class Follows(enum.Enum):
-    """What follows."""
+    """The effect on an instance."""
 
     NOTHING = "nothing"
     BEGUN = "begun"
-    """An instance that was not known lives: watch it. Begun is no event."""
+    """An unknown instance runs: watch it. It makes no event."""
     COMPLETED = "completed"
-    """A fact: told from the row."""
+    """A fact: its event comes from the row."""
     TERMINATED = "terminated"
-    """A fact: told once it is explained, or with others of its kind."""
+    """A fact: its event comes after its explanation, or with others of its kind."""
     RECORDED = "recorded"
-    """It ended before what is told: kept, so that it is not told later."""
+    """It ended before the horizon: stored, so that it makes no event later."""
     LOOK = "look"
     """A status look decides."""
 
@@ -62,20 +62,20 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     follows: Follows
     reason: str
     look: bool = False
-    """Whether a status look is wanted: of what has begun, too, if the row says more than that it lives."""
+    """Whether a status look is needed; also for a new instance, if its row is not simply Runnable."""
 
 
 class Horizon(msgspec.Struct, frozen=True, gc=False):
-    """What is new to a discovery, and what is told of it."""
+    """The unknown instances that a discovery watches, and those that have events."""
 
     tell_from: datetime
-    """What was not known and ended before is recorded. Fixed at the very first start, and stored."""
+    """An unknown instance that ended before is recorded. Fixed at the very first start, and stored."""
     started_within: float
-    """Seconds; what is not known and began longer ago is left alone."""
+    """Seconds; an unknown instance that began longer ago is ignored."""
     newest_from: datetime | None = None
-    """What is not known and began before is left alone, since there are too many; None: there are not."""
+    """An unknown instance that began before is ignored, since there are too many; None: there are not."""
     adopts: bool = True
-    """False: only what is known is followed, to its end."""
+    """False: only known instances are followed, to their end."""
 
 
 NOTHING: Final = Finding(Follows.NOTHING, "as known")
@@ -92,7 +92,7 @@ _MISSING: Final = Finding(Follows.LOOK, "missing where it should stand", look=Tr
 
 
 def horizon(first_start: datetime, lookback: float, started_within: float) -> Horizon:
-    """Of a discovery that started for the very first time at `first_start`; both durations in seconds."""
+    """The horizon of a discovery whose very first start was at `first_start`; durations in seconds."""
     return Horizon(first_start - timedelta(seconds=lookback), started_within)
 
 
@@ -103,7 +103,7 @@ def of_rows(
     horizon: Horizon,
     now: datetime,
 ) -> list[tuple[ListedInstance, Finding]]:
-    """What follows from the rows of a page, those from which nothing follows left out. `known`: by id, the index."""
+    """The effects of the rows of a page, without rows that have none. `known`: the index, by id."""
     found = []
     for row in rows:
         before = known(row.workflow)
@@ -119,7 +119,7 @@ def of_rows(
 
 
 def of_row(row: ListedInstance, known: Known | None, horizon: Horizon, now: datetime) -> Finding:
-    """What follows from one row."""
+    """The effect of one row."""
     if known is None:
         return _of_unknown(row, horizon, now)
     if known.status.ended or known.status is row.status:
@@ -130,10 +130,10 @@ def of_row(row: ListedInstance, known: Known | None, horizon: Horizon, now: date
 
 
 def of_absence(known: Known, question: Question, now: datetime) -> Finding:
-    """What follows if an instance is missing on a page that shows its start time wholly.
+    """The effect of an absence from a page that shows the instance's start time completely.
 
-    Who asks for one status misses who is believed to have it; who asks for all misses everybody that lives. A list of
-    what has ended is missed by nobody.
+    A list of one status should show instances with that last known status; a list of all statuses every running one.
+    Absence from a list of ended instances has no effect.
     """
     if known.status.ended or (question is not None and (question.ended or known.status is not question)):
         return NOTHING
@@ -143,7 +143,7 @@ def of_absence(known: Known, question: Question, now: datetime) -> Finding:
 
 
 def looked(known: Known, status: Status, now: datetime) -> Known:
-    """After the status look that a hint has caused: `status` is what it saw."""
+    """After a status look that a hint has caused, with its result `status`."""
     if status is known.status:
         return msgspec.structs.replace(known, denied=known.denied + 1, denied_at=now)
     return msgspec.structs.replace(known, status=status, denied=0, denied_at=None)
@@ -168,7 +168,7 @@ def _left_alone(row: ListedInstance, horizon: Horizon, now: datetime) -> bool:
 
 
 def _of_end(row: ListedInstance) -> Finding:
-    """Complete without its time is odd; Terminated is looked at in any case."""
+    """Complete without its time is odd; Terminated is explained in any case."""
     if row.status is Status.TERMINATED:
         return _TERMINATED
     return _COMPLETED if row.completed_at is not None else _MISFIT

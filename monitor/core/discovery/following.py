@@ -1,12 +1,12 @@
-"""Which definitions and versions are followed, and how many instances.
+"""The definitions and versions that are followed, and the number of their instances.
 
 | a discovery of | follows |
 | --- | --- |
 | one definition | it, whether the account lists it or not |
 | `*` | every active definition of the account that is not excluded and has no discovery of its own |
 
-A definition that the account lists no more is retired after two whole answers in a row without it: one answer alone may
-lack a row. A version that was superseded is left once nothing of it lives and a look after that shows nothing.
+A definition that the account does not list any more is retired after two complete answers in a row without it, since
+one answer may lack a row. A superseded version is left once no instance of it runs and a later look shows none.
 """
 
 import enum
@@ -23,7 +23,7 @@ from monitor.core.listing import DefinitionList
 
 EVERY: Final = "*"
 _GONE_AFTER: Final = 2
-"""Whole answers in a row without a definition, after which it is believed to be deleted."""
+"""Complete answers in a row without a definition, after which it counts as deleted."""
 
 
 class Versions(enum.Enum):
@@ -32,7 +32,7 @@ class Versions(enum.Enum):
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry under `discover`, as the configuration asks for it. Durations are in seconds."""
+    """An entry under `discover` of the configuration. Durations are in seconds."""
 
     account: str
     definition: str
@@ -50,7 +50,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     max_runtime: float | None = None
     step_timeouts: Mapping[str, float] = {}
     place: str = ""
-    """Where the configuration asks for it, e.g. `watchlist.yaml: discover[0]`."""
+    """Its place in the configuration, e.g. `watchlist.yaml: discover[0]`."""
 
     def covers(self, definition: str) -> bool:
         """Whether it follows this definition, if the account has it."""
@@ -67,9 +67,9 @@ class Active(msgspec.Struct, frozen=True, gc=False):
     """Its newest version."""
     name: str = ""
     superseded_at: datetime | None = None
-    """When a newer version than the one before was first seen."""
+    """When the latest version was first seen, if it has replaced another one."""
     missing: int = 0
-    """Whole answers in a row without it."""
+    """Complete answers in a row without it."""
 
 
 def listed(before: Mapping[str, Active], answer: DefinitionList, now: datetime) -> dict[str, Active]:
@@ -96,7 +96,7 @@ def _seen(known: Active | None, latest: int, name: str, now: datetime) -> Active
 
 
 def followed(discoveries: Iterable[Discovery], active: Collection[str]) -> dict[str, Discovery]:
-    """Which discovery follows which definition of one account. `active`: the ids that it lists."""
+    """The discovery of each followed definition of one account. `active`: the ids that the account lists."""
     own = {wish.definition: wish for wish in discoveries if wish.definition != EVERY}
     found = dict(own)
     for wish in discoveries:
@@ -108,12 +108,12 @@ def followed(discoveries: Iterable[Discovery], active: Collection[str]) -> dict[
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """How what is followed has changed, by definition."""
+    """The changes of the followed definitions."""
 
     arrived: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    """Followed by another discovery, or as it wishes now."""
+    """Definitions with another discovery, or a changed one."""
 
 
 def changes(before: Mapping[str, Discovery], after: Mapping[str, Discovery]) -> Changes:
@@ -131,13 +131,13 @@ class Followed(msgspec.Struct, frozen=True):
     """The versions of a definition that are swept."""
 
     begins: tuple[int, ...]
-    """Whose new instances are watched, newest first."""
+    """Versions whose new instances are watched, newest first."""
     ends: tuple[int, ...] = ()
-    """Of which only what is known is followed to its end."""
+    """Versions whose known instances only are followed, to their end."""
 
 
 def versions(latest: int, wish: Versions | tuple[int, ...], swept: Collection[int], over: Collection[int]) -> Followed:
-    """Versions are counted from 1 without gaps. `swept`: are swept now; `over`: were left for good, see `is_over`."""
+    """Versions are counted from 1 without gaps. `swept`: swept now; `over`: left for good, see `is_over`."""
     begins = tuple([version for version in _wanted(latest, wish) if version not in over])
     ends = [version for version in sorted(swept, reverse=True) if version not in begins and version not in over]
     return Followed(begins, tuple(ends))
@@ -156,7 +156,7 @@ def _wanted(latest: int, wish: Versions | tuple[int, ...]) -> Sequence[int]:
 def is_over(sweep: Sweep, running: RunningIndex, superseded_at: datetime | None) -> bool:
     """Whether a superseded version needs no looks any more.
 
-    Nothing of it lives, and everything was asked for after the last instance can have begun.
+    No instance of it runs, and all of it was requested after its last instance can have begun.
     """
     if superseded_at is None or len(running):
         return False
@@ -171,12 +171,12 @@ def is_over(sweep: Sweep, running: RunningIndex, superseded_at: datetime | None)
 
 
 class Truncation(msgspec.Struct, frozen=True):
-    """Whether a discovery finds more than it watches."""
+    """Whether a discovery finds more instances than it may watch."""
 
     found: int = 0
-    """Instances that live, as far as lists have told."""
+    """Running instances on lists."""
     newest_from: datetime | None = None
-    """What began before is not watched; None: everything is."""
+    """Instances that began before are not watched; None: all are watched."""
 
     @property
     def truncated(self) -> bool:
@@ -184,9 +184,9 @@ class Truncation(msgspec.Struct, frozen=True):
 
 
 def truncation(sweeps: Iterable[Sweep], running: Sequence[RunningIndex], most: int) -> Truncation:
-    """What a discovery with these versions watches if it may watch `most` instances: the newest.
+    """The truncation of a discovery with these versions to `most` instances, the newest ones.
 
-    What was left out stays counted by the sweeps, so it is known when everything fits again.
+    The sweeps still count the others, so that the end of the truncation is seen.
     """
     alive = sum([cohort.alive for sweep in sweeps for cohort in sweep.cohorts])
     found = max(alive, sum([len(index) for index in running]))

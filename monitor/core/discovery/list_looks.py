@@ -1,8 +1,8 @@
-"""Which looks at the lists of one version are wanted now: neighbouring cohorts share a page while it has room.
+"""The looks at the lists of one version that are needed now: neighbouring cohorts share a page if it has room.
 
-Each look is an arm for the policy: what it asks, what that costs, and what it can reveal. When it is made is decided
-elsewhere. The looks change only when an answer came or time has passed; most keep their names then, too. To work them
-out takes about 13 us per cohort, so once a second is often enough.
+Each look is an arm for the policy: its request, its cost, and the changes that it can reveal. The policy decides when
+to make it. The looks change only with an answer or with time; most keep their keys then, too. Computing them takes
+about 13 us per cohort, so once a second is often enough.
 """
 
 import math
@@ -17,7 +17,7 @@ from monitor.core.model import DefinitionVersion, Status
 
 
 class LookKey(NamedTuple):
-    """The name of a look, the same as long as its window begins at the same moment."""
+    """The identity of a look, the same while its window begins at the same time."""
 
     version: DefinitionVersion
     question: Question
@@ -25,7 +25,7 @@ class LookKey(NamedTuple):
 
 
 class ListLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A window of start times and what is asked of it."""
+    """A window of start times, and the request for it."""
 
     version: DefinitionVersion
     question: Question
@@ -36,13 +36,13 @@ class ListLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Expected, by the last answers."""
     limit: int
     reveals: frozenset[Status] = frozenset()
-    """The statuses that it tells, or hints at, soonest of all looks."""
+    """The statuses that it shows, or hints at, sooner than any other look."""
     begins: bool = False
-    """Whether it shows which instances have begun."""
+    """Whether it shows new instances."""
     asked_at: datetime | None = None
-    """When the last look began at the part of it that was asked the longest ago; None: a part was never asked."""
+    """When the last look at its least recently requested part began; None: a part was never requested."""
     probe: bool = False
-    """One page is enough; the rest is asked for otherwise."""
+    """One page is enough; other looks request the rest."""
 
     @property
     def key(self) -> LookKey:
@@ -50,12 +50,12 @@ class ListLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def requests(self) -> int:
-        """Expected; an answer that shows more rows than before may take one more."""
+        """Expected; an answer with more rows than before may take one more."""
         return 1 if self.probe else max(1, math.ceil(self.rows / self.limit))
 
 
 def looks(sweep: Sweep, now: datetime) -> tuple[ListLook, ...]:
-    """All looks that are wanted: first the newest cohorts that one page shows whole, then the others by status."""
+    """All needed looks: first the newest cohorts that fit one page, then the others by status."""
     young = _young(sweep)
     old = sweep.cohorts[:young]
     asked = [questions(cohort, now, sweep.fill) for cohort in old]
@@ -66,9 +66,9 @@ def looks(sweep: Sweep, now: datetime) -> tuple[ListLook, ...]:
 
 
 def resolving(sweep: Sweep, missing: Sequence[datetime]) -> ListLook | None:
-    """A look at Complete that explains instances missing among the living, by their start times.
+    """A look at Complete that explains instances missing among the running, by their start times.
 
-    None: a status look at each needs no more requests.
+    None: status looks at each need no more requests.
     """
     if not missing:
         return None
@@ -95,7 +95,7 @@ def _young(sweep: Sweep) -> int:
 def _packed(
     sweep: Sweep, question: Question, cohorts: Sequence[Cohort], asked: Sequence[tuple[Question, ...]]
 ) -> Iterable[ListLook]:
-    """Looks at neighbours that want the same; what lies between them is passed over if it has few rows."""
+    """Looks at neighbours with the same request; cohorts between them are included if they have few rows."""
     group: list[Cohort] = []
     between: list[Cohort] = []
     room = 0
@@ -119,7 +119,7 @@ def _packed(
 
 
 def _alike(one: Cohort, other: Cohort, question: Question, fill: int) -> bool:
-    """Whether a look at both reveals the same of both; what was never asked is asked by itself."""
+    """Whether a look at both reveals the same about both; a cohort that was never requested is requested alone."""
     if question is None and (_unasked((one,)) or _unasked((other,))):
         return False
     return question is not Status.RUNNABLE or by_the_living(one, fill) == by_the_living(other, fill)

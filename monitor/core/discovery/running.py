@@ -1,7 +1,7 @@
-"""The instances of one version that are known to live, in the order of their start: who should stand on a page.
+"""The known running instances of one version, in the order of their start: those that a page should show.
 
-16 bytes per instance beside its id, which the index holds anyway. An entry costs O(log n) and a move of memory; most
-instances are added at the end.
+16 bytes per instance besides its id, which the index holds anyway. An insertion costs O(log n) and a move of memory;
+most instances are added at the end.
 """
 
 from array import array
@@ -15,7 +15,7 @@ _US: Final = timedelta(microseconds=1)
 
 
 class RunningIndex:
-    """Pure: it does nothing by itself."""
+    """Pure: it starts nothing."""
 
     __slots__ = ("_ids", "_starts")
 
@@ -28,7 +28,7 @@ class RunningIndex:
         return len(self._ids)
 
     def add(self, workflow: str, started_at: datetime) -> None:
-        """One that is there already stays as it is."""
+        """Add it; a known one does not change."""
         start = _micros(started_at)
         at = bisect_left(self._starts, start)
         if self._find(workflow, start, at) is not None:
@@ -37,7 +37,7 @@ class RunningIndex:
         self._ids.insert(at, workflow)
 
     def remove(self, workflow: str, started_at: datetime) -> None:
-        """It has ended, or is watched no more; unknown ones are ignored."""
+        """It has ended, or is not watched any more; unknown ones are ignored."""
         start = _micros(started_at)
         at = self._find(workflow, start, bisect_left(self._starts, start))
         if at is not None:
@@ -45,7 +45,7 @@ class RunningIndex:
             del self._ids[at]
 
     def between(self, low: datetime, high: datetime | None) -> Sequence[str]:
-        """Those that started from `low` on, before `high`; oldest first."""
+        """Ids of those that started from `low` on, before `high`; oldest first."""
         first, last = self._bounds(low, high)
         return self._ids[first:last]
 

@@ -1,10 +1,9 @@
-"""Many ends at once: a few of each version are explained, and speak for the others.
+"""Many ends at once: a few of each version are explained, as a sample of the others.
 
-To explain an end takes two requests. If all that have ended cannot be explained within `api.timeout` at the current
-rate, some of each version are chosen, spread evenly over the time in which it happened. As soon as these are explained
-the others are told from their rows: with the cause of the explained ones if they agree (`cause_from: sample`), else
-with cause `unknown`. Nobody waits for longer than the timeout. Each is explained later, and told again only if that
-contradicts what it was told with.
+An explanation takes two requests. If not all ends can be explained within `api.timeout` at the current rate, a sample
+of each version is chosen, spread evenly over the ends. Once the sample is explained, the events of the others come from
+their rows: with the sample's cause if it agrees (`cause_from: sample`), else with cause `unknown`. No event waits
+longer than the timeout. Each end is explained later, and has a second event only if that contradicts the first one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +17,13 @@ from monitor.core.model import Cause, DefinitionVersion, TargetKey
 COST: Final = 2
 """Requests to explain one end: its errors, and its steps."""
 SAMPLE: Final = 30
-"""At most this many of a version are explained before the others are told."""
+"""The most ends of a version that are explained before the events of the others."""
 LEAST: Final = 3
-"""Samples that are wanted of each version, however many versions there are."""
+"""The least ends of each version in a sample, for any number of versions."""
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """An instance that a list shows as Terminated, and that nobody has explained yet."""
+    """An instance that a list shows as Terminated, without an explanation yet."""
 
     key: TargetKey
     version: DefinitionVersion
@@ -36,11 +35,11 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
 
     cause: Cause
     group: str = ""
-    """What it has in common with others of the same fault; compared, never read."""
+    """The same for instances with the same fault; only compared."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """Whom to explain first, and who waits for that. Without a storm nobody waits."""
+    """The ends to explain first, and those that wait for that. Without a storm none waits."""
 
     first: tuple[Ended, ...]
     waiting: tuple[Ended, ...] = ()
@@ -51,45 +50,45 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """What the explained ones of a version say of the others."""
+    """The explained ends of a version."""
 
     listed: int
-    """As Terminated, the explained ones among them."""
+    """Instances that are listed as Terminated, including the explained ones."""
     wanted: int
     explained: tuple[Explanation, ...]
     began_at: datetime
 
     def agreed(self) -> Explanation | None:
-        """What all explained ones have in common; None: they differ, or there is none, or nobody knows the cause."""
+        """The common explanation; None: they differ, there is none, or the cause is unknown."""
         first = self.explained[0] if self.explained else None
         if first is None or first.cause is Cause.UNKNOWN:
             return None
         return first if all(explanation == first for explanation in self.explained) else None
 
     def speaks(self, now: datetime, timeout: float) -> bool:
-        """Whether the others are told now: all samples are explained, or waited for as long as an alert may wait."""
+        """Whether the events of the others are due: the sample is explained, or an alert may not wait any longer."""
         return len(self.explained) >= self.wanted or now - self.began_at >= timedelta(seconds=timeout)
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """With which cause an end is told from its row."""
+    """The cause in the event of an end that comes from its row."""
 
     cause: Cause
     group: str = ""
-    """Of the explained siblings, whose incident it joins; empty: of none."""
+    """That of the sample, whose incident it joins; empty: none."""
     from_sample: bool = False
 
 
 def explainable(rate: float, timeout: float, waiting: int = 0) -> int:
-    """How many ends can be explained within `timeout` seconds at `rate` requests a second, behind those that wait."""
+    """How many ends can be explained within `timeout` seconds at `rate` requests a second, after `waiting` others."""
     return max(0, int(rate * timeout / COST) - waiting)
 
 
 def choose(ended: Iterable[Ended], room: int, sampled: Mapping[DefinitionVersion, int] | None = None) -> Choice:
-    """Whom to explain first if there is `room` for so many.
+    """The ends to explain first, at most `room`.
 
-    `sampled`: how many samples of each version are explained, or being explained, already: a storm that goes on needs
-    no more of them.
+    `sampled`: how many ends of each version are explained, or being explained, already: a storm that goes on needs no
+    larger sample.
     """
     everyone = tuple(ended)
     if len(everyone) <= room:
@@ -109,20 +108,20 @@ def choose(ended: Iterable[Ended], room: int, sampled: Mapping[DefinitionVersion
 
 
 def told_with(sample: Sample) -> Told:
-    """What an end that was not explained is told with, once its sample speaks."""
+    """The cause for an end that was not explained, once its sample is complete."""
     agreed = sample.agreed()
     return Told(Cause.UNKNOWN) if agreed is None else Told(agreed.cause, agreed.group, from_sample=True)
 
 
 def contradicts(told: Told, explanation: Explanation) -> bool:
-    """Whether it is to be told again. An explanation without a cause contradicts nothing, and `unknown` claims none."""
+    """Whether it needs a second event. Neither an explanation without a cause nor an `unknown` contradicts anything."""
     if not told.from_sample or explanation.cause is Cause.UNKNOWN:
         return False
     return (told.cause, told.group) != (explanation.cause, explanation.group)
 
 
 def sentence(sample: Sample) -> str:
-    """For people: how many are known only from the list, and what the looks at the others said."""
+    """For people: how many are known from the list only, and the explanations of the others."""
     looked = len(sample.explained)
     agreement = "all the same" if sample.agreed() is not None else "they differ"
     if not looked:
@@ -133,7 +132,7 @@ def sentence(sample: Sample) -> str:
 
 
 def _spread(members: Sequence[Ended], wanted: int) -> list[Ended]:
-    """Evenly over the order in which they ended, the first and the last among them."""
+    """Evenly over the order of their ends, including the first and the last."""
     ordered = sorted(members, key=lambda one: (one.ended_at is None, one.ended_at or _NEVER, one.key))
     if wanted >= len(ordered):
         return ordered

@@ -1,11 +1,11 @@
 """From page to page through the window of one look.
 
-A page is cut at its smallest start time, to the hundredth of a second, and the next one asked for what started before
-the end of that hundredth: its rows come twice, and are dropped. The lower bound is a hundredth too low. So an API loses
-nothing that reads bounds as exclusive, drops their fraction, or compares them with more digits than a row tells.
+A page is cut at its smallest start time, to the hundredth of a second, and the next request is for starts before the
+end of that hundredth: its rows come twice, and are dropped. The lower bound is a hundredth too low. So no row is lost
+if the API takes bounds as exclusive, drops their fraction, or compares them with more digits than a row has.
 
 A full page that does not get below the upper bound shows that more instances than the limit have one start time. Only
-then `offset` is used, and read both ways: at `offset=1` an API that counts pages shows a page of other rows, one that
+then `offset` is used, with either meaning: at `offset=1` an API that counts pages shows a page of other rows, one that
 counts rows shows the same page but for one row.
 """
 
@@ -30,12 +30,12 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False):
-    """What one page brought."""
+    """The result of one page."""
 
     rows: tuple[ListedInstance, ...]
-    """Those of the window, or without a start time; each instance once, and again if a later page says the end."""
+    """Those of the window, or without a start time; each instance once, and again if a later page has its end."""
     span: Span | None
-    """The start times that are shown wholly with it; None: no more than before."""
+    """The start times that are completely shown with it; None: no more than before."""
 
 
 class Walk:
@@ -64,9 +64,9 @@ class Walk:
         self.reached: datetime | None = None
         """The window is shown from here on; None: nothing of it yet."""
         self.rows: dict[str, ListedInstance] = {}
-        """All that was listed, also beyond the window."""
+        """All listed instances, also beyond the window."""
         self.scattered: list[Span] = []
-        """Parts that a full page out of order showed: they may hold more."""
+        """Parts that were shown by a full page out of order: they may hold more."""
         self.disordered = by_creation
         """Whether any page was out of order."""
         self._top = look.started_to
@@ -78,12 +78,12 @@ class Walk:
         self._inside = 0
         """Instances of the window that were listed."""
         self._pages = 0
-        """How many that are, since the last cut."""
+        """Pages by `offset` since the last cut."""
         self._reads_pages: bool | None = None
-        """How the API reads `offset`; None: not known yet."""
+        """Whether the API counts pages by `offset`, not rows; None: unknown."""
         top = None if look.started_to is None else _ceil(look.started_to)
         self.request: ListRequest | None = self._asks(top)
-        """What to ask next; None: the walk has ended."""
+        """The next request; None: the walk has ended."""
 
     @property
     def complete(self) -> bool:
@@ -91,7 +91,7 @@ class Walk:
         return self.reached is not None and self.reached <= self.look.started_from
 
     def take(self, page: ListPage) -> Shown:
-        """The answer to `request`, which is another one from now on."""
+        """Take the answer to `request`, and set the next one."""
         if self.request is None:
             raise RuntimeError("the walk has ended: ask for another look")
         smallest, ordered = _order(page)
@@ -111,17 +111,17 @@ class Walk:
         return Shown(rows, None)
 
     def _hides_few(self, cut: datetime) -> bool:
-        """Whether a full page reaches the lower end of the window and holds little of it.
+        """Whether a full page reaches the lower end of the window and holds few of its instances.
 
-        What fills it began in its last hundredth of a second, or in the one before. If the list is in the order of
-        creation, that may hide instances which began later, and no smaller window would show them.
+        Most of its rows began in its last hundredth of a second, or in the one before. If the list is in the order of
+        creation, they may hide instances that began later, and no smaller window would show those.
         """
         return cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
 
     def _all_new(self, page: ListPage) -> bool:
-        """Whether every row of an ordered page is of the window, none was listed before, and none stands twice.
+        """Whether every row of an ordered page is in the window, new, and listed once.
 
-        So it is with nearly all pages, and this takes a fifth of the time.
+        This is true for nearly all pages, and takes a fifth of the time.
         """
         if not page.rows:
             return True
@@ -151,7 +151,7 @@ class Walk:
         return tuple(fresh.values())
 
     def _cut(self, cut: datetime) -> Span | None:
-        """The pages show all from the cut on; go on below it."""
+        """All from the cut on is shown; go on below it."""
         span = self._reach(max(cut, self.look.started_from), ordered=self._ordered)
         self._pages, self._before, self._ordered = 0, frozenset(), not self._by_creation
         if not self.complete and not self.look.probe:
@@ -198,7 +198,7 @@ class Walk:
 
 
 def _order(page: ListPage) -> tuple[datetime | None, bool]:
-    """The smallest start time of a page, and whether its instances stand newest first."""
+    """The smallest start time of a page, and whether its instances are in order, newest first."""
     starts = [row.started_at for row in page.rows]
     known = [start for start in starts if start is not None]
     if all(map(ge, known, known[1:])):
