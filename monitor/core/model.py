@@ -286,6 +286,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     workflow: str | None = None
     name: str | None = None
     definition_name: str | None = None
+    definition_alias: str | None = None
+    """From the configuration; stands for the definition in labels."""
+    listed: bool = False
+    """A list told it, not a status request."""
     version: int | None = None
     from_status: Status | None = None
     to_status: Status | None = None
@@ -325,7 +329,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def definition_label(self) -> str:
-        return self.definition or ""
+        return self.definition_alias or self.definition or ""
 
     @property
     def opens_alert(self) -> bool:

@@ -61,6 +61,15 @@ class OverdueRecord(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
+class ListedEndRecord(msgspec.Struct, frozen=True, gc=False):
+    """A list has shown that a target ended: the events that were stored."""
+
+    target: Target
+    before: Status
+    state: TargetState
+    events: tuple[Event, ...]
+
+
 class LaneRecord(msgspec.Struct, frozen=True, gc=False):
     """A lane changed: opened, closed, or learned another rate."""
 

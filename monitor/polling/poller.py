@@ -20,6 +20,7 @@ from monitor.core.detection.detect import Detection, Policy, detect, overdue
 from monitor.core.detection.overdue import Limits, next_deadline
 from monitor.core.detection.unanswered import heard
 from monitor.core.event_types import EventType
+from monitor.core.listing import ListedInstance
 from monitor.core.model import (
     Event,
     Observation,
@@ -33,7 +34,7 @@ from monitor.core.model import (
     TargetKey,
     TargetState,
 )
-from monitor.core.records import PollRecord, PollTrace
+from monitor.core.records import ListedEndRecord, PollRecord, PollTrace
 from monitor.polling.watched import Watched
 from monitor.store import Store, Writer
 from monitor.upstream.client import Client
@@ -67,6 +68,7 @@ class Poller:
         errors_patience: float,
         now: Callable[[], datetime],
         report: Callable[[PollRecord], None],
+        report_listed: Callable[[ListedEndRecord], None],
         skew: Callable[[str], float],
         answered_at: Callable[[str], float | None],
         site: Callable[[str], Site],
@@ -85,6 +87,7 @@ class Poller:
         self._store = store
         self._now = now
         self._report = report
+        self._report_listed = report_listed
         self._skew = skew
         self._answered_at = answered_at
         self._site = site
@@ -159,6 +162,37 @@ class Poller:
             watched.judging.set()
             watched.judging = None
         return ()
+
+    async def end_listed(self, watched: Watched, row: ListedInstance) -> tuple[Event, ...]:
+        """A list shows that it has ended, which is true for good; the events that were stored. Without a poll.
+
+        Not while a poll of the target is under way; a poll that begins meanwhile waits.
+        """
+        watched.judging = asyncio.Event()
+        before, now = watched.state, self._now()
+        events: tuple[Event, ...] | None = None
+        try:
+            while events is None and not watched.state.status.ended:
+                steps = watched.state.steps
+                seen = Seen(
+                    Snapshot(
+                        status=row.status,
+                        version=row.version,
+                        started_at=row.started_at,
+                        completed_at=row.completed_at,
+                        steps=steps,
+                    )
+                )
+                found = self._detect(watched, seen, now)
+                told = [msgspec.structs.replace(event, listed=True) for event in found.events]
+                events = await self._commit(watched, msgspec.structs.replace(found, events=tuple(told)))
+        finally:
+            watched.judging.set()
+            watched.judging = None
+        if watched.state.status.ended:
+            watched.ended_at = watched.ended_at or now
+            self._report_listed(ListedEndRecord(watched.target, before.status, watched.state, events or ()))
+        return events or ()
 
     def show_name(self, watched: Watched) -> None:
         """Give the target its definition's name, which may have become known since."""

@@ -178,6 +178,15 @@ class Scheduler:
             if (queue := self._queues.get(account)) is not None:
                 queue.wake()
 
+    def end(self, key: TargetKey) -> None:
+        """A target has ended without a poll: poll it no more."""
+        watched = self._watched.get(key)
+        if watched is not None and watched.ended_at is not None:
+            if (queue := self._queues.get(key.account)) is not None:
+                queue.schedule.remove(key)
+            self._ended[key] = None
+            self._watched.polled(key)
+
     async def lose(self, keys: Sequence[TargetKey]) -> None:
         """Watch these no more, unless the watchlist names them."""
         await in_chunks([key for key in keys if key not in self._targets], self._remove)

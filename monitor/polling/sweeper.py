@@ -6,11 +6,11 @@ would need more, their intervals stretch by the same factor.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from monitor.aio import TURN, at_most, beating
+from monitor.aio import TURN, at_most, beating, chunks
 from monitor.core.discovery.cohorts import LAG, Sweep
 from monitor.core.discovery.findings import Horizon, horizon
 from monitor.core.discovery.following import (
@@ -26,10 +26,11 @@ from monitor.core.discovery.following import (
 )
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.discovery.walk import Walk
-from monitor.core.model import DefinitionVersion, PollFailed, Target, TargetKey, TargetState
+from monitor.core.listing import ListedInstance
+from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.swept_version import SweptVersion
-from monitor.polling.watched import WatchedTargets
+from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import StoreUnavailable
 from monitor.store.discoveries import DiscoveryStore
 from monitor.store.step_limits import DefinitionKey
@@ -46,6 +47,8 @@ _SHARE: Final = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 """Seconds without looks at a version whose list has failed, doubled each time."""
 _AFTER_A_FAULT: Final = 5.0
+_AT_ONCE: Final = 100
+"""Ends that are committed together."""
 
 
 class _Swept:
@@ -64,6 +67,10 @@ class _Swept:
         """By the definition of the discovery, which may be `*`."""
 
 
+EndListed = Callable[[Watched, ListedInstance], Awaitable[tuple[Event, ...]]]
+"""Publishes the end of a watched target that a list shows."""
+
+
 class Sweeper:
     """`run` is the loop of one account; a `TargetObserver` beside that."""
 
@@ -75,6 +82,7 @@ class Sweeper:
         targets: WatchedTargets,
         store: DiscoveryStore,
         *,
+        end_listed: EndListed,
         discoveries: Callable[[], Sequence[Discovery]],
         now: Callable[[], datetime],
         truncated: Callable[[Discovery, Truncation], None],
@@ -86,6 +94,7 @@ class Sweeper:
         self._scheduler = scheduler
         self._targets = targets
         self._store = store
+        self._end_listed = end_listed
         self._discoveries = discoveries
         self._now = now
         self._truncated = truncated
@@ -272,11 +281,24 @@ class Sweeper:
                 news = version.take(walk, page, self._targets, limits, self._now())
                 await self._scheduler.find(news.found)
                 version.unwatched([key for key in news.found if key not in self._targets])
+                await self._end(news.ended)
                 for key in news.looks:
                     self._scheduler.poll_now(key)
         finally:
             version.end(walk)
         self._settle(swept, version)
+
+    async def _end(self, ended: Sequence[tuple[TargetKey, ListedInstance]]) -> None:
+        """Publish these ends; commits share transactions."""
+        async for some in chunks(ended, _AT_ONCE):
+            await asyncio.gather(*(self._end_one(key, row) for key, row in some))
+
+    async def _end_one(self, key: TargetKey, row: ListedInstance) -> None:
+        watched = self._targets.get(key)
+        if watched is None or watched.ended_at is not None or watched.judging or self._scheduler.in_flight(key):
+            return  # it is being looked at, or the next look at the list shows it again
+        await self._end_listed(watched, row)
+        self._scheduler.end(key)
 
     def _failed(self, version: SweptVersion) -> None:
         version.failures += 1

@@ -32,6 +32,8 @@ class PageNews(msgspec.Struct):
 
     found: dict[TargetKey, tuple[Target, TargetState]] = {}
     """Instances that are to be watched from now on, as the list shows them."""
+    ended: list[tuple[TargetKey, ListedInstance]] = []
+    """Instances that have completed: published without a look."""
     looks: list[TargetKey] = []
     """Instances whose status is to be looked at now."""
 
@@ -84,10 +86,12 @@ class SweptVersion:
             case Follows.BEGUN:
                 self._find(row, news, now, look=finding.look)
             case Follows.COMPLETED | Follows.TERMINATED:
-                if watched:
-                    news.looks.append(key)
+                if not watched:
+                    self._find(row, news, now, look=False)
+                if finding.follows is Follows.COMPLETED and row.certain:
+                    news.ended.append((key, row))
                 else:
-                    self._find(row, news, now, look=True)
+                    news.looks.append(key)
             case Follows.LOOK:
                 self._hints.setdefault(row.workflow, Known(Status.RUNNABLE, row.started_at))
                 news.looks.append(key)

@@ -88,6 +88,7 @@ def _event() -> dict[str, Any]:
         "occurred_at": {**_MOMENT, "description": "Where the API tells it."},
         "observed_at": _MOMENT,
         "last_seen_at": {**_MOMENT, "description": "When the monitor had last looked before."},
+        "seen_by": {"const": "list", "description": "A list told it; absent: a status request."},
         "link": {"type": "string", "format": "uri"},
         "labels": {"type": "object", "additionalProperties": _TEXT},
         "repeats": {

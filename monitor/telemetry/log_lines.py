@@ -24,6 +24,7 @@ from monitor.core.records import (
     HeartbeatOutcome,
     HeartbeatRecord,
     LaneRecord,
+    ListedEndRecord,
     OverdueRecord,
     PollRecord,
     ReloadRecord,
@@ -74,6 +75,9 @@ class LogLines:
         self._troubles.forget(key)
 
     def account(self, record: AccountRecord) -> None:
+        self._events(record.events)
+
+    def listed_end(self, record: ListedEndRecord) -> None:
         self._events(record.events)
 
     def overdue(self, record: OverdueRecord) -> None:

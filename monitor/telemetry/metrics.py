@@ -16,6 +16,7 @@ from monitor.core.records import (
     HeartbeatOutcome,
     HeartbeatRecord,
     LaneRecord,
+    ListedEndRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -179,7 +180,13 @@ class Metrics:
                 delay = detection_delay(event.occurred_at, event.observed_at, record.skew)
                 self._families.detection_delay.labels(name).observe(delay)
 
-    def _transition(self, record: PollRecord) -> None:
+    def listed_end(self, record: ListedEndRecord) -> None:
+        if record.before is not record.state.status:
+            self._transition(record)
+        for event in record.events:
+            self._event(event)
+
+    def _transition(self, record: PollRecord | ListedEndRecord) -> None:
         key, definition, state = record.target.key, record.target.definition_label, record.state
         self._census.move(key, state.status)
         self._named.move(key, state.status)

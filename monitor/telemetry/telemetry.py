@@ -13,6 +13,7 @@ from monitor.core.records import (
     DeliveryRecord,
     HeartbeatRecord,
     LaneRecord,
+    ListedEndRecord,
     OverdueRecord,
     PollRecord,
     ReloadRecord,
@@ -80,6 +81,10 @@ class Telemetry:
     def poll(self, record: PollRecord) -> None:
         self._metrics.poll(record)
         self._journal.poll(record)
+
+    def listed_end(self, record: ListedEndRecord) -> None:
+        self._metrics.listed_end(record)
+        self._journal.listed_end(record)
 
     def account(self, record: AccountRecord) -> None:
         self._metrics.account(record)

@@ -161,3 +161,20 @@ async def test_the_alias_of_a_discovery_stands_in_texts_and_metrics(tmp_path: Pa
         assert house.metric("workflow_targets", account=ACME.id, definition="orders", status="Terminated") == 1
         [event] = [event for event in house.told() if event["type"] == "workflow.terminated"]
         assert event["data"]["summary"].startswith("orders")
+
+
+async def test_what_completes_is_published_from_the_list_without_a_request_of_its_own(tmp_path: Path) -> None:
+    short = script_builders.complete("order-reminder", 200.0)
+    roles = [role("order-reminder", f"order-{n}", short) for n in range(400)]
+    async with house_of(tmp_path, *roles, lookback="1h") as house:
+        await house.until(190.0)
+        before = len([sent for sent in house.sent if "/workflows/" in sent.path])
+        await house.until(230.0)
+        assert len(ends(house)) == 400
+        assert len([sent for sent in house.sent if "/workflows/" in sent.path]) - before < 60
+        [event, *_] = [event for event in house.told() if event["type"] == "workflow.completed"]
+        assert event["data"]["seen_by"] == "list"
+        assert event["data"]["from_status"] == "Runnable"
+        assert house.metric("workflow_targets", account=ACME.id, definition=ORDERS, status="Complete") == 400
+        await house.until(800.0)
+        assert len(ends(house)) == 400

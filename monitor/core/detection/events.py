@@ -228,6 +228,7 @@ def _event(
         workflow=key.workflow,
         name=target.name,
         definition_name=target.definition_name,
+        definition_alias=target.definition_alias,
         version=occasion.after.version,
         from_status=_from_status(before) if transition else None,
         to_status=occasion.after.status if transition or type is EventType.OVERDUE_CLEARED else None,

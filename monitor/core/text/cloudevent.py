@@ -64,6 +64,7 @@ class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     occurred_at: str | None = None
     observed_at: str
     last_seen_at: str | None = None
+    seen_by: str | None = None
     link: str
     labels: Mapping[str, str] = {}
     repeats: str | None = None
@@ -108,6 +109,7 @@ def _facts(event: Event, link: str) -> _Facts:
         occurred_at=format_timestamp(event.occurred_at) if event.occurred_at is not None else None,
         observed_at=format_timestamp(event.observed_at),
         last_seen_at=format_timestamp(event.last_seen_at) if event.last_seen_at is not None else None,
+        seen_by="list" if event.listed else None,
         link=link,
         labels=dict(event.labels),
         repeats=event.repeats,
