@@ -161,6 +161,7 @@ class Daemon:
         await self._watch()
         self._judging = self._turn("deadlines", parts.overdue.run)
         self._turn("definitions", parts.step_limits.run)
+        self._turn("usage", parts.usage.run)
         if parts.heartbeat is not None:
             self._turn("heartbeat", parts.heartbeat.run)
         self._turn("close", parts.closer.run)

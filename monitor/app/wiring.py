@@ -33,6 +33,7 @@ from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.step_limits import StepLimits
 from monitor.polling.sweeper import Sweeper
+from monitor.polling.usage_watcher import UsageWatcher
 from monitor.polling.watched import WatchedTargets
 from monitor.settings import Receiver, Settings
 from monitor.store import Store, StoreLock, Writer
@@ -192,6 +193,8 @@ class Wiring:
             fault=telemetry.fault,
         )
         self.targets.subscribe(self.sweeper)
+
+        self.usage = UsageWatcher(self.client, self.accounts.queues, report=telemetry.usage, fault=telemetry.fault)
 
         # --- what ends alerts, and periodic work ---
         changes = WatchlistChanges(

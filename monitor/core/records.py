@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.event_types import EventType
+from monitor.core.listing import Usage
 from monitor.core.model import Endpoint, Event, Outcome, Status, Target, TargetKey, TargetState
 
 
@@ -45,6 +46,13 @@ class PollRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     observed_at: datetime
     skew: float
     """The account's clock skew at that time, seconds."""
+
+
+class UsageRecord(msgspec.Struct, frozen=True, gc=False):
+    """The API said how much of an account is used."""
+
+    account: str
+    usage: Usage
 
 
 class AccountRecord(msgspec.Struct, frozen=True, gc=False):

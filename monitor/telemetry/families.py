@@ -102,6 +102,16 @@ class Families:
             "Seconds that the API's clock is ahead of the monitor's, as far as its Date header proves.",
             "account",
         )
+        self.workflows_allowed = gauge(
+            "workflow_account_workflows_allowed",
+            "Workflows that the account may start in a month, as the API tells it.",
+            "account",
+        )
+        self.workflows_executed = gauge(
+            "workflow_account_workflows_executed",
+            "Workflows that the account has started in this month, as the API tells it.",
+            "account",
+        )
         self.deliveries = counter(
             "workflow_monitor_deliveries_total",
             "Tries to deliver an event by what came of them; dead: given up, the receiver refused it.",

@@ -21,6 +21,7 @@ from monitor.core.records import (
     ReloadRecord,
     RequestRecord,
     StoreRecord,
+    UsageRecord,
 )
 from monitor.telemetry.collectors import DefinitionNames, NamedTargets, TargetsByStatus
 from monitor.telemetry.families import Families
@@ -73,7 +74,7 @@ class Metrics:
         self._named = NamedTargets()
         for collector in (self._census, self._names, self._named):
             registry.register(collector)
-        for loop in ("commit", "deadlines", "definitions"):
+        for loop in ("commit", "deadlines", "definitions", "usage"):
             self._families.faults.labels(loop)
         ProcessCollector(registry=registry)
         self._families.store_available.set(1)
@@ -99,6 +100,8 @@ class Metrics:
         if self._accounts.pop(account, None) is not None:
             for gauge in (families.lane_open, families.lane_rate, families.last_success, families.clock_skew):
                 gauge.remove(account)
+            for gauge in (families.workflows_allowed, families.workflows_executed):
+                gauge.remove_by_labels({"account": account})
 
     def receiver(self, receiver: str) -> None:
         for outcome in DeliveryOutcome:
@@ -218,6 +221,18 @@ class Metrics:
 
     def account(self, record: AccountRecord) -> None:
         self.events(record.events)
+
+    def usage(self, record: UsageRecord) -> None:
+        """A count that the API does not tell has no gauge, nor has one that was never asked for."""
+        families, usage = self._families, record.usage
+        if record.account not in self._accounts:
+            return
+        for gauge, count in (
+            (families.workflows_allowed, usage.allowed),
+            (families.workflows_executed, usage.executed),
+        ):
+            if count is not None:
+                gauge.labels(record.account).set(count)
 
     def lane(self, record: LaneRecord) -> None:
         if (account := self._accounts.get(record.account)) is not None:

@@ -19,6 +19,7 @@ from monitor.core.records import (
     ReloadRecord,
     RequestRecord,
     StoreRecord,
+    UsageRecord,
 )
 from monitor.telemetry.log_lines import LogLines
 from monitor.telemetry.metrics import Metrics
@@ -89,6 +90,9 @@ class Telemetry:
     def account(self, record: AccountRecord) -> None:
         self._metrics.account(record)
         self._journal.account(record)
+
+    def usage(self, record: UsageRecord) -> None:
+        self._metrics.usage(record)
 
     def overdue(self, record: OverdueRecord) -> None:
         self._metrics.events(record.events)

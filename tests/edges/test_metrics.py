@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from monitor import __version__
 from monitor.core.event_types import EventType, Severity
+from monitor.core.listing import Usage
 from monitor.core.model import (
     Endpoint,
     Event,
@@ -38,6 +39,7 @@ from monitor.core.records import (
     ReloadRecord,
     RequestRecord,
     StoreRecord,
+    UsageRecord,
 )
 from monitor.telemetry import Telemetry, configure, render
 from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
@@ -59,6 +61,8 @@ CONTRACT = {
     "workflow_monitor_lane_requests_per_second": ("gauge", {"account"}),
     "workflow_monitor_last_success_timestamp_seconds": ("gauge", {"account"}),
     "workflow_monitor_clock_skew_seconds": ("gauge", {"account"}),
+    "workflow_account_workflows_allowed": ("gauge", {"account"}),
+    "workflow_account_workflows_executed": ("gauge", {"account"}),
     "workflow_monitor_deliveries_total": ("counter", {"receiver", "outcome"}),
     "workflow_monitor_deliveries_pending": ("gauge", {"receiver"}),
     "workflow_monitor_oldest_pending_delivery_timestamp_seconds": ("gauge", {"receiver"}),
@@ -160,6 +164,7 @@ def exercise(scene: Scene) -> None:
     telemetry.definition_named("acme", "5870442f", "onboarding")
     telemetry.account(AccountRecord("acme", (event(EventType.BLIND, definition=None, workflow=None),)))
     telemetry.lane(LaneRecord("acme", open=False, requests_per_second=5.0, reason="429"))
+    telemetry.usage(UsageRecord("acme", Usage(50_000, 1_200)))
     telemetry.delivery(DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome.DELIVERED, 1, 0.03))
     telemetry.reload(ReloadRecord(successful=True, at=NOW, trigger="start", added=1))
     scene.pending["oncall"] = (3, NOW)
@@ -271,6 +276,16 @@ def test_only_a_request_that_succeeded_moves_the_last_success(scene: Scene) -> N
     scene.telemetry.request(RequestRecord("acme", Endpoint.STATUS, Outcome.OK, 0.1, NOW, -1.5))
     assert scene.value(name, account="acme") == NOW.timestamp()
     assert scene.value("workflow_monitor_clock_skew_seconds", account="acme") == -1.5
+
+
+def test_the_use_of_an_account_is_shown_once_the_api_tells_it_and_while_the_account_is_watched(scene: Scene) -> None:
+    allowed, executed = "workflow_account_workflows_allowed", "workflow_account_workflows_executed"
+    assert scene.value(executed, account="acme") is None
+    scene.telemetry.usage(UsageRecord("acme", Usage(None, 1_200)))
+    assert (scene.value(allowed, account="acme"), scene.value(executed, account="acme")) == (None, 1_200)
+    scene.telemetry.unwatch("acme")
+    scene.telemetry.usage(UsageRecord("acme", Usage(50_000, 1_300)))
+    assert (scene.value(allowed, account="acme"), scene.value(executed, account="acme")) == (None, None)
 
 
 def test_an_end_is_counted_once_with_how_long_the_run_was(scene: Scene) -> None:

@@ -30,7 +30,7 @@ def house_of(folder: Path, *scripts: Script, **settings: Any) -> House:
 
 
 def is_of_a_definition(path: str) -> bool:
-    return "/workflows/" not in path
+    return "/definitions/" in path and "/workflows/" not in path
 
 
 def asked(house: House) -> list[float]:
