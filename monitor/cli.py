@@ -6,7 +6,20 @@ import sys
 from collections.abc import Callable, Sequence
 
 from monitor import __version__, app
-from monitor.commands import alerts, check, close, deliveries, demo, drill, init, run, schema, simulate, status
+from monitor.commands import (
+    alerts,
+    check,
+    close,
+    definitions,
+    deliveries,
+    demo,
+    drill,
+    init,
+    run,
+    schema,
+    simulate,
+    status,
+)
 from monitor.commands.options import FAILED, USAGE, CommandError, UsageError, complain
 from monitor.settings import ConfigurationError
 
@@ -48,6 +61,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    for one in (run, init, check, demo, simulate, status, schema, alerts, close, deliveries, drill):
+    for one in (run, init, check, demo, simulate, status, definitions, schema, alerts, close, deliveries, drill):
         one.add(command)
     return parser

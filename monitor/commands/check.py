@@ -5,8 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 from monitor import app
+from monitor.commands.account_client import LookFailedError
 from monitor.commands.options import CLEAN, Adding, CommandError, loader, say, warn, with_config
-from monitor.commands.status import LookFailedError, try_key
+from monitor.commands.status import try_key
 from monitor.core.model import Outcome
 from monitor.settings import ConfigurationError, Settings, warnings
 

@@ -2,24 +2,18 @@
 
 import argparse
 import asyncio
-import contextlib
-import random
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 import msgspec
 
 from monitor import app
-from monitor.app import from_settings
-from monitor.app.environment import utc_now
-from monitor.commands.options import CLEAN, Adding, CommandError, UsageError, identifier, loader, say, with_config
+from monitor.commands.account_client import LookFailedError, account_named, client_of
+from monitor.commands.options import CLEAN, Adding, CommandError, identifier, loader, say, with_config
 from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Cause, Outcome, PollFailed, Seen, Snapshot, Status, StepExecution, TargetKey
 from monitor.core.step_log import cause
-from monitor.settings import AccountSettings, Settings
-from monitor.upstream.client import Client
-from monitor.upstream.rate_limiter import RateLimiter
+from monitor.settings import Settings
 
 
 def add(command: Adding) -> None:
@@ -33,9 +27,6 @@ def add(command: Adding) -> None:
 def _status(options: argparse.Namespace) -> int:
     settings = loader(options)()
     key = TargetKey(options.account, options.definition, options.workflow)
-    known = [account.id for account in settings.accounts]
-    if key.account not in known:
-        raise UsageError(f"account {key.account!r} is not configured; {options.config} has {', '.join(known)}")
     try:
         found = asyncio.run(look(settings, key))
     except LookFailedError as error:
@@ -59,21 +50,13 @@ _MEANINGS = {
 }
 
 
-class LookFailedError(Exception):
-    """The API did not answer as it should; the message names its address, the account and where its key is."""
-
-    def __init__(self, message: str, outcome: Outcome) -> None:
-        super().__init__(message)
-        self.outcome = outcome
-
-
 async def look(settings: Settings, key: TargetKey) -> Seen:
     """The instance as the API shows it now, with its errors where it is Terminated. Raises LookFailedError."""
-    account = _account(settings, key.account)
-    async with _client(settings, account) as (client, gate):
+    account = account_named(settings, key.account)
+    async with client_of(settings, account) as (client, gate):
         found = await client.status(key, await gate.acquire_urgent())
         if isinstance(found, PollFailed):
-            raise LookFailedError(_trouble(settings, account, found), found.outcome)
+            raise LookFailedError(settings, account, found)
         if found.snapshot.status is not Status.TERMINATED:
             return found
         errors = await client.errors(key, settings.api.timeout)
@@ -85,48 +68,15 @@ async def try_key(settings: Settings, name: str) -> str:
 
     About its first target. An account without one is asked about an instance that nobody has.
     """
-    account = _account(settings, name)
+    account = account_named(settings, name)
     nobodys = TargetKey(name, *_NOBODYS)
     key = next((key for key in settings.watchlist.targets if key.account == name), nobodys)
-    async with _client(settings, account) as (client, gate):
+    async with client_of(settings, account) as (client, gate):
         found = await client.status(key, await gate.acquire_urgent())
     # Whoever is told that there is no such instance was let in.
     if isinstance(found, PollFailed) and found.outcome is not Outcome.NOT_FOUND:
-        raise LookFailedError(_trouble(settings, account, found), found.outcome)
+        raise LookFailedError(settings, account, found)
     return f"account {name}: {settings.api.base_url} takes the key in {account.secret.place}"
-
-
-@contextlib.asynccontextmanager
-async def _client(settings: Settings, account: AccountSettings) -> AsyncIterator[tuple[Client, RateLimiter]]:
-    gate = RateLimiter(
-        account.id, from_settings.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1
-    )
-    credentials = {account.id: from_settings.credential(account.secret)}
-    transport = from_settings.transport(settings.api)
-    try:
-        yield (
-            Client(
-                from_settings.client(settings.api),
-                credentials,
-                {account.id: gate},
-                transport,
-                now=utc_now,
-                report=lambda _: None,
-            ),
-            gate,
-        )
-    finally:
-        await transport.close()
-
-
-def _account(settings: Settings, name: str) -> AccountSettings:
-    return next(account for account in settings.accounts if account.id == name)
-
-
-def _trouble(settings: Settings, account: AccountSettings, failed: PollFailed) -> str:
-    """The API's own words; then whom was asked, as whom, and by which key."""
-    asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
-    return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"
 
 
 def as_json(key: TargetKey, seen: Seen) -> str:

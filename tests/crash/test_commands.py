@@ -20,7 +20,20 @@ from monitor.sim import script_builders
 from monitor.sim.scenario_builders import ACME, GLOBEX, role, scene
 from tests.crash.running import Ended, Station, command, eventually, process, station
 
-COMMANDS = ("run", "check", "demo", "simulate", "status", "schema", "alerts", "close", "deliveries", "drill", "init")
+COMMANDS = (
+    "run",
+    "check",
+    "demo",
+    "simulate",
+    "status",
+    "definitions",
+    "schema",
+    "alerts",
+    "close",
+    "deliveries",
+    "drill",
+    "init",
+)
 ONE = scene(
     "one",
     role(
@@ -62,6 +75,8 @@ async def test_the_version_is_told() -> None:
         ["simulate", "--port", "0", "--population", "9", "--wave", "1"],
         ["simulate", "--port", "0", "--population", "9", "--scenario", "calm"],
         ["status", "acme", "one/two", "three"],
+        ["definitions"],
+        ["definitions", "a/b"],
         ["close"],
         ["close", "one/two"],
         ["drill", "--hold", "long"],
