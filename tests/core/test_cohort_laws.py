@@ -169,6 +169,18 @@ def test_offset_is_not_used_without_need() -> None:
     assert {request.offset for request in server.requests} == {0}
 
 
+def test_what_began_and_ended_while_nobody_looked_is_told_afterwards() -> None:
+    instances = population(5, 2000, longest=HOUR, last=8 * HOUR)
+    server = ListServer(instances, Traits())
+    watching = follower(server, limit=100)
+
+    for now in (0, 60, 120, *range(7 * 3600, 11 * 3600, 300)):
+        watching.turn(now)
+
+    ended = {it.workflow for it in instances if it.ended is not None and it.ended < 10.5 * HOUR}
+    assert sorted(workflow for workflow, _ in watching.told) == sorted(ended)
+
+
 def test_a_small_definition_is_known_after_one_request() -> None:
     server = ListServer(population(3, 200, last=0.0), Traits())
     watching = follower(server, limit=500)

@@ -142,7 +142,7 @@ def test_old_cohorts_are_packed_until_a_page_is_well_filled() -> None:
 
     for look in living:
         span = (look.started_from - at(0)).total_seconds()
-        rows = [listed(n, RUNS, span + 0.5 * n) for n in range(look.rows - 1, -1, -1)]
+        rows = [listed(n, RUNS, span + 0.6 * n) for n in range(look.rows - 1, -1, -1)]
         before = asked(before, look, 0, rows)
 
     assert [piece.rows(RUNS) for piece in before.cohorts[:-1]] == [400, 400, 100]
@@ -207,6 +207,26 @@ def test_a_look_that_was_given_up_on_its_way_counts_as_far_as_it_came() -> None:
     moments = {piece.started_from: piece.asked_at(look.question) for piece in after.cohorts}
     assert walk.reached == at(-1799.99)
     assert moments[at(-HOUR)] == at(0)
+
+
+def test_cohorts_that_many_leave_are_not_packed() -> None:
+    """As one they would be asked for all that ever completed in both."""
+    busy, quiet = cohort(-HOUR, -3000, 90, 1, 200, 9, left=5), cohort(-3000, -2000, 9, 1, 900, 9)
+    before = sweep(busy, quiet, cohort(-2000, None, 400))
+
+    for look in looks(before, at(0)):
+        if look.question is HELD:
+            before = asked(before, look, 0, [])
+
+    assert len(before.cohorts) == 3
+
+
+def test_an_answer_that_was_overtaken_changes_no_count() -> None:
+    before = sweep(cohort(-HOUR, -600, 90, 1, 900, 9, asked=50.0), cohort(-600, None, 400))
+    [look] = [look for look in looks(before, at(60)) if look.question is RUNS]
+
+    assert asked(before, look, 40, []).cohorts[0].rows(RUNS) == 90
+    assert asked(before, look, 60, []).cohorts[0].rows(RUNS) == 0
 
 
 def test_what_left_between_two_looks_is_counted() -> None:

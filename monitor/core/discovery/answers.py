@@ -7,10 +7,13 @@ from itertools import pairwise
 
 import msgspec
 
-from monitor.core.discovery.cohorts import AUDITS, GRAIN, STATUSES, Cohort, Count, Sweep, floor
+from monitor.core.discovery.cohorts import AUDITS, GRAIN, STATUSES, Cohort, Count, Sweep, floor, regular
 from monitor.core.discovery.running import RunningIndex
 from monitor.core.discovery.walk import Span, Walk
 from monitor.core.model import Status
+
+_FEW = 1
+"""Instances that leave between two looks at a quiet cohort."""
 
 
 class _Listed:
@@ -216,7 +219,15 @@ def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creat
             return False
     if by_creation and one.total + other.total > fill:
         return False
-    return one.alive + other.alive <= fill
+    return one.alive + other.alive <= fill and _quiet(one, other, fill)
+
+
+def _quiet(one: Cohort, other: Cohort, fill: int) -> bool:
+    """Only quiet cohorts share their pages better as one.
+
+    If many leave, it is cheap to ask for Complete while few have completed: that must not become dear by what is old.
+    """
+    return one.left + other.left <= _FEW and Status.RUNNABLE in regular(_joined(one, other), fill)
 
 
 def _joined(one: Cohort, other: Cohort) -> Cohort:

@@ -122,9 +122,14 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
         )
 
     def counted(self, status: Status, rows: int, asked_at: datetime) -> "Cohort":
-        """With a new answer. New ends are subtracted from the running, until the next answer about those."""
+        """With a new answer, unless a newer one is known.
+
+        New ends are subtracted from the running, until the next answer about those.
+        """
         counts, left = list(self.counts), self.left
         before = counts[_PLACE[status]]
+        if before.asked_at is not None and asked_at < before.asked_at:
+            return self
         counts[_PLACE[status]] = Count(rows, asked_at)
         if before.asked_at is not None and status.ended:
             living = counts[0]
@@ -171,7 +176,7 @@ def questions(cohort: Cohort, now: datetime, fill: int) -> tuple[Question, ...]:
     missing = cohort.unenumerated(now)
     if len(missing) > 1 and cohort.total <= fill and not cohort.probed:
         return (None,)
-    wanted = _wanted(cohort, fill)
+    wanted = regular(cohort, fill)
     return tuple([status for status in _ENDS_FIRST if status in missing or status in wanted])
 
 
@@ -188,7 +193,8 @@ def _missing(cohort: Cohort, fill: int) -> float:
     return cohort.rows(Status.RUNNABLE) / fill + cohort.left
 
 
-def _wanted(cohort: Cohort, fill: int) -> tuple[Status, ...]:
+def regular(cohort: Cohort, fill: int) -> tuple[Status, ...]:
+    """What a cohort that lives is asked for again and again."""
     if by_the_living(cohort, fill):
         return (Status.RUNNABLE, Status.SUSPENDED)
     by_complete = cohort.rows(Status.COMPLETE) / fill <= _missing(cohort, fill)
