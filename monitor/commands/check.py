@@ -8,6 +8,9 @@ from monitor import app
 from monitor.commands.account_client import LookFailedError
 from monitor.commands.options import CLEAN, Adding, CommandError, loader, say, warn, with_config
 from monitor.commands.status import try_key
+from monitor.commands.tables import MOST
+from monitor.core.discovery.following import EVERY, Discovery, Versions
+from monitor.core.formats.units import format_duration
 from monitor.core.model import Outcome
 from monitor.settings import ConfigurationError, Settings, warnings
 
@@ -25,12 +28,40 @@ def _check(options: argparse.Namespace) -> int:
     if errors := app.unusable(settings):
         raise ConfigurationError(errors)
     say(plan.text())
+    say(_discoveries(settings))
     say(_receivers(settings))
     if options.strict and (wrong := [*warned, *_short(settings)]):
         raise ConfigurationError(wrong)
     for line in warned:
         warn(line)
     return _online(settings) if options.online else CLEAN
+
+
+def _discoveries(settings: Settings) -> str:
+    """Which instances are watched without being named, and how often the lists are asked for them."""
+    found = settings.watchlist.discoveries
+    if not found:
+        return "discoveries: none"
+    return "\n".join([f"discoveries: {len(found):,}", *(f"  {_discovery(each)}" for each in found[:MOST])])
+
+
+def _discovery(wish: Discovery) -> str:
+    every = f"every active definition of {wish.account}"
+    if wish.exclude:
+        every += f" but {len(wish.exclude):,}"
+    what = every if wish.definition == EVERY else f"{wish.name or wish.definition} of {wish.account}"
+    steps = f", steps every {format_duration(wish.step_interval)}" if wish.step_interval else ""
+    looks = f"ends every {format_duration(wish.interval)}{steps}, if the budget allows it"
+    return f"{what}: {_versions(wish.versions)}, {looks}; up to {wish.max_instances:,} instances ({wish.place})"
+
+
+def _versions(wish: Versions | tuple[int, ...]) -> str:
+    match wish:
+        case Versions.ALL:
+            return "all versions"
+        case Versions.LATEST:
+            return "the latest version"
+    return f"version{'s' if len(wish) > 1 else ''} {', '.join(map(str, wish))}"
 
 
 def _receivers(settings: Settings) -> str:

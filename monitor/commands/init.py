@@ -43,13 +43,24 @@ receivers: []
 """
 
 _WATCHLIST: Final = """\
-# The workflow instances that are watched. The running monitor takes over a changed file within seconds.
+# What is watched. The running monitor takes over a changed file within seconds.
 
 defaults:
   account: {account}
-  # interval: 30s
+  # interval: 30s                # wanted time between two looks
   # labels: {{team: messaging}}    # go with every event
 
+# Every instance of a definition; `workflow-monitor definitions ACCOUNT` lists the definitions, each with its entry.
+discover:
+  - definition: "*"              # every active definition of the account, also those to come
+    # exclude: [5870442f-3ddd-4657-b74c-6e17308f5230]      # ids of definitions that are not watched
+    # step_interval: 5m          # wanted longest time between two looks at the steps of one instance
+    # max_runtime: 2h            # workflow.overdue when an instance is Runnable for longer
+#   - definition: 5870442f-3ddd-4657-b74c-6e17308f5231     # an entry of its own, in place of the one above
+#     name: order-reminder       # stands for the definition in metrics and alerts
+#     versions: latest           # all | latest | [3, 4]
+
+# Single instances; an entry here wins over what is discovered.
 targets: []
 # targets:
 #   - definition: 5870442f-3ddd-4657-b74c-6e17308f5230
@@ -63,13 +74,15 @@ _NEXT: Final = """\
 wrote {files}
 What to do next:
   1. set MONITOR_API_KEY to the API key of {account}, or name a file that holds it in {folder}/monitor.yaml
-  2. list workflow instances in {folder}/watchlist.yaml, and receivers in {folder}/monitor.yaml
+  2. name receivers in {folder}/monitor.yaml
   3. workflow-monitor check --online --config {folder}/monitor.yaml
-  4. workflow-monitor run --config {folder}/monitor.yaml"""
+  4. workflow-monitor run --config {folder}/monitor.yaml
+{folder}/watchlist.yaml watches every instance of every definition of the account; list them by
+`workflow-monitor definitions {account} --config {folder}/monitor.yaml` and leave out what is not wanted."""
 
 
 def add(command: Adding) -> None:
-    sub = command("init", _init, "write a commented monitor.yaml and watchlist.yaml to begin with")
+    sub = command("init", _init, "write a commented monitor.yaml, and a watchlist.yaml that watches every definition")
     sub.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there; nothing in it is overwritten")
     sub.add_argument("--account", metavar="ID", type=identifier, required=True, help="accountId in the API")
 

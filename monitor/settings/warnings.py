@@ -50,14 +50,15 @@ def _of_telling(settings: Settings) -> Iterator[Warned]:
 
 
 def _of_watching(settings: Settings) -> Iterator[Warned]:
-    if not settings.watchlist.targets:
+    watchlist = settings.watchlist
+    if not watchlist.targets and not watchlist.discoveries:
         files = ", ".join(printable(path) for path in settings.watchlist_paths)
-        yield Warned("watchlist", f"there are no targets in {files}: nothing is watched")
+        yield Warned("watchlist", f"there are no targets and no discoveries in {files}: nothing is watched")
         return
-    watched = {key.account for key in settings.watchlist.targets}
+    watched = {key.account for key in watchlist.targets} | {each.account for each in watchlist.discoveries}
     for index, account in enumerate(settings.accounts):
         if account.id not in watched:
-            yield Warned(f"accounts[{index}]", f"no target is in the account {account.id}")
+            yield Warned(f"accounts[{index}]", f"no target and no discovery is in the account {account.id}")
 
 
 def _of_secrets(settings: Settings) -> Iterator[Warned]:

@@ -110,6 +110,31 @@ async def test_check_says_who_gets_what(here: Station) -> None:
     ]
 
 
+async def test_check_lists_what_is_discovered_and_misses_no_target_then(here: Station) -> None:
+    (here.folder / "watchlist.yaml").write_text("""\
+defaults: {account: acme}
+discover:
+  - {definition: "*", exclude: [d, e], versions: latest}
+  - {definition: d, name: orders, versions: [3, 4], interval: 10s, step_interval: 5m, max_instances: 5000}
+""")
+    ended = await command("check", "--config", str(here.config))
+    assert (ended.code, "watchlist:" in ended.stderr) == (0, False)
+    place = f"{here.folder / 'watchlist.yaml'}: discover"
+    assert ended.stdout[ended.stdout.index("discoveries:") :].splitlines()[:3] == [
+        "discoveries: 2",
+        (
+            "  every active definition of acme but 2: the latest version, ends every 200ms, if the budget allows it;"
+            f" up to 200,000 instances ({place}[0])"
+        ),
+        (
+            "  orders of acme: versions 3, 4, ends every 10s, steps every 5m, if the budget allows it;"
+            f" up to 5,000 instances ({place}[1])"
+        ),
+    ]
+    assert "accounts[0]: no target" not in ended.stderr
+    assert "accounts[1]: no target and no discovery is in the account globex" in ended.stderr
+
+
 async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(here: Station) -> None:
     (here.folder / "watchlist.yaml").write_text("targets: []")
     for key, mode in ((f"key-{ACME.id}", 0o644), (f"key-{GLOBEX.id}", 0o640)):
@@ -260,7 +285,8 @@ async def test_init_writes_what_check_accepts_once_there_is_a_key(tmp_path: Path
     assert keyless.code == 2
     assert [line.split(": ")[1] for line in keyless.stderr.splitlines()] == ["accounts[0]"]
     assert ended.code == 0
-    assert 'account a: "b": no targets' in ended.stdout
+    assert 'every active definition of a: "b": all versions' in ended.stdout
+    assert "watchlist:" not in ended.stderr
 
 
 async def test_the_examples_that_init_comments_out_are_right(tmp_path: Path) -> None:

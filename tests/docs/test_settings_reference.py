@@ -13,7 +13,7 @@ from monitor.settings import Settings, load_settings
 from monitor.settings.model import Document
 from monitor.settings.receivers import TYPES
 from monitor.settings.receivers.alertmanager import TlsSettings
-from monitor.settings.watchlist_model import TargetEntry
+from monitor.settings.watchlist_model import DiscoveryEntry, TargetEntry
 from tests.docs.documents import README, SETTINGS, section, settings_snippets, text, watchlist_snippets
 
 _SNIPPETS = [*settings_snippets(README), *settings_snippets(SETTINGS)]
@@ -66,7 +66,26 @@ def test_every_key_of_a_receiver_is_documented(receiver: type[BaseModel]) -> Non
 
 @pytest.mark.parametrize("key", TargetEntry.model_fields)
 def test_every_key_of_a_target_is_documented(key: str) -> None:
-    assert re.search(rf"^\| [^|]*`{key}`", section(SETTINGS, "Watchlist"), re.MULTILINE)
+    targets = section(SETTINGS, "Watchlist").split("\n### ")[0]
+    assert re.search(rf"^\| [^|]*`{key}`", targets, re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", DiscoveryEntry.model_fields)
+def test_every_key_of_a_discovery_is_documented_with_its_default(key: str) -> None:
+    row = re.search(rf"^\| [^|]*`{key}`[^|]*\| ([^|]*)\|", _discover(), re.MULTILINE)
+    assert row is not None
+    default = DiscoveryEntry.model_fields[key].default
+    if isinstance(default, str):
+        assert row[1].strip() == default
+
+
+def test_the_reference_names_no_key_of_a_discovery_that_is_not_there() -> None:
+    named = re.findall(r"^\| (`[^|]+`) \|", _discover(), re.MULTILINE)
+    assert {key for cell in named for key in re.findall(r"`([^`]+)`", cell)} == DiscoveryEntry.model_fields.keys()
+
+
+def _discover() -> str:
+    return section(SETTINGS, "Watchlist").split("\n### Discover\n")[1].split("\n### ")[0]
 
 
 @pytest.mark.parametrize("snippet", _SNIPPETS)
@@ -81,7 +100,10 @@ def test_the_settings_in_the_documents_load(snippet: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("snippet", watchlist_snippets(SETTINGS))
 def test_the_watchlists_in_the_documents_load(snippet: str, tmp_path: Path) -> None:
     (tmp_path / "watchlist.yaml").write_text(snippet)
-    assert len(_load("accounts: [{id: acme}]\n", tmp_path).watchlist.targets) == 1
+    watchlist = _load("accounts: [{id: acme}]\n", tmp_path).watchlist
+    assert len(watchlist.targets) == len(re.findall(r"^ +workflow:", snippet, re.MULTILINE))
+    assert len(watchlist.discoveries) == (2 if "discover:" in snippet else 0)
+    assert watchlist.targets or watchlist.discoveries
 
 
 def test_every_type_of_receiver_has_a_snippet() -> None:
