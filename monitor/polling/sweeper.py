@@ -41,7 +41,7 @@ _REFRESH: Final = 60.0
 """Seconds between two requests for the active definitions; after a failure, too."""
 _SAVE_EVERY: Final = 60.0
 _PATIENCE: Final = 1.0
-"""Seconds that a list waits for its turn among the polls before it goes before one of them."""
+"""Seconds that a request for definitions waits for its turn among the polls before it goes before one of them."""
 _SHARE: Final = 0.5
 """Of the account's rate that lists take at most."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
@@ -272,7 +272,9 @@ class Sweeper:
         walk = Walk(look, self._now(), by_creation=version.sweep.by_creation)
         try:
             while walk.request is not None:
-                permit = await self._gates[account].acquire_background(_PATIENCE, probes=True)
+                gate = self._gates[account]
+                # Lists that wait no longer than this take no more than their share, however many polls are due.
+                permit = await gate.acquire_background(1.0 / (_SHARE * gate.requests_per_second), probes=True)
                 page = await self._client.instances(walk.request, permit)
                 if isinstance(page, PollFailed):
                     self._failed(version)
