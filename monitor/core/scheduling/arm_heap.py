@@ -1,0 +1,109 @@
+"""Arms by a time each: a heap with lazy deletion in which an item is one whole number, and its garbage is bounded.
+
+An arm has one time at most; a new one replaces it. What is replaced stays in the heap as garbage, which is swept in
+crumbs: a heap of a million that is rebuilt at once holds the loop. It is set aside instead, and each later change moves
+a few of its items over; taking items off the *end* of a heap leaves a heap.
+"""
+
+import heapq
+import math
+from array import array
+from typing import Final
+
+MOST_ARMS: Final = 1 << 24
+_BITS, _MASK = 24, MOST_ARMS - 1
+_PER_SECOND = 1024
+"""An item takes 32 bytes for two years of a clock, and 48 beyond."""
+NEVER: Final = 1 << 62
+_FARTHEST = (1 << 62) / _PER_SECOND / 2
+_GARBAGE = 64
+"""Dead items that may lie about beyond one for two living."""
+_CRUMB = 8
+
+
+def tick(time: float) -> int:
+    """The millisecond, about, that the time, in seconds, lies in; what becomes due in it is due."""
+    return math.floor(time * _PER_SECOND)
+
+
+def seconds(tick: int) -> float:
+    """When the tick begins."""
+    return tick / _PER_SECOND
+
+
+class ArmHeap:
+    """Arms are numbers from 0 to `MOST_ARMS`; times are seconds, which may be negative.
+
+    Heaps of which each arm is in one at most may share their `ticks`.
+    """
+
+    __slots__ = ("_items", "_living", "_set_aside", "_ticks")
+
+    def __init__(self, ticks: "array[int]") -> None:
+        self._ticks = ticks
+        """When each arm is due; `NEVER` for those that are not in the heap."""
+        self._items: list[int] = []
+        self._set_aside: list[int] = []
+        """The heap that is being swept; empty most of the time."""
+        self._living = 0
+
+    def __len__(self) -> int:
+        return self._living
+
+    def put(self, arm: int, time: float) -> None:
+        """Due at `time`, and then alone; not at all for a time that never comes."""
+        if time > _FARTHEST:
+            self.drop(arm)
+            return
+        due, before = tick(time), self._ticks[arm]
+        if due == before:
+            return
+        self._living += before == NEVER
+        self._ticks[arm] = due
+        heapq.heappush(self._items, due << _BITS | arm)
+        self._compact()
+
+    def drop(self, arm: int) -> None:
+        if self._ticks[arm] != NEVER:
+            self._ticks[arm] = NEVER
+            self._living -= 1
+            self._compact()
+
+    def head(self) -> tuple[int, int] | None:
+        """The arm that is due first, after the tick at which it is."""
+        head = self._top(self._items)
+        if self._set_aside:
+            other = self._top(self._set_aside)
+            if head is None or (other is not None and other < head):
+                head = other
+        return None if head is None else (head >> _BITS, head & _MASK)
+
+    def pop_due(self, now: int) -> int | None:
+        """The arm that is due first, if its tick is not after `now`; it has no time any more."""
+        head = self.head()
+        if head is None or head[0] > now:
+            return None
+        self.drop(head[1])
+        return head[1]
+
+    def _top(self, items: list[int]) -> int | None:
+        ticks = self._ticks
+        while items:
+            item = items[0]
+            if ticks[item & _MASK] == item >> _BITS:
+                return item
+            heapq.heappop(items)
+        return None
+
+    def _compact(self) -> None:
+        """A crumb of tidying; due after each step that may have left something dead."""
+        old = self._set_aside
+        if not old:
+            if len(self._items) <= self._living * 3 // 2 + _GARBAGE:
+                return
+            old = self._set_aside = self._items
+            self._items = []
+        for _ in range(min(_CRUMB, len(old))):
+            item = old.pop()
+            if self._ticks[item & _MASK] == item >> _BITS:
+                heapq.heappush(self._items, item)

@@ -1,0 +1,162 @@
+"""How often something worth telling happens, learned per definition, version and step; and when it may.
+
+A look says of all the time since the one before how many facts fell into it, so rates need no model of what was missed:
+events over watched seconds, with a Gamma prior. A known moment that has passed says whether something changed at it:
+hits over tries, with a Beta prior. Either prior is what the definition's other versions say of the same step, of a few
+pseudo-observations' strength, so that a new version begins as its sisters are and soon speaks for itself. What was
+learned fades with a half-life of weeks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from monitor.core.model import DefinitionVersion
+
+HALF_LIFE: Final = timedelta(days=14)
+"""After which what was learned counts half."""
+VERSIONS: Final = 16
+"""Versions of a definition whose evidence is kept for a step; the one that was learned from last is kept longest."""
+_STRONGEST = 4.0
+"""Events or tries that a prior is worth at most."""
+_FIRST_EVENTS, _FIRST_SECONDS = 0.5, 0.5 * 86400.0
+"""What is believed of a rate before anything is known, and how strongly: one event a day."""
+_FIRST_HITS, _FIRST_TRIES = 0.5, 1.0
+
+
+class HazardKey(NamedTuple):
+    """What rates belong to: a step of one version of a definition; the step is "" for the instance as a whole."""
+
+    version: DefinitionVersion
+    step: str
+
+
+class Evidence(msgspec.Struct, frozen=True, gc=False):
+    """What was seen, as it counts at the time `at`. To be stored and restored."""
+
+    at: datetime
+    events: float = 0.0
+    """Facts that came at times that nobody knew."""
+    seconds: float = 0.0
+    """Instances times the seconds for which each was watched."""
+    hits: float = 0.0
+    """Known moments at which something changed."""
+    tries: float = 0.0
+    """Known moments that have passed."""
+
+    def faded(self, now: datetime) -> "Evidence":
+        """As it counts at `now`; a time before `at` changes nothing."""
+        if now <= self.at:
+            return self
+        left = 0.5 ** ((now - self.at) / HALF_LIFE)
+        return Evidence(now, self.events * left, self.seconds * left, self.hits * left, self.tries * left)
+
+    def plus(self, other: "Evidence") -> "Evidence":
+        now = max(self.at, other.at)
+        one, two = self.faded(now), other.faded(now)
+        return Evidence(
+            now,
+            one.events + two.events,
+            one.seconds + two.seconds,
+            one.hits + two.hits,
+            one.tries + two.tries,
+        )
+
+
+def rate(own: Evidence, others: Iterable[Evidence] = ()) -> float:
+    """Facts per second, by the evidence of one version and that of its sisters, all as of one time."""
+    events, seconds = _FIRST_EVENTS, _FIRST_SECONDS
+    for other in others:
+        events, seconds = events + other.events, seconds + other.seconds
+    share = min(1.0, _STRONGEST / events)
+    return (events * share + own.events) / (seconds * share + own.seconds)
+
+
+def chance(own: Evidence, others: Iterable[Evidence] = ()) -> float:
+    """The probability that something changes at a known moment."""
+    hits, tries = _FIRST_HITS, _FIRST_TRIES
+    for other in others:
+        hits, tries = hits + other.hits, tries + other.tries
+    share = min(1.0, _STRONGEST / tries)
+    return (hits * share + own.hits) / (tries * share + own.tries)
+
+
+class Hazards:
+    """The evidence of all definitions. What changed is told once, for the store."""
+
+    __slots__ = ("_changed", "_known")
+
+    def __init__(self, known: Mapping[HazardKey, Evidence] | None = None) -> None:
+        """With what was stored."""
+        self._known: dict[tuple[str, str, str], dict[int, Evidence]] = {}
+        """By account, definition and step, then by version, in the order of learning."""
+        self._changed: dict[HazardKey, Evidence] = {}
+        for key, evidence in sorted((known or {}).items(), key=lambda item: item[1].at):
+            self._keep(key, evidence)
+
+    def learn(self, key: HazardKey, seen: Evidence) -> None:
+        """A look was made at `seen.at`, and found this."""
+        before = self._versions(key).get(key.version.version)
+        after = seen if before is None else before.plus(seen)
+        self._keep(key, after)
+        self._changed[key] = after
+
+    def rate(self, key: HazardKey, now: datetime) -> float:
+        return rate(*self._evidence(key, now))
+
+    def chance(self, key: HazardKey, now: datetime) -> float:
+        return chance(*self._evidence(key, now))
+
+    def forget(self, account: str, definition: str) -> None:
+        """The definition is gone; what is stored of it is its owner's to delete."""
+        self._known = {key: kept for key, kept in self._known.items() if key[:2] != (account, definition)}
+        self._changed = {key: kept for key, kept in self._changed.items() if key.version[:2] != (account, definition)}
+
+    def take_changed(self) -> dict[HazardKey, Evidence]:
+        """What was learned since the last call."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def _evidence(self, key: HazardKey, now: datetime) -> tuple[Evidence, list[Evidence]]:
+        versions = self._versions(key)
+        own = versions.get(key.version.version, Evidence(now)).faded(now)
+        return own, [other.faded(now) for version, other in versions.items() if version != key.version.version]
+
+    def _versions(self, key: HazardKey) -> dict[int, Evidence]:
+        return self._known.get(_place(key), {})
+
+    def _keep(self, key: HazardKey, evidence: Evidence) -> None:
+        versions = self._known.setdefault(_place(key), {})
+        versions.pop(key.version.version, None)
+        versions[key.version.version] = evidence
+        if len(versions) > VERSIONS:
+            del versions[next(iter(versions))]
+
+
+def step_moments(durations: Sequence[tuple[float, int]], age: float, chance: float) -> tuple[tuple[float, float], ...]:
+    """When a step that has run for `age` seconds is likely over: seconds from its start, each with a probability.
+
+    `durations`: seconds and how many executions took at most that, each counted once, the shortest first (see
+    `core/detection/step_durations.py`); endless ones are infinite. `chance`: that its end is worth telling. At most
+    four moments, of equal weight as far as the counts allow; none if no execution took longer than `age`.
+    """
+    left = [(seconds, count) for seconds, count in durations if seconds > age]
+    total = sum(count for _, count in left)
+    moments: list[tuple[float, float]] = []
+    gathered = 0
+    for number, (seconds, count) in enumerate(left):
+        gathered += count
+        last = number + 1 == len(left) or left[number + 1][0] == float("inf")
+        if seconds < float("inf") and (last or gathered * _PARTS >= total):
+            moments.append((seconds, chance * gathered / total))
+            gathered = 0
+    return tuple(moments)
+
+
+_PARTS = 4
+
+
+def _place(key: HazardKey) -> tuple[str, str, str]:
+    return key.version.account, key.version.definition, key.step

@@ -1,0 +1,448 @@
+"""What to look at next: the arm whose look is worth most, for every request of a budget.
+
+An arm is one thing that can be asked: a list, or one instance. Its *index* is the delay that a look ends, per request:
+`(weight / cost) * integral of s dLambda(s)` over the time since its last look, the online form of the square-root law
+(Vaidya and Hameed, 1999; for age of information Tripathi and Modiano, 2019). A constant rate `r` of facts adds
+`r * t**2 / 2`; a known moment `d`, at which something changes with the probability `q`, adds `q * (d - last look)` once
+it has passed. The spacing is even and never random: random spacing doubles the mean delay.
+
+Whose turn it is:
+
+1.  The *promised*: what is older than its promise, the one that is due first at first. If the promises are infeasible,
+    they get half of the budget.
+2.  The *passed over*: what had no look for several rounds, whatever is believed of it (`trust.py`).
+3.  The largest index. The *price* is what a request must end; an arm is compared with others once its index is past it.
+    If too many are, the price rises; if none is, it falls to the index that reaches it first. So it follows any rate
+    of requests, and nothing is recomputed.
+
+What comes before all this, explanations and confirmations, is its owner's. A decision costs O(log n) and is bounded.
+Times are the loop's clock, in seconds, and do not fall.
+"""
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from monitor.core.model import Severity
+from monitor.core.scheduling.arm_heap import MOST_ARMS, NEVER, ArmHeap, seconds, tick
+from monitor.core.scheduling.known_moments import KnownMoments
+from monitor.core.scheduling.rounds import Pace, Rounds
+from monitor.core.scheduling.trust import Trust
+
+WEIGHTS: Final[Mapping[Severity, float]] = {Severity.INFO: 0.1, Severity.WARNING: 1.0, Severity.CRITICAL: 10.0}
+"""The weight of an arm by the severity that its facts would have."""
+
+_CROWDED, _COMPARED = 24, 32
+"""Arms past the price beyond which it is raised, and that are compared at most."""
+_RAISE, _FIRST_PRICE, _LEAST_PRICE = 1.1, 1e-3, 1e-12
+_SURE = 0.5
+"""Share of the price by the rates alone that it is raised to at once."""
+_BELOW = 0.999
+"""Share of the price under which an arm waits again."""
+_FAR = 1e9
+"""Seconds after its last look that an arm waits at most for its index."""
+_BANDS = 8
+_CRUMB = 256
+"""Arms whose time has come that are seen to in one decision, in all and in each band."""
+_ROOM = 4096
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is known of an arm."""
+
+    rate: float
+    """Facts per second that become visible in it, at times that nobody knows."""
+    weight: float = 1.0
+    cost: float = 1.0
+    """Requests per look; above 0."""
+    longest: float = math.inf
+    """Seconds between two looks that are promised; infinite: none are."""
+    shortest: float = 0.0
+    """Seconds between two looks, within which another is of no use."""
+
+    def __post_init__(self) -> None:
+        if not (self.rate >= 0 and self.weight >= 0 and 0 < self.cost < math.inf and 0 <= self.shortest < math.inf):
+            raise ValueError(f"expected no negative number, and a finite cost above 0, got {self}")
+        if not self.longest > 0:
+            raise ValueError(f"expected a promise of more than 0 s, got {self.longest:g}")
+
+
+_FREE, _WAITING, _RESTING, _UNDER_WAY, _LEAVING = range(5)
+"""Phases of an arm. Resting: not to be looked at yet; leaving: under way, and removed."""
+
+
+class Looks:
+    """The arms of one budget, by number. Pure: it knows no clock and asks nothing by itself."""
+
+    __slots__ = (
+        "_allotted",
+        "_below",
+        "_below_ticks",
+        "_costs",
+        "_crossing_ticks",
+        "_crossings",
+        "_free",
+        "_last",
+        "_late",
+        "_lead",
+        "_longest",
+        "_moments",
+        "_pace",
+        "_phases",
+        "_promises",
+        "_rates",
+        "_ready",
+        "_roots",
+        "_rounds",
+        "_shortest",
+        "_timer_ticks",
+        "_timers",
+        "_trust",
+        "_waiting",
+        "_weights",
+        "price",
+    )
+
+    def __init__(self) -> None:
+        self.price = _FIRST_PRICE
+        """What a request is worth now: weighted seconds of delay that it must end."""
+        self._phases = array("b")
+        self._last = array("d")
+        self._rates, self._weights, self._costs = array("f"), array("f"), array("f")
+        self._longest, self._shortest = array("f"), array("f")
+        self._moments = KnownMoments()
+        self._crossing_ticks, self._below_ticks, self._timer_ticks = array("q"), array("q"), array("q")
+        self._crossings = tuple(ArmHeap(self._crossing_ticks) for _ in range(_BANDS))
+        """Those that wait, by the time at which their index reaches the price, and by their band: many whose crossing
+        was reckoned at another price keep none of another band waiting."""
+        self._below = ArmHeap(self._below_ticks)
+        """Those that wait with an index below the price though a known moment of theirs has passed, by their rank."""
+        self._timers = ArmHeap(self._timer_ticks)
+        """Those that rest by the end of their rest; those that wait by their promise."""
+        self._ready: dict[int, None] = {}
+        """Those that wait with an index past the price, as far as they are compared."""
+        self._late: dict[int, None] = {}
+        """Those that wait past their promise, the first due first."""
+        self._promises = 0.0
+        """Requests per second that all promises take."""
+        self._roots = 0.0
+        """The sum of sqrt(cost * rate * weight), as in `plan.py`."""
+        self._pace = Pace()
+        self._lead = 0.0
+        """Requests that infeasible promises were given beyond their half."""
+        self._rounds = Rounds()
+        self._trust = Trust()
+        self._waiting = 0
+        self._allotted = 0
+        self._free = array("i")
+
+    def __len__(self) -> int:
+        return self._allotted - len(self._free)
+
+    # --- what there is ---
+
+    def add(self, terms: Terms, now: float, last: float | None = None) -> int:
+        """A new arm's number, which may have been another's before; `last`: when it was looked at, `now` for None."""
+        arm = self._allot()
+        self._last[arm] = now if last is None else min(last, now)
+        self._join(arm, terms)
+        self._rounds.append(arm)
+        self._rest(arm, self._last[arm] + self._shortest[arm], now)
+        return arm
+
+    def change(self, arm: int, terms: Terms, now: float) -> None:
+        """Other terms from now on; what was said of its moments stays."""
+        phase, longest, shortest = self._phases[arm], self._longest[arm], self._shortest[arm]
+        self._band(arm).drop(arm)
+        self._leave(arm)
+        self._join(arm, terms)
+        if phase == _RESTING and self._shortest[arm] != shortest:
+            self._rest(arm, self._last[arm] + self._shortest[arm], now)
+        elif phase == _WAITING:
+            self._compare(arm, now)
+            if self._longest[arm] != longest:
+                self._late.pop(arm, None)
+                self._timers.put(arm, self._last[arm] + self._longest[arm])
+
+    def remove(self, arm: int) -> None:
+        """Never look at it again. If it is under way, its number stays taken until `looked` or `put_back`."""
+        if self._phases[arm] == _UNDER_WAY:
+            self._phases[arm] = _LEAVING
+        elif self._phases[arm] not in (_FREE, _LEAVING):
+            self._withdraw(arm)
+            self._forget(arm)
+
+    def expect(self, arm: int, moment: float, chance: float, now: float) -> None:
+        """At `moment` something in it changes with the probability `chance`; several moments add up."""
+        self._moments.add(arm, moment, chance)
+        if self._phases[arm] == _WAITING:
+            self._compare(arm, now)
+
+    def expect_nothing(self, arm: int, now: float) -> None:
+        """Forget all known moments of it."""
+        self._moments.clear(arm, math.inf)
+        if self._phases[arm] == _WAITING:
+            self._compare(arm, now)
+
+    # --- whose turn it is ---
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until an arm may be looked at; 0.0: now; None: nothing waits or rests."""
+        self._wake(now)
+        if self._waiting:
+            return 0.0
+        head = self._timers.head()
+        return None if head is None else max(seconds(head[0] + 1) - now, 0.0)
+
+    def next(self, now: float) -> int | None:
+        """The arm to look at now, under way until `looked` or `put_back`; None if none may be looked at."""
+        self._wake(now)
+        if not self._waiting:
+            return None
+        arm = self._promised()
+        if arm is None:
+            arm = self._passed_over()
+            if arm is None:
+                arm = self._best(now)
+            self._rounds.spend(self._costs[arm], now)
+            self._lead = max(self._lead - self._costs[arm], 0.0)
+        self._pace.spend(self._costs[arm], now)
+        self._start(arm)
+        if not self._waiting:
+            self._pace.pause()
+        return arm
+
+    def looked(self, arm: int, now: float, happened: Iterable[float] = ()) -> None:
+        """The look is over. `happened`: when each fact happened that it told and that was not known before."""
+        rounds, last = self._rounds, self._last[arm]
+        self._trust.found([rounds.at(max(moment, last)) for moment in happened], rounds.count, self._weights[arm])
+        self._moments.clear(arm, now)
+        self._last[arm] = now
+        rounds.append(arm)
+        self._end(arm, now + self._shortest[arm], now)
+
+    def put_back(self, arm: int, now: float, until: float) -> None:
+        """The look told nothing; the next comes not before `until`. It goes on being as old as it was."""
+        self._end(arm, until, now)
+
+    def last(self, arm: int) -> float:
+        """When it was looked at, at last."""
+        return self._last[arm]
+
+    def oldest(self) -> int | None:
+        """The arm that was passed over the longest of those that may be looked at."""
+        for _ in range(_CRUMB):
+            arm = self._rounds.oldest()
+            if arm is None or self._phases[arm] == _WAITING:
+                return arm
+            self._rounds.drop(arm)  # it rests, and comes back in front
+        return None
+
+    # --- the three reasons ---
+
+    def _promised(self) -> int | None:
+        arm = next(iter(self._late), None)
+        if arm is not None and self._promises > self._pace.rate:
+            if self._lead > 0.0:
+                return None
+            self._lead += self._costs[arm]
+        return arm
+
+    def _passed_over(self) -> int | None:
+        arm = self.oldest()
+        if arm is None:
+            return None
+        rounds = self._rounds.passed_over(arm, self._costs[arm])
+        return arm if rounds >= self._trust.rounds else None
+
+    def _best(self, now: float) -> int:
+        """The arm with the largest index of those past the price; the price follows. There is one that waits."""
+        self._gather(now)
+        if not self._ready:
+            return self._first(now)
+        values = {arm: self._index(arm, now) for arm in self._ready}
+        best = max(values, key=values.__getitem__)
+        if len(values) > _CROWDED:
+            self.price = max(self.price * _RAISE, min(values.values()), _SURE * self._fair_price())
+            for arm, value in values.items():
+                if value < self.price * _BELOW:
+                    self._compare(arm, now)
+        return best
+
+    def _gather(self, now: float) -> None:
+        """Arms whose time has come are ready, unless the price has risen since it was reckoned."""
+        current = tick(now)
+        for band in self._crossings:
+            if len(band):
+                self._gather_band(band, current, now)
+        price = _rank(self.price)
+        while len(self._ready) < _COMPARED and (arm := self._below.pop_due(price)) is not None:
+            self._band(arm).drop(arm)
+            self._ready[arm] = None
+
+    def _gather_band(self, band: ArmHeap, current: int, now: float) -> None:
+        ready, most = self._ready, len(self._ready) + _COMPARED
+        for _ in range(_CRUMB):
+            if len(ready) >= most or (arm := band.pop_due(current)) is None:
+                return
+            crossing = self._crossing(arm)
+            if tick(crossing) <= current:
+                self._below.drop(arm)
+                ready[arm] = None
+            else:
+                band.put(arm, crossing)
+                self._put_below(arm, now)
+
+    def _first(self, now: float) -> int:
+        """No index has reached the price: the largest of those that do first, and the price falls to it."""
+        heads = [head for band in (*self._crossings, self._below) if len(band) and (head := band.head()) is not None]
+        values = {arm: self._index(arm, now) for _, arm in heads}
+        arm = max(values, key=values.__getitem__)
+        self.price = max(min(values[arm], self.price), _LEAST_PRICE)
+        return arm
+
+    def _put_below(self, arm: int, now: float) -> None:
+        """If a known moment of it has passed, the arm is found again as soon as the price falls to its index."""
+        moment = next(self._moments.of(arm), None)
+        if moment is not None and moment[0] <= now and (index := self._index(arm, now)) > 0.0:
+            self._below.put(arm, seconds(_rank(index)))
+
+    def _fair_price(self) -> float:
+        """The price at which the rates alone use up the budget, evenly spaced."""
+        return (self._roots / self._pace.rate) ** 2 / 2
+
+    def _compare(self, arm: int, now: float) -> None:
+        """It waits until its index reaches the price as that is now."""
+        self._ready.pop(arm, None)
+        self._below.drop(arm)
+        self._band(arm).put(arm, self._crossing(arm))
+        self._put_below(arm, now)
+
+    def _band(self, arm: int) -> ArmHeap:
+        return self._crossings[_band(self._rates[arm] * self._weights[arm] / self._costs[arm])]
+
+    # --- the index ---
+
+    def _index(self, arm: int, now: float) -> float:
+        last = self._last[arm]
+        value = self._rates[arm] * (now - last) ** 2 / 2
+        for moment, chance in self._moments.of(arm):
+            if moment > now:
+                break
+            value += chance * max(moment - last, 0.0)
+        return value * self._weights[arm] / self._costs[arm]
+
+    def _crossing(self, arm: int) -> float:
+        """When its index reaches the price; far away if it never does."""
+        last, rate, weight = self._last[arm], self._rates[arm], self._weights[arm]
+        missing = self.price * self._costs[arm] / weight if weight else math.inf
+        for moment, chance in self._moments.of(arm):
+            since = max(moment - last, 0.0)
+            if rate * since * since / 2 >= missing:
+                break
+            missing -= chance * since
+            if rate * since * since / 2 >= missing:
+                return max(moment, last)
+        return last + min(math.sqrt(2 * missing / rate), _FAR) if rate else last + _FAR
+
+    # --- from phase to phase ---
+
+    def _wake(self, now: float) -> None:
+        """Rests that are over, and promises that are due."""
+        timers, current = self._timers, tick(now)
+        for _ in range(_CRUMB):
+            if (arm := timers.pop_due(current)) is None:
+                return
+            if self._phases[arm] == _RESTING:
+                self._enter(arm, now)
+            else:
+                self._late[arm] = None
+
+    def _rest(self, arm: int, until: float, now: float) -> None:
+        if until > now:
+            self._phases[arm] = _RESTING
+            self._timers.put(arm, until)
+        else:
+            self._enter(arm, now)
+
+    def _enter(self, arm: int, now: float) -> None:
+        """It may be looked at from now on."""
+        self._phases[arm] = _WAITING
+        self._waiting += 1
+        self._compare(arm, now)
+        self._timers.put(arm, self._last[arm] + self._longest[arm])
+        self._rounds.come_back(arm)
+
+    def _withdraw(self, arm: int) -> None:
+        """It neither waits nor rests any more."""
+        self._waiting -= self._phases[arm] == _WAITING
+        self._ready.pop(arm, None)
+        self._late.pop(arm, None)
+        self._band(arm).drop(arm)
+        self._below.drop(arm)
+        self._timers.drop(arm)
+        self._rounds.drop(arm)
+
+    def _start(self, arm: int) -> None:
+        self._withdraw(arm)
+        self._phases[arm] = _UNDER_WAY
+
+    def _end(self, arm: int, until: float, now: float) -> None:
+        if self._phases[arm] == _LEAVING:
+            self._forget(arm)
+        elif self._phases[arm] == _UNDER_WAY:
+            self._rest(arm, until, now)
+
+    def _forget(self, arm: int) -> None:
+        self._moments.clear(arm, math.inf)
+        self._leave(arm)
+        self._rounds.drop(arm)
+        self._phases[arm] = _FREE
+        self._free.append(arm)
+
+    def _join(self, arm: int, terms: Terms) -> None:
+        self._rates[arm], self._weights[arm], self._costs[arm] = terms.rate, terms.weight, terms.cost
+        self._longest[arm], self._shortest[arm] = terms.longest, terms.shortest
+        self._rounds.cost += self._costs[arm]
+        self._promises += self._costs[arm] / self._longest[arm]
+        self._roots += math.sqrt(self._costs[arm] * self._rates[arm] * self._weights[arm])
+
+    def _leave(self, arm: int) -> None:
+        self._rounds.cost -= self._costs[arm]
+        self._promises -= self._costs[arm] / self._longest[arm]
+        self._roots -= math.sqrt(self._costs[arm] * self._rates[arm] * self._weights[arm])
+
+    def _allot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        if self._allotted == len(self._phases):
+            self._make_room()
+        self._allotted += 1
+        return self._allotted - 1
+
+    def _make_room(self) -> None:
+        """For many arms at once: columns that grow one by one take most of the time of adding."""
+        more = min(_ROOM, MOST_ARMS - len(self._phases))
+        if not more:
+            raise OverflowError(f"expected at most {MOST_ARMS:,} arms in one budget")
+        self._phases.extend(array("b", [_FREE]) * more)
+        self._last.extend(array("d", [0.0]) * more)
+        for column in (self._rates, self._weights, self._costs, self._longest, self._shortest):
+            column.extend(array("f", [0.0]) * more)
+        for ticks in (self._crossing_ticks, self._below_ticks, self._timer_ticks):
+            ticks.extend(array("q", [NEVER]) * more)
+        self._moments.make_room(more)
+        self._rounds.make_room(more)
+
+
+def _band(worth: float) -> int:
+    """Which of the bands an arm belongs to by its weighted facts per second and request: each is 16 times the next."""
+    return min(max(-math.frexp(worth)[1] // 4, 0), _BANDS - 1) if worth else _BANDS - 1
+
+
+def _rank(index: float) -> int:
+    """The larger the index, the smaller its rank; a tick is a tenth of a percent."""
+    return tick(-math.log(index))

@@ -1,0 +1,176 @@
+"""What the budget buys, before it is spent: how often each kind of arm is looked at, and how late its facts are seen.
+
+With `c` requests per look, `a` weighted facts per second and `R` requests per second, looks `T = sqrt(c / a) * S / R`
+apart, `S = sum of sqrt(c * a)`, make the weighted mean delay least: `D* = S**2 / (2 * R * sum of a)`. No policy that
+cannot know when things happen is better on the same arms. `looks.py` keeps to it, within three walls: a promise and
+the rounds for which an arm is passed over make `T` shorter, the shortest time between two looks makes it longer.
+"""
+
+import enum
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from monitor.core.scheduling.trust import MOST_ROUNDS
+
+
+class FactKind(enum.StrEnum):
+    """What the looks are for; the `kind` label of the metrics."""
+
+    END = "end"
+    """That an instance ended: lists and status requests show it."""
+    STEP = "step"
+    """That a step failed or is overdue: only status requests show it."""
+
+
+class ArmGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Arms that are alike: the lists of a definition, or its running instances."""
+
+    definition: str
+    kind: FactKind
+    count: int
+    rate: float
+    """Facts per second in each of them."""
+    weight: float = 1.0
+    cost: float = 1.0
+    """Requests per look."""
+    longest: float = math.inf
+    """Seconds between two looks that are promised."""
+    shortest: float = 0.0
+    """Seconds between two looks, within which another is of no use."""
+
+
+class Bound(msgspec.Struct, frozen=True, gc=False):
+    """How late the facts of one kind are seen in one definition: seconds, an answer's time not counted."""
+
+    definition: str
+    kind: FactKind
+    worst: float
+    """The longest time between two looks."""
+    mean: float
+
+
+class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan of one budget; all of it infinite or empty if nothing is allowed or watched."""
+
+    allowed: float
+    """Requests per second that are left for looks."""
+    promised: float
+    """Requests per second that all promises take together."""
+    root_sum: float
+    """`S`, the root of weighted facts times requests, per second."""
+    best_delay: float
+    """`D*`, seconds: no policy has a smaller weighted mean delay. Known moments are not counted."""
+    delay: float
+    """Seconds: the weighted mean delay of this plan."""
+    price: float
+    """Seconds of `best_delay` that one more request per second would save, nearly."""
+    intervals: tuple[float, ...]
+    """Seconds between two looks at an arm of each group, in the order in which they were given."""
+    bounds: tuple[Bound, ...]
+    """By definition and kind, in the order in which they were given."""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether all promises can be kept; else `promised` is the rate that would make them."""
+        return self.promised <= self.allowed
+
+    def warning(self) -> str | None:
+        """For people; None if all promises can be kept."""
+        if self.feasible:
+            return None
+        return (
+            f"the promised intervals need {self.promised:.3g} requests/s, {self.allowed:.3g} are left for them:"
+            f" raise requests_per_second by {_rounded_up(self.promised - self.allowed)} if the API allows it,"
+            " or lengthen interval or step_interval"
+        )
+
+
+def plan_budget(groups: Iterable[ArmGroup], allowed: float) -> BudgetPlan:
+    """The plan for these arms at `allowed` requests per second, those for explanations and confirmations taken off."""
+    arms = [group for group in groups if group.count]
+    root_sum = math.fsum(one.count * math.sqrt(one.cost * one.rate * one.weight) for one in arms)
+    facts = math.fsum(one.count * one.rate * one.weight for one in arms)
+    best = root_sum**2 / (2 * allowed * facts) if facts and allowed else math.inf if facts else 0.0
+    intervals = _intervals(arms, allowed)
+    delays = (one.count * one.rate * one.weight * every / 2 for one, every in zip(arms, intervals, strict=True))
+    return BudgetPlan(
+        allowed=allowed,
+        promised=_promised(arms),
+        root_sum=root_sum,
+        best_delay=best,
+        delay=math.fsum(delays) / facts if facts else 0.0,
+        price=best / allowed if allowed else math.inf,
+        intervals=tuple(intervals),
+        bounds=tuple(_bounds(arms, intervals)),
+    )
+
+
+def _promised(arms: Sequence[ArmGroup]) -> float:
+    return math.fsum(one.count * one.cost / one.longest for one in arms)
+
+
+# --- how often each is looked at --------------------------------------------------------------------------
+
+
+def _intervals(arms: Sequence[ArmGroup], allowed: float) -> list[float]:
+    if not allowed:
+        return [math.inf] * len(arms)
+    walls = _walls(arms, allowed)
+    wanted = [math.sqrt(one.cost / (one.rate * one.weight)) if one.rate * one.weight else math.inf for one in arms]
+
+    def at(scale: float) -> list[float]:
+        return [max(low, min(scale * every, high)) for every, (low, high) in zip(wanted, walls, strict=True)]
+
+    def used(scale: float) -> float:
+        return math.fsum(one.count * one.cost / every for one, every in zip(arms, at(scale), strict=True))
+
+    return at(_scale(used, allowed))
+
+
+def _walls(arms: Sequence[ArmGroup], allowed: float) -> list[tuple[float, float]]:
+    """The shortest and the longest time between two looks at an arm of each group."""
+    promised = _promised(arms)
+    stretch = 1.0 if promised <= allowed else 2 * promised / allowed  # infeasible promises get half of the budget
+    free = allowed - promised if promised < allowed else allowed / 2
+    rounds = MOST_ROUNDS * math.fsum(one.count * one.cost for one in arms) / free
+    return [(max(one.shortest, _SHORTEST), max(min(one.longest * stretch, rounds), one.shortest)) for one in arms]
+
+
+def _scale(used: Callable[[float], float], allowed: float) -> float:
+    """The least scale of all intervals at which no more is used than is allowed; bisected by its logarithm."""
+    low, high = -_WIDEST, _WIDEST
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if used(math.exp(middle)) > allowed:
+            low = middle
+        else:
+            high = middle
+    return math.exp(high)
+
+
+_SHORTEST = 1e-9
+"""Seconds; no look takes less."""
+_WIDEST, _STEPS = 60.0, 64
+
+
+# --- how late facts are seen ------------------------------------------------------------------------------
+
+
+def _bounds(arms: Sequence[ArmGroup], intervals: Sequence[float]) -> Iterable[Bound]:
+    kinds = dict.fromkeys((one.definition, one.kind) for one in arms)
+    for definition, kind in kinds:
+        of = [
+            (one, every)
+            for one, every in zip(arms, intervals, strict=True)
+            if (one.definition, one.kind) == (definition, kind)
+        ]
+        facts = math.fsum(one.count * one.rate for one, _ in of)
+        late = math.fsum(one.count * one.rate * every / 2 for one, every in of)
+        worst = max(every for _, every in of)
+        yield Bound(definition, kind, worst, late / facts if facts else worst / 2)
+
+
+def _rounded_up(rate: float) -> str:
+    return f"{math.ceil(rate)}" if rate >= 1 else f"{math.ceil(rate * 100) / 100:g}"
