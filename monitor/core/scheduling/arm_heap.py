@@ -12,17 +12,19 @@ from typing import Final
 
 MOST_ARMS: Final = 1 << 24
 _BITS, _MASK = 24, MOST_ARMS - 1
-_PER_SECOND = 1024
-"""An item takes 32 bytes for two years of a clock, and 48 beyond."""
+_PER_SECOND = 512
+"""Ticks. An item takes 32 bytes for half a year of a clock, and 48 beyond."""
+_TAGS = 8
 NEVER: Final = 1 << 62
-_FARTHEST = (1 << 62) / _PER_SECOND / 2
+_FARTHEST = (1 << 62) / _PER_SECOND / _TAGS / 2
 _GARBAGE = 64
 """Dead items that may lie about beyond one for two living."""
 _CRUMB = 8
+_FEW = 7
 
 
 def tick(time: float) -> int:
-    """The millisecond, about, that the time, in seconds, lies in; what becomes due in it is due."""
+    """The last tick that is not after a time in seconds."""
     return math.floor(time * _PER_SECOND)
 
 
@@ -34,14 +36,15 @@ def seconds(tick: int) -> float:
 class ArmHeap:
     """Arms are numbers from 0 to `MOST_ARMS`; times are seconds, which may be negative.
 
-    Heaps of which each arm is in one at most may share their `ticks`.
+    Heaps of which each arm is in one at most may share their `ticks`; each has a `tag` of its own, below 8, then.
     """
 
-    __slots__ = ("_items", "_living", "_set_aside", "_ticks")
+    __slots__ = ("_items", "_living", "_set_aside", "_tag", "_ticks")
 
-    def __init__(self, ticks: "array[int]") -> None:
+    def __init__(self, ticks: "array[int]", tag: int = 0) -> None:
         self._ticks = ticks
-        """When each arm is due; `NEVER` for those that are not in the heap."""
+        """When each arm is due, and in which heap; `NEVER` for those that are in none."""
+        self._tag = tag
         self._items: list[int] = []
         self._set_aside: list[int] = []
         """The heap that is being swept; empty most of the time."""
@@ -51,11 +54,11 @@ class ArmHeap:
         return self._living
 
     def put(self, arm: int, time: float) -> None:
-        """Due at `time`, and then alone; not at all for a time that never comes."""
+        """Due from `time` on, and then alone; not at all for a time that never comes."""
         if time > _FARTHEST:
             self.drop(arm)
             return
-        due, before = tick(time), self._ticks[arm]
+        due, before = math.ceil(time * _PER_SECOND) * _TAGS + self._tag, self._ticks[arm]
         if due == before:
             return
         self._living += before == NEVER
@@ -76,7 +79,19 @@ class ArmHeap:
             other = self._top(self._set_aside)
             if head is None or (other is not None and other < head):
                 head = other
-        return None if head is None else (head >> _BITS, head & _MASK)
+        return None if head is None else (head // _TAGS >> _BITS, head & _MASK)
+
+    def first(self) -> list[int]:
+        """The arm that is due first, and a few of those that are due next."""
+        return [item & _MASK for items in (self._items, self._set_aside) for item in self._first_of(items)]
+
+    def _first_of(self, items: list[int]) -> list[int]:
+        first: list[int] = []
+        while len(first) < _FEW and self._top(items) is not None:
+            first.append(heapq.heappop(items))
+        for item in first:
+            heapq.heappush(items, item)
+        return first
 
     def pop_due(self, now: int) -> int | None:
         """The arm that is due first, if its tick is not after `now`; it has no time any more."""
@@ -95,6 +110,9 @@ class ArmHeap:
             heapq.heappop(items)
         return None
 
+    def _alive(self, item: int) -> bool:
+        return self._ticks[item & _MASK] == item >> _BITS
+
     def _compact(self) -> None:
         """A crumb of tidying; due after each step that may have left something dead."""
         old = self._set_aside
@@ -105,5 +123,5 @@ class ArmHeap:
             self._items = []
         for _ in range(min(_CRUMB, len(old))):
             item = old.pop()
-            if self._ticks[item & _MASK] == item >> _BITS:
+            if self._alive(item):
                 heapq.heappush(self._items, item)

@@ -10,7 +10,8 @@ Whose turn it is:
 
 1.  The *promised*: what is older than its promise, the one that is due first at first. If the promises are infeasible,
     they get half of the budget.
-2.  The *passed over*: what had no look for several rounds, whatever is believed of it (`trust.py`).
+2.  The *passed over*: what had no look for several rounds, whatever is believed of it (`trust.py`). They have a share
+    of the budget, so that many at once wait for twice as long at most.
 3.  The largest index. The *price* is what a request must end; an arm is compared with others once its index is past it.
     If too many are, the price rises; if none is, it falls to the index that reaches it first. So it follows any rate
     of requests, and nothing is recomputed.
@@ -85,11 +86,13 @@ class Looks:
         "_crossing_ticks",
         "_crossings",
         "_free",
+        "_heaps",
         "_last",
         "_late",
         "_lead",
         "_longest",
         "_moments",
+        "_owed",
         "_pace",
         "_phases",
         "_promises",
@@ -115,11 +118,12 @@ class Looks:
         self._longest, self._shortest = array("f"), array("f")
         self._moments = KnownMoments()
         self._crossing_ticks, self._below_ticks, self._timer_ticks = array("q"), array("q"), array("q")
-        self._crossings = tuple(ArmHeap(self._crossing_ticks) for _ in range(_BANDS))
+        self._crossings = tuple(ArmHeap(self._crossing_ticks, tag) for tag in range(_BANDS))
         """Those that wait, by the time at which their index reaches the price, and by their band: many whose crossing
         was reckoned at another price keep none of another band waiting."""
         self._below = ArmHeap(self._below_ticks)
         """Those that wait with an index below the price though a known moment of theirs has passed, by their rank."""
+        self._heaps = (*self._crossings, self._below)
         self._timers = ArmHeap(self._timer_ticks)
         """Those that rest by the end of their rest; those that wait by their promise."""
         self._ready: dict[int, None] = {}
@@ -133,6 +137,8 @@ class Looks:
         self._pace = Pace()
         self._lead = 0.0
         """Requests that infeasible promises were given beyond their half."""
+        self._owed = 0.0
+        """Requests that those who were passed over may still have: many at once do not take all that there is."""
         self._rounds = Rounds()
         self._trust = Trust()
         self._waiting = 0
@@ -145,7 +151,10 @@ class Looks:
     # --- what there is ---
 
     def add(self, terms: Terms, now: float, last: float | None = None) -> int:
-        """A new arm's number, which may have been another's before; `last`: when it was looked at, `now` for None."""
+        """A new arm's number, which may have been another's before; `last`: when it was looked at, `now` for None.
+
+        Promises that fall due at once hold up all others: spread `last` where nothing is known.
+        """
         arm = self._allot()
         self._last[arm] = now if last is None else min(last, now)
         self._join(arm, terms)
@@ -195,7 +204,7 @@ class Looks:
         if self._waiting:
             return 0.0
         head = self._timers.head()
-        return None if head is None else max(seconds(head[0] + 1) - now, 0.0)
+        return None if head is None else max(seconds(head[0]) - now, 0.0)
 
     def next(self, now: float) -> int | None:
         """The arm to look at now, under way until `looked` or `put_back`; None if none may be looked at."""
@@ -207,6 +216,9 @@ class Looks:
             arm = self._passed_over()
             if arm is None:
                 arm = self._best(now)
+            else:
+                self._owed -= self._costs[arm]
+            self._owed = min(self._owed + self._costs[arm] / self._trust.rounds, self._costs[arm])
             self._rounds.spend(self._costs[arm], now)
             self._lead = max(self._lead - self._costs[arm], 0.0)
         self._pace.spend(self._costs[arm], now)
@@ -253,24 +265,35 @@ class Looks:
 
     def _passed_over(self) -> int | None:
         arm = self.oldest()
-        if arm is None:
+        if arm is None or self._owed < -_BELOW * self._costs[arm] * (1 - 1 / self._trust.rounds):
             return None
         rounds = self._rounds.passed_over(arm, self._costs[arm])
         return arm if rounds >= self._trust.rounds else None
 
     def _best(self, now: float) -> int:
-        """The arm with the largest index of those past the price; the price follows. There is one that waits."""
+        """The arm with the largest index of those past the price, and of a few others; the price follows.
+
+        Others: those that will be past it soon, and the one that was passed over the longest. They were reckoned at a
+        higher price, perhaps, than those that were looked at since.
+        """
         self._gather(now)
-        if not self._ready:
-            return self._first(now)
-        values = {arm: self._index(arm, now) for arm in self._ready}
+        ready = {arm: self._index(arm, now) for arm in self._ready}
+        others = [arm for heap in self._heaps if len(heap) for arm in heap.first()]
+        if (oldest := self.oldest()) is not None:
+            others.append(oldest)
+        values = ready | {arm: self._index(arm, now) for arm in others}
         best = max(values, key=values.__getitem__)
-        if len(values) > _CROWDED:
-            self.price = max(self.price * _RAISE, min(values.values()), _SURE * self._fair_price())
-            for arm, value in values.items():
-                if value < self.price * _BELOW:
-                    self._compare(arm, now)
+        if not ready:
+            self.price = max(min(values[best], self.price), _LEAST_PRICE)
+        elif len(ready) > _CROWDED:
+            self._raise_price(ready, now)
         return best
+
+    def _raise_price(self, ready: Mapping[int, float], now: float) -> None:
+        self.price = max(self.price * _RAISE, min(ready.values()), _SURE * self._fair_price())
+        for arm, value in ready.items():
+            if value < self.price * _BELOW:
+                self._compare(arm, now)
 
     def _gather(self, now: float) -> None:
         """Arms whose time has come are ready, unless the price has risen since it was reckoned."""
@@ -289,20 +312,12 @@ class Looks:
             if len(ready) >= most or (arm := band.pop_due(current)) is None:
                 return
             crossing = self._crossing(arm)
-            if tick(crossing) <= current:
+            if crossing <= now:
                 self._below.drop(arm)
                 ready[arm] = None
             else:
                 band.put(arm, crossing)
                 self._put_below(arm, now)
-
-    def _first(self, now: float) -> int:
-        """No index has reached the price: the largest of those that do first, and the price falls to it."""
-        heads = [head for band in (*self._crossings, self._below) if len(band) and (head := band.head()) is not None]
-        values = {arm: self._index(arm, now) for _, arm in heads}
-        arm = max(values, key=values.__getitem__)
-        self.price = max(min(values[arm], self.price), _LEAST_PRICE)
-        return arm
 
     def _put_below(self, arm: int, now: float) -> None:
         """If a known moment of it has passed, the arm is found again as soon as the price falls to its index."""
@@ -444,5 +459,5 @@ def _band(worth: float) -> int:
 
 
 def _rank(index: float) -> int:
-    """The larger the index, the smaller its rank; a tick is a tenth of a percent."""
+    """The larger the index, the smaller its rank; a tick is a fifth of a percent."""
     return tick(-math.log(index))

@@ -17,8 +17,9 @@ MOST_ROUNDS: Final = 6.0
 """Rounds for which an arm is passed over at most: a sixth of the budget, if the beliefs want none of it."""
 _ALLOWED = 0.51
 """Rounds that facts may take on average: beliefs that are a little worse get another try."""
-_FULL, _ENOUGH, _DEBT = 4.0, 0.5, -4.0
-"""Of the account; what makes trust whole; and what is remembered against the beliefs: rounds."""
+_FULL, _ENOUGH, _FIRST, _DEBT = 4.0, 2.0, 0.4, -4.0
+"""The most in the account; what makes trust whole; what is in it at first, which is enough for two rounds, when more is
+earned; and what is remembered against the beliefs. All in rounds."""
 _FEW = 8.0
 """Facts of mean weight in a round that count half."""
 _FACTS, _ROUNDS = 256.0, 8.0
@@ -31,7 +32,7 @@ class Trust:
     __slots__ = ("_credit", "_gains", "_of_fact", "_of_round", "_settled", "_weights")
 
     def __init__(self) -> None:
-        self._credit = _ENOUGH
+        self._credit = _FIRST
         self._of_fact = self._of_round = 0.0
         """The mean weight of a fact, and of all facts of a round; 0.0 before the first."""
         self._gains: dict[int, float] = {}
