@@ -8,6 +8,7 @@ from monitor.core.scheduling.looks import Looks, Terms
 from tests.bench.house import Figure, say
 from tests.core.looks_world import (
     ByPriorityAndAge,
+    Policy,
     World,
     by_index,
     constant,
@@ -29,7 +30,7 @@ from tests.core.looks_world import (
 _SECONDS = 4000.0
 _BEST, _WORST, _TIMES = 1.05, 1.05, 10
 _SIZES = (1_000, 100_000, 1_000_000)
-_OTHERS: dict[str, Callable[[], object]] = {
+_OTHERS: dict[str, Callable[[], Policy]] = {
     "proportional": proportional,
     "priority x age": ByPriorityAndAge,
     "square root": square_root,
@@ -64,7 +65,7 @@ def _hostile() -> Iterator[World]:
 
 def _compared(world: World, times: int | None = None) -> Iterator[Figure]:
     ours, robin = play(world, by_index(world)), play(world, round_robin())
-    others = {name: play(world, make()).delay for name, make in _OTHERS.items()}  # type: ignore[arg-type]
+    others = {name: play(world, make()).delay for name, make in _OTHERS.items()}
     say(
         f"  looks: {world.name}: {ours.delay:.2f} s, round robin {robin.delay:.2f}"
         + "".join(f", {name} {delay:.2f}" for name, delay in others.items())

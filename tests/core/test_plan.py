@@ -115,10 +115,10 @@ def test_the_policy_keeps_what_the_plan_promised() -> None:
     plan = plan_budget(groups, 10.0)
     looks, now, last = Looks(), 0.0, dict[int, float]()
     kinds = list(itertools.chain.from_iterable([number] * one.count for number, one in enumerate(groups)))
-    for arm, number in enumerate(kinds):
+    for place, number in enumerate(kinds):
         one = groups[number]
         terms = Terms(rate=one.rate, weight=one.weight, longest=one.longest)
-        looks.add(terms, 0.0, -1.2 * (arm % 50))  # promises that fall due at once hold up the rest
+        looks.add(terms, 0.0, -1.2 * (place % 50))  # promises that fall due at once hold up the rest
     worst = [0.0] * len(groups)
     while now < 2000.0:
         now += 0.1
