@@ -27,7 +27,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.core.model import Severity
+from monitor.core.event_types import Severity
 from monitor.core.scheduling.arm_heap import MOST_ARMS, NEVER, ArmHeap, seconds, tick
 from monitor.core.scheduling.known_moments import KnownMoments
 from monitor.core.scheduling.rounds import Pace, Rounds
