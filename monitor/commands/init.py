@@ -1,7 +1,8 @@
-"""The command for who has no configuration yet: `init`."""
+"""`workflow-monitor init`: write a first configuration, which watches a whole account."""
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +102,8 @@ def _init(options: argparse.Namespace) -> int:
             _write(folder / name, text)
     except OSError as error:
         raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
-    say(_NEXT.format(files=", ".join(str(folder / name) for name in texts), folder=folder, account=options.account))
+    files, account = ", ".join(str(folder / name) for name in texts), shlex.quote(options.account)
+    say(_NEXT.format(files=files, folder=folder, account=account))
     return CLEAN
 
 

@@ -79,6 +79,12 @@ def test_the_difference_names_who_comes_goes_and_is_wanted_otherwise() -> None:
     assert changes(before, after) == Changes(arrived=("calls",), retired=("mail",), changed=("orders",))
 
 
+def test_an_entry_that_only_moved_within_the_files_is_no_change() -> None:
+    moved = msgspec.structs.replace(OWN, place="b.yaml: discover[7]")
+
+    assert changes({"orders": OWN}, {"orders": moved}) == Changes()
+
+
 @pytest.mark.parametrize(
     ("wish", "latest", "swept", "over", "expected"),
     [

@@ -120,8 +120,13 @@ def changes(before: Mapping[str, Discovery], after: Mapping[str, Discovery]) -> 
     return Changes(
         tuple([id_ for id_ in after if id_ not in before]),
         tuple([id_ for id_ in before if id_ not in after]),
-        tuple([id_ for id_, wish in after.items() if id_ in before and before[id_] != wish]),
+        tuple([id_ for id_, wish in after.items() if id_ in before and not _alike(before[id_], wish)]),
     )
+
+
+def _alike(one: Discovery, other: Discovery) -> bool:
+    """Also if its entry only moved within the files."""
+    return one is other or msgspec.structs.replace(one, place=other.place) == other
 
 
 # --- versions -----------------------------------------------------------------------------------------------
