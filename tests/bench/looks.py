@@ -6,20 +6,16 @@ from collections.abc import Callable, Iterator
 
 from monitor.core.scheduling.looks import Looks, Terms
 from tests.bench.house import Figure, say
+from tests.core.looks_policies import ByPriorityAndAge, by_index, proportional, round_robin, square_root
 from tests.core.looks_world import (
-    ByPriorityAndAge,
     Policy,
     World,
-    by_index,
     constant,
     daily_wave,
     deploy,
     halved,
     known_wakes,
     lognormal,
-    proportional,
-    round_robin,
-    square_root,
     storm,
     wrong_rates,
 )

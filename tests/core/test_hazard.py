@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.detection.step_durations import add, at_most
 from monitor.core.model import DefinitionVersion
 from monitor.core.scheduling.hazard import HALF_LIFE, VERSIONS, Evidence, HazardKey, Hazards, chance, rate, step_moments
 
@@ -107,6 +108,13 @@ def test_moments_of_a_step_lie_ahead_and_hold_what_is_left(
         assert sum(share for _, share in moments) == pytest.approx(chance * left / (left + endless))
     else:
         assert moments == ()
+
+
+def test_what_was_learned_of_a_step_tells_when_it_is_over() -> None:
+    counts = add((), [30.0] * 60 + [600.0] * 20 + [1e9] * 20)
+    ((seconds, share),) = step_moments(at_most(counts), 100.0, 1.0)
+    assert 600 <= seconds <= 600 * 1.19
+    assert share == 0.5
 
 
 def test_a_step_that_always_takes_as_long_has_one_moment() -> None:

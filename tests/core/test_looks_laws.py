@@ -4,16 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.core.looks_policies import by_index, round_robin
 from tests.core.looks_world import (
     World,
-    by_index,
     constant,
     daily_wave,
     deploy,
     halved,
     known_wakes,
     lognormal,
-    round_robin,
     run,
     storm,
     wrong_rates,

@@ -6,6 +6,7 @@ the counts of a year need no more space than those of a day.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Final
 
 from monitor.core.model import StepExecution, StepStatus
@@ -44,6 +45,14 @@ def p99(counts: Counts) -> float | None:
         if rank <= 0:
             return EDGES[bucket] if bucket < len(EDGES) else None
     return None
+
+
+def at_most(counts: Counts) -> tuple[tuple[float, int], ...]:
+    """Seconds, and how many executions took at most that and more than the one before; infinite for the longest.
+
+    What `step_moments` of `core/scheduling/hazard.py` asks for.
+    """
+    return tuple((EDGES[bucket] if bucket < len(EDGES) else inf, count) for bucket, count in counts)
 
 
 def completed_durations(before: Sequence[StepExecution], after: Sequence[StepExecution]) -> list[tuple[str, float]]:

@@ -1,1 +1,1 @@
-"""Rules of the budget: which poll is due, and when a request may be sent."""
+"""Rules of the budget: whose turn it is, what to look at next, and when a request may be sent."""
