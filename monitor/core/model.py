@@ -75,6 +75,20 @@ class Endpoint(enum.StrEnum):
     USAGE = "usage"
 
 
+class Purpose(enum.StrEnum):
+    """The purposes that an account's budget is spent for; the `purpose` label of the metrics."""
+
+    ENDS = "ends"
+    """Lists: which instances have begun or ended."""
+    STEPS = "steps"
+    """Status polls by their schedule."""
+    CONFIRM = "confirm"
+    """Status polls that a list called for."""
+    EXPLAIN = "explain"
+    DEFINITIONS = "definitions"
+    USAGE = "usage"
+
+
 class Cause(enum.StrEnum):
     """Why a workflow is Terminated."""
 

@@ -2,12 +2,21 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from monitor.core.event_types import EventType
 from monitor.core.listing import Usage
-from monitor.core.model import Endpoint, Event, Outcome, Status, Target, TargetKey, TargetState
+from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
+
+_PURPOSES: Final = {
+    Endpoint.STATUS: Purpose.STEPS,
+    Endpoint.LIST: Purpose.ENDS,
+    Endpoint.ERRORS: Purpose.EXPLAIN,
+    Endpoint.DEFINITIONS: Purpose.DEFINITIONS,
+    Endpoint.USAGE: Purpose.USAGE,
+}
 
 
 class RequestRecord(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +34,12 @@ class RequestRecord(msgspec.Struct, frozen=True, gc=False):
     """Why it failed."""
     cancelled: bool = False
     """We cancelled it, so it says nothing about the API."""
+    confirms: bool = False
+    """A list called for it."""
+
+    @property
+    def purpose(self) -> Purpose:
+        return Purpose.CONFIRM if self.confirms else _PURPOSES[self.endpoint]
 
 
 class PollRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -85,9 +85,9 @@ class PollQueue:
             asyncio.get_running_loop().call_soon(self.reset_backoff)
         self.wake()
 
-    def poll_now(self, key: TargetKey) -> bool:
+    def poll_now(self, key: TargetKey, *, confirms: bool = False) -> bool:
         """Poll a target as soon as the rate limiter lets it through; False if that will not be soon."""
-        if self.stopping or not self.gate.open or not self.schedule.poll_now(key, self._time()):
+        if self.stopping or not self.gate.open or not self.schedule.poll_now(key, self._time(), confirms=confirms):
             return False
         self.wake()
         return True

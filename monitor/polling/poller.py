@@ -95,11 +95,14 @@ class Poller:
         self.drifts: dict[str, frozenset[str]] = {}
         """Per account, the kinds of drift that were told."""
 
-    async def poll(self, watched: Watched, permit: Permit, delay: float) -> None:
-        """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable."""
+    async def poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool = False) -> None:
+        """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable.
+
+        `confirms`: a list called for it.
+        """
         key, before, sent_at = watched.target.key, watched.state, self._now()
         try:
-            observation = await self._client.status(key, permit)
+            observation = await self._client.status(key, permit, confirms=confirms)
         except Exception:
             self._hear(watched, Outcome.CONNECTION)  # a fault of ours: there was no answer
             raise

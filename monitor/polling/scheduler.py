@@ -95,10 +95,13 @@ class Scheduler:
         sent = [queue.first_polls_sent() for queue in self._queues.values()]  # all are asked: each remembers it
         return all(sent)
 
-    def poll_now(self, key: TargetKey) -> bool:
-        """Poll a target as soon as its lane lets it through; False if that will not be soon."""
+    def poll_now(self, key: TargetKey, *, confirms: bool = False) -> bool:
+        """Poll a target as soon as its lane lets it through; False if that will not be soon.
+
+        `confirms`: a list calls for it.
+        """
         queue = self._queues.get(key.account)
-        return queue is not None and queue.poll_now(key)
+        return queue is not None and queue.poll_now(key, confirms=confirms)
 
     def in_flight(self, key: TargetKey) -> bool:
         """Whether a poll of the target has not ended yet."""
@@ -117,7 +120,7 @@ class Scheduler:
     async def _poll(self, queue: PollQueue, permit: Permit, due: DuePoll) -> None:
         watched = self._watched[due.key]
         try:
-            await self._poller.poll(watched, permit, due.delay)
+            await self._poller.poll(watched, permit, due.delay, confirms=due.confirms)
         except Exception:
             watched.failures += 1
             raise

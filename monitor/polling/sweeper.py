@@ -285,7 +285,7 @@ class Sweeper:
                 version.unwatched([key for key in news.found if key not in self._targets])
                 await self._end(news.ended)
                 for key in news.looks:
-                    self._scheduler.poll_now(key)
+                    self._scheduler.poll_now(key, confirms=True)
         finally:
             version.end(walk)
         self._settle(swept, version)

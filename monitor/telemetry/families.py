@@ -72,6 +72,11 @@ class Families:
             "Requests to the API by how they ended.",
             *("account", "endpoint", "outcome"),
         )
+        self.looks = counter(
+            "workflow_monitor_looks_total",
+            "Requests to the API by what they were for; confirm: a status that a list called for.",
+            *("account", "purpose"),
+        )
         self.request_duration = tallies(
             "workflow_monitor_request_duration_seconds",
             "Seconds from sending a request to its last byte, or to its failure.",

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from monitor import __version__
 from monitor.core.detection.clock_skew import detection_delay
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import Endpoint, Event, Outcome, Status, Target, TargetKey, TargetState
+from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
     DeliveryOutcome,
@@ -46,6 +46,9 @@ class _Account:
         self.requests: Mapping[Endpoint, Mapping[Outcome, Counter]] = {
             endpoint: {outcome: families.requests.labels(account, endpoint.value, outcome.value) for outcome in Outcome}
             for endpoint in Endpoint
+        }
+        self.looks: Mapping[Purpose, Counter] = {
+            purpose: families.looks.labels(account, purpose.value) for purpose in Purpose
         }
         self.durations: Mapping[Endpoint, FastHistogram] = {
             endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
@@ -159,9 +162,11 @@ class Metrics:
         if account is None:  # it was removed meanwhile: only its counters go on
             families, endpoint = self._families, record.endpoint.value
             families.requests.labels(record.account, endpoint, outcome.value).inc()
+            families.looks.labels(record.account, record.purpose.value).inc()
             families.request_duration.labels(record.account, endpoint).observe(record.duration)
             return
         account.requests[record.endpoint][outcome].inc()
+        account.looks[record.purpose].inc()
         account.durations[record.endpoint].observe(record.duration)
         if outcome is Outcome.OK:
             account.succeeded_at = record.ended_at.timestamp()

@@ -94,9 +94,14 @@ class Client:
         self._recall = ResponseCache()
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
-    def status(self, key: TargetKey, permit: Permit) -> Coroutine[Any, Any, Seen | PollFailed]:
-        """The present state of the instance, with its step log. `permit` is consumed."""
-        return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status)
+    def status(
+        self, key: TargetKey, permit: Permit, *, confirms: bool = False
+    ) -> Coroutine[Any, Any, Seen | PollFailed]:
+        """The present state of the instance, with its step log. `permit` is consumed.
+
+        `confirms`, for the record: a list called for it.
+        """
+        return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status, confirms=confirms)
 
     def instances(self, request: ListRequest, permit: Permit) -> Coroutine[Any, Any, ListPage | PollFailed]:
         """One page of a list. `permit` is consumed."""
@@ -188,6 +193,8 @@ class Client:
         url: Callable[[_Q], URL],
         permit: Permit,
         read: Callable[[_Q, Response, str], _T | PollFailed],
+        *,
+        confirms: bool = False,
     ) -> _T | PollFailed:
         """In any case the rate limiter records the permit once, and one record is reported."""
         loop, account, gate = asyncio.get_running_loop(), permit.account, self._gates[permit.account]
@@ -220,7 +227,9 @@ class Client:
             gate.record(permit, outcome, retry_after)
             duration, ended_at = loop.time() - started, self._now()
             ahead = _ahead(date, sent_at, ended_at)
-            self._report(RequestRecord(account, endpoint, outcome, duration, ended_at, ahead, detail, cancelled))
+            self._report(
+                RequestRecord(account, endpoint, outcome, duration, ended_at, ahead, detail, cancelled, confirms)
+            )
 
     def _read_status(self, key: TargetKey, response: Response, secret: str) -> Seen | PollFailed:
         return self._recall.read(key, response, now=self._now, secret=secret)

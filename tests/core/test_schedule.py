@@ -407,6 +407,28 @@ def test_nobody_is_hastened_who_is_unknown_under_way_or_backing_off() -> None:
     assert (schedule.wait(now) or 0.0) > 0
 
 
+def test_only_the_next_poll_of_a_target_that_a_list_called_for_confirms_the_list() -> None:
+    schedule = scheduled(2, interval=600.0)
+    first = min(schedule.next_due(key(number)) or 0.0 for number in range(2))
+    now = first - 100.0
+    assert schedule.poll_now(key(0), now, confirms=True)
+    assert schedule.poll_now(key(0), now)
+    assert schedule.poll_now(key(1), now)
+    assert {schedule.pop(now).confirms for _ in range(2)} == {True, False}
+    schedule.done(key(0), now, 0, 300.0, 0.0)
+    assert schedule.poll_now(key(0), now + 1.0)
+    assert not schedule.pop(now + 1.0).confirms
+
+
+def test_what_a_list_called_for_is_forgotten_with_a_target_that_is_removed() -> None:
+    schedule = scheduled(1)
+    assert schedule.poll_now(key(0), START, confirms=True)
+    schedule.remove(key(0))
+    schedule.add(key(0), 30.0, START, first_within=0.0)
+    turn, _ = next_turn(schedule, START)
+    assert not turn.confirms
+
+
 def test_a_target_that_is_hastened_again_and_again_leaves_no_garbage_behind() -> None:
     schedule = scheduled(100, interval=600.0)
     now = START

@@ -21,6 +21,7 @@ from monitor.core.model import (
     Endpoint,
     Event,
     Outcome,
+    Purpose,
     Status,
     StepExecution,
     StepStatus,
@@ -55,6 +56,7 @@ CONTRACT = {
     "workflow_run_duration_seconds": ("histogram", {"account", "definition", "status"}),
     "workflow_detection_delay_seconds": ("histogram", {"account"}),
     "workflow_monitor_requests_total": ("counter", {"account", "endpoint", "outcome"}),
+    "workflow_monitor_looks_total": ("counter", {"account", "purpose"}),
     "workflow_monitor_request_duration_seconds": ("histogram", {"account", "endpoint"}),
     "workflow_monitor_schedule_delay_seconds": ("histogram", {"account"}),
     "workflow_monitor_lane_open": ("gauge", {"account"}),
@@ -234,6 +236,23 @@ def test_counters_of_a_watched_account_are_there_before_the_first_failure(scene:
         assert scene.value("workflow_events_total", **labels) == 0.0
     assert scene.value("workflow_detection_delay_seconds_count", account="acme") == 0.0
     assert scene.value("workflow_monitor_schedule_delay_seconds_count", account="acme") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "confirms", "purpose"),
+    [
+        (Endpoint.LIST, False, Purpose.ENDS),
+        (Endpoint.STATUS, False, Purpose.STEPS),
+        (Endpoint.STATUS, True, Purpose.CONFIRM),
+        (Endpoint.ERRORS, False, Purpose.EXPLAIN),
+        (Endpoint.DEFINITIONS, False, Purpose.DEFINITIONS),
+        (Endpoint.USAGE, False, Purpose.USAGE),
+    ],
+)
+def test_a_request_counts_for_its_purpose(scene: Scene, endpoint: Endpoint, confirms: bool, purpose: Purpose) -> None:
+    scene.telemetry.request(RequestRecord("acme", endpoint, Outcome.OK, 0.1, NOW, confirms=confirms))
+    counts = {each: scene.value("workflow_monitor_looks_total", account="acme", purpose=each.value) for each in Purpose}
+    assert counts == {each: float(each is purpose) for each in Purpose}
 
 
 def test_counters_of_a_watched_definition_are_there_before_the_first_failure(scene: Scene) -> None:

@@ -178,3 +178,24 @@ async def test_what_completes_is_published_from_the_list_without_a_request_of_it
         assert house.metric("workflow_targets", account=ACME.id, definition=ORDERS, status="Complete") == 400
         await house.until(800.0)
         assert len(ends(house)) == 400
+
+
+async def test_every_request_counts_for_one_purpose(tmp_path: Path) -> None:
+    roles = [role("order-reminder", f"order-{n}", LONG) for n in range(5)]
+    roles.append(role("order-reminder", "faulty", fault(200.0)))
+    async with house_of(tmp_path, *roles) as house:
+        for purpose in ("ends", "steps", "confirm", "explain", "definitions", "usage"):
+            assert looks(house, purpose) == 0
+        await house.until(150.0)
+        assert looks(house, "ends") > 10
+        assert looks(house, "steps") == 6
+        assert looks(house, "confirm") == looks(house, "explain") == 0
+        await house.until(300.0)
+        assert looks(house, "confirm") == looks(house, "explain") == 1
+        counted = [looks(house, purpose) for purpose in ("ends", "steps", "confirm", "explain", "definitions", "usage")]
+        under_way = len(house.sent) - sum(counted)
+        assert 0 <= under_way <= 1
+
+
+def looks(house: House, purpose: str) -> float:
+    return house.metric("workflow_monitor_looks_total", account=ACME.id, purpose=purpose) or 0.0

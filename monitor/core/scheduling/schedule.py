@@ -34,17 +34,21 @@ class DuePoll(msgspec.Struct, frozen=True, gc=False):
     """When it was due, without stretching."""
     delay: float
     """Seconds since then; never negative."""
+    confirms: bool = False
+    """A list called for it."""
 
 
 class Schedule:
     """One account's targets. Pure: it reads no clock and starts nothing."""
 
-    __slots__ = ("_agenda", "_backing_off", "_leaving", "_offset")
+    __slots__ = ("_agenda", "_backing_off", "_confirming", "_leaving", "_offset")
 
     def __init__(self) -> None:
         self._agenda = DueQueue()
         self._backing_off: dict[TargetKey, None] = {}
         """Targets that wait after a failure."""
+        self._confirming: set[TargetKey] = set()
+        """Targets whose next poll a list has called for."""
         self._leaving: set[TargetKey] = set()
         """Targets that were removed while under way; forgotten when that poll is done."""
         self._offset = 0.0
@@ -91,6 +95,7 @@ class Schedule:
             return
         self._agenda.forget(key)
         self._backing_off.pop(key, None)
+        self._confirming.discard(key)
         self._agenda.compact()
 
     def change(self, key: TargetKey, interval: float, now: float) -> None:
@@ -114,10 +119,10 @@ class Schedule:
         slot = _slot(entry, max(clock, entry.last + entry.interval / 2))
         return slot if entry.last > -math.inf else min(slot, entry.due)
 
-    def poll_now(self, key: TargetKey, now: float) -> bool:
+    def poll_now(self, key: TargetKey, now: float, *, confirms: bool = False) -> bool:
         """Due now, before its next slot; False if it does not wait for one: unknown, under way or backing off.
 
-        Targets that are due already go first, and its slots do not change.
+        Targets that are due already go first, and its slots do not change. `confirms`: a list calls for it.
         """
         entry = self._agenda.entries.get(key)
         if entry is None or entry.under_way or key in self._backing_off:
@@ -126,6 +131,8 @@ class Schedule:
         if entry.due > clock:
             self._put(entry, clock)
             self._agenda.compact()
+        if confirms:
+            self._confirming.add(key)
         return True
 
     # --- whose turn it is ---
@@ -148,7 +155,9 @@ class Schedule:
         self._backing_off.pop(entry.key, None)
         promised = entry.due + entry.promised
         entry.due = max(clock, entry.due)
-        return DuePoll(entry.key, promised, max(now - promised, 0.0))
+        confirms = entry.key in self._confirming
+        self._confirming.discard(entry.key)
+        return DuePoll(entry.key, promised, max(now - promised, 0.0), confirms)
 
     def done(self, key: TargetKey, now: float, failures: int, max_backoff: float, jitter: float) -> None:
         """The poll has ended. `failures` in a row, including this one, or 0. `jitter` in [0, 1)."""
