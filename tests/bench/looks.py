@@ -4,7 +4,8 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-from monitor.core.scheduling.looks import Looks, Terms
+from monitor.core.scheduling.arms import Terms
+from monitor.core.scheduling.looks import Looks
 from tests.bench.house import Figure, say
 from tests.core.looks_policies import ByPriorityAndAge, by_index, proportional, round_robin, square_root
 from tests.core.looks_world import (

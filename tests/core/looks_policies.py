@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.model import DefinitionVersion
+from monitor.core.scheduling.arms import Terms
 from monitor.core.scheduling.hazard import Evidence, HazardKey, Hazards
-from monitor.core.scheduling.looks import Looks, Terms
+from monitor.core.scheduling.looks import Looks
 from tests.core.looks_world import Arm, Moment, Policy, World
 
 _EPOCH = datetime(2026, 1, 5, tzinfo=UTC)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.core.scheduling.looks import Looks, Terms
+from monitor.core.scheduling.arms import Terms
+from monitor.core.scheduling.looks import Looks
 
 RATES = st.one_of(st.just(0.0), st.floats(1e-9, 10.0))
 
@@ -59,7 +60,7 @@ def test_a_number_is_free_again_after_its_arm_was_removed() -> None:
     assert len(looks) == 0
     assert looks.next(1.0) is None
     assert looks.add(Terms(rate=0.0), 1.0) == arm
-    assert looks._index(arm, 10.0) == 0.0
+    assert looks._arms.index(arm, 10.0) == 0.0
 
 
 def test_an_arm_removed_while_under_way_keeps_its_number_until_that_look_is_over() -> None:

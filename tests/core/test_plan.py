@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.scheduling.looks import Looks, Terms
+from monitor.core.scheduling.arms import Terms
+from monitor.core.scheduling.looks import Looks
 from monitor.core.scheduling.plan import ArmGroup, FactKind, plan_budget
 
 END, STEP = FactKind.END, FactKind.STEP

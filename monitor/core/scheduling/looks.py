@@ -23,18 +23,11 @@ Times are the loop's clock, in seconds, and do not fall.
 import math
 from array import array
 from collections.abc import Iterable, Mapping
-from typing import Final
 
-import msgspec
-
-from monitor.core.event_types import Severity
 from monitor.core.scheduling.arm_heap import MOST_ARMS, NEVER, ArmHeap, seconds, tick
-from monitor.core.scheduling.known_moments import KnownMoments
+from monitor.core.scheduling.arms import Arms, Terms
 from monitor.core.scheduling.rounds import Pace, Rounds
 from monitor.core.scheduling.trust import Trust
-
-WEIGHTS: Final[Mapping[Severity, float]] = {Severity.INFO: 0.1, Severity.WARNING: 1.0, Severity.CRITICAL: 10.0}
-"""The weight of an arm by the severity that its facts would have."""
 
 _CROWDED, _COMPARED = 24, 32
 """Arms past the price beyond which it is raised, and that are compared at most."""
@@ -43,32 +36,10 @@ _SURE = 0.5
 """Share of the price by the rates alone that it is raised to at once."""
 _BELOW = 0.999
 """Share of the price under which an arm waits again."""
-_FAR = 1e9
-"""Seconds after its last look that an arm waits at most for its index."""
 _BANDS = 8
 _CRUMB = 256
 """Arms whose time has come that are seen to in one decision, in all and in each band."""
 _ROOM = 4096
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known of an arm."""
-
-    rate: float
-    """Facts per second that become visible in it, at times that nobody knows."""
-    weight: float = 1.0
-    cost: float = 1.0
-    """Requests per look; above 0."""
-    longest: float = math.inf
-    """Seconds between two looks that are promised; infinite: none are."""
-    shortest: float = 0.0
-    """Seconds between two looks, within which another is of no use."""
-
-    def __post_init__(self) -> None:
-        if not (self.rate >= 0 and self.weight >= 0 and 0 < self.cost < math.inf and 0 <= self.shortest < math.inf):
-            raise ValueError(f"expected no negative number, and a finite cost above 0, got {self}")
-        if not self.longest > 0:
-            raise ValueError(f"expected a promise of more than 0 s, got {self.longest:g}")
 
 
 _FREE, _WAITING, _RESTING, _UNDER_WAY, _LEAVING = range(5)
@@ -80,32 +51,26 @@ class Looks:
 
     __slots__ = (
         "_allotted",
+        "_arms",
         "_below",
         "_below_ticks",
-        "_costs",
         "_crossing_ticks",
         "_crossings",
         "_free",
         "_heaps",
-        "_last",
         "_late",
         "_lead",
-        "_longest",
-        "_moments",
         "_owed",
         "_pace",
         "_phases",
         "_promises",
-        "_rates",
         "_ready",
         "_roots",
         "_rounds",
-        "_shortest",
         "_timer_ticks",
         "_timers",
         "_trust",
         "_waiting",
-        "_weights",
         "price",
     )
 
@@ -113,10 +78,7 @@ class Looks:
         self.price = _FIRST_PRICE
         """What a request is worth now: weighted seconds of delay that it must end."""
         self._phases = array("b")
-        self._last = array("d")
-        self._rates, self._weights, self._costs = array("f"), array("f"), array("f")
-        self._longest, self._shortest = array("f"), array("f")
-        self._moments = KnownMoments()
+        self._arms = Arms()
         self._crossing_ticks, self._below_ticks, self._timer_ticks = array("q"), array("q"), array("q")
         self._crossings = tuple(ArmHeap(self._crossing_ticks, tag) for tag in range(_BANDS))
         """Those that wait, by the time at which their index reaches the price, and by their band: many whose crossing
@@ -156,25 +118,25 @@ class Looks:
         Promises that fall due at once hold up all others: spread `last` where nothing is known.
         """
         arm = self._allot()
-        self._last[arm] = now if last is None else min(last, now)
+        self._arms.last[arm] = now if last is None else min(last, now)
         self._join(arm, terms)
         self._rounds.append(arm)
-        self._rest(arm, self._last[arm] + self._shortest[arm], now)
+        self._rest(arm, self._arms.last[arm] + self._arms.shortest[arm], now)
         return arm
 
     def change(self, arm: int, terms: Terms, now: float) -> None:
         """Other terms from now on; what was said of its moments stays."""
-        phase, longest, shortest = self._phases[arm], self._longest[arm], self._shortest[arm]
+        phase, longest, shortest = self._phases[arm], self._arms.longest[arm], self._arms.shortest[arm]
         self._band(arm).drop(arm)
         self._leave(arm)
         self._join(arm, terms)
-        if phase == _RESTING and self._shortest[arm] != shortest:
-            self._rest(arm, self._last[arm] + self._shortest[arm], now)
+        if phase == _RESTING and self._arms.shortest[arm] != shortest:
+            self._rest(arm, self._arms.last[arm] + self._arms.shortest[arm], now)
         elif phase == _WAITING:
             self._compare(arm, now)
-            if self._longest[arm] != longest:
+            if self._arms.longest[arm] != longest:
                 self._late.pop(arm, None)
-                self._timers.put(arm, self._last[arm] + self._longest[arm])
+                self._timers.put(arm, self._arms.last[arm] + self._arms.longest[arm])
 
     def remove(self, arm: int) -> None:
         """Never look at it again. If it is under way, its number stays taken until `looked` or `put_back`."""
@@ -186,13 +148,13 @@ class Looks:
 
     def expect(self, arm: int, moment: float, chance: float, now: float) -> None:
         """At `moment` something in it changes with the probability `chance`; several moments add up."""
-        self._moments.add(arm, moment, chance)
+        self._arms.moments.add(arm, moment, chance)
         if self._phases[arm] == _WAITING:
             self._compare(arm, now)
 
     def expect_nothing(self, arm: int, now: float) -> None:
         """Forget all known moments of it."""
-        self._moments.clear(arm, math.inf)
+        self._arms.moments.clear(arm, math.inf)
         if self._phases[arm] == _WAITING:
             self._compare(arm, now)
 
@@ -217,11 +179,11 @@ class Looks:
             if arm is None:
                 arm = self._best(now)
             else:
-                self._owed -= self._costs[arm]
-            self._owed = min(self._owed + self._costs[arm] / self._trust.rounds, self._costs[arm])
-            self._rounds.spend(self._costs[arm], now)
-            self._lead = max(self._lead - self._costs[arm], 0.0)
-        self._pace.spend(self._costs[arm], now)
+                self._owed -= self._arms.costs[arm]
+            self._owed = min(self._owed + self._arms.costs[arm] / self._trust.rounds, self._arms.costs[arm])
+            self._rounds.spend(self._arms.costs[arm], now)
+            self._lead = max(self._lead - self._arms.costs[arm], 0.0)
+        self._pace.spend(self._arms.costs[arm], now)
         self._start(arm)
         if not self._waiting:
             self._pace.pause()
@@ -229,12 +191,12 @@ class Looks:
 
     def looked(self, arm: int, now: float, happened: Iterable[float] = ()) -> None:
         """The look is over. `happened`: when each fact happened that it told and that was not known before."""
-        rounds, last = self._rounds, self._last[arm]
-        self._trust.found([rounds.at(max(moment, last)) for moment in happened], rounds.count, self._weights[arm])
-        self._moments.clear(arm, now)
-        self._last[arm] = now
+        rounds, last = self._rounds, self._arms.last[arm]
+        self._trust.found([rounds.at(max(moment, last)) for moment in happened], rounds.count, self._arms.weights[arm])
+        self._arms.moments.clear(arm, now)
+        self._arms.last[arm] = now
         rounds.append(arm)
-        self._end(arm, now + self._shortest[arm], now)
+        self._end(arm, now + self._arms.shortest[arm], now)
 
     def put_back(self, arm: int, now: float, until: float) -> None:
         """The look told nothing; the next comes not before `until`. It goes on being as old as it was."""
@@ -242,7 +204,7 @@ class Looks:
 
     def last(self, arm: int) -> float:
         """When it was looked at, at last."""
-        return self._last[arm]
+        return self._arms.last[arm]
 
     def oldest(self) -> int | None:
         """The arm that was passed over the longest of those that may be looked at."""
@@ -260,14 +222,14 @@ class Looks:
         if arm is not None and self._promises > self._pace.rate:
             if self._lead > 0.0:
                 return None
-            self._lead += self._costs[arm]
+            self._lead += self._arms.costs[arm]
         return arm
 
     def _passed_over(self) -> int | None:
         arm = self.oldest()
-        if arm is None or self._owed < -_BELOW * self._costs[arm] * (1 - 1 / self._trust.rounds):
+        if arm is None or self._owed < -_BELOW * self._arms.costs[arm] * (1 - 1 / self._trust.rounds):
             return None
-        rounds = self._rounds.passed_over(arm, self._costs[arm])
+        rounds = self._rounds.passed_over(arm, self._arms.costs[arm])
         return arm if rounds >= self._trust.rounds else None
 
     def _best(self, now: float) -> int:
@@ -277,11 +239,11 @@ class Looks:
         higher price, perhaps, than those that were looked at since.
         """
         self._gather(now)
-        ready = {arm: self._index(arm, now) for arm in self._ready}
+        ready = {arm: self._arms.index(arm, now) for arm in self._ready}
         others = [arm for heap in self._heaps if len(heap) for arm in heap.first()]
         if (oldest := self.oldest()) is not None:
             others.append(oldest)
-        values = ready | {arm: self._index(arm, now) for arm in others}
+        values = ready | {arm: self._arms.index(arm, now) for arm in others}
         best = max(values, key=values.__getitem__)
         if not ready:
             self.price = max(min(values[best], self.price), _LEAST_PRICE)
@@ -311,7 +273,7 @@ class Looks:
         for _ in range(_CRUMB):
             if len(ready) >= most or (arm := band.pop_due(current)) is None:
                 return
-            crossing = self._crossing(arm)
+            crossing = self._arms.crossing(arm, self.price)
             if crossing <= now:
                 self._below.drop(arm)
                 ready[arm] = None
@@ -321,8 +283,8 @@ class Looks:
 
     def _put_below(self, arm: int, now: float) -> None:
         """If a known moment of it has passed, the arm is found again as soon as the price falls to its index."""
-        moment = next(self._moments.of(arm), None)
-        if moment is not None and moment[0] <= now and (index := self._index(arm, now)) > 0.0:
+        moment = next(self._arms.moments.of(arm), None)
+        if moment is not None and moment[0] <= now and (index := self._arms.index(arm, now)) > 0.0:
             self._below.put(arm, seconds(_rank(index)))
 
     def _fair_price(self) -> float:
@@ -333,35 +295,11 @@ class Looks:
         """It waits until its index reaches the price as that is now."""
         self._ready.pop(arm, None)
         self._below.drop(arm)
-        self._band(arm).put(arm, self._crossing(arm))
+        self._band(arm).put(arm, self._arms.crossing(arm, self.price))
         self._put_below(arm, now)
 
     def _band(self, arm: int) -> ArmHeap:
-        return self._crossings[_band(self._rates[arm] * self._weights[arm] / self._costs[arm])]
-
-    # --- the index ---
-
-    def _index(self, arm: int, now: float) -> float:
-        last = self._last[arm]
-        value = self._rates[arm] * (now - last) ** 2 / 2
-        for moment, chance in self._moments.of(arm):
-            if moment > now:
-                break
-            value += chance * max(moment - last, 0.0)
-        return value * self._weights[arm] / self._costs[arm]
-
-    def _crossing(self, arm: int) -> float:
-        """When its index reaches the price; far away if it never does."""
-        last, rate, weight = self._last[arm], self._rates[arm], self._weights[arm]
-        missing = self.price * self._costs[arm] / weight if weight else math.inf
-        for moment, chance in self._moments.of(arm):
-            since = max(moment - last, 0.0)
-            if rate * since * since / 2 >= missing:
-                break
-            missing -= chance * since
-            if rate * since * since / 2 >= missing:
-                return max(moment, last)
-        return last + min(math.sqrt(2 * missing / rate), _FAR) if rate else last + _FAR
+        return self._crossings[_band(self._arms.worth(arm))]
 
     # --- from phase to phase ---
 
@@ -388,7 +326,7 @@ class Looks:
         self._phases[arm] = _WAITING
         self._waiting += 1
         self._compare(arm, now)
-        self._timers.put(arm, self._last[arm] + self._longest[arm])
+        self._timers.put(arm, self._arms.last[arm] + self._arms.longest[arm])
         self._rounds.come_back(arm)
 
     def _withdraw(self, arm: int) -> None:
@@ -412,23 +350,22 @@ class Looks:
             self._rest(arm, until, now)
 
     def _forget(self, arm: int) -> None:
-        self._moments.clear(arm, math.inf)
+        self._arms.moments.clear(arm, math.inf)
         self._leave(arm)
         self._rounds.drop(arm)
         self._phases[arm] = _FREE
         self._free.append(arm)
 
     def _join(self, arm: int, terms: Terms) -> None:
-        self._rates[arm], self._weights[arm], self._costs[arm] = terms.rate, terms.weight, terms.cost
-        self._longest[arm], self._shortest[arm] = terms.longest, terms.shortest
-        self._rounds.cost += self._costs[arm]
-        self._promises += self._costs[arm] / self._longest[arm]
-        self._roots += math.sqrt(self._costs[arm] * self._rates[arm] * self._weights[arm])
+        self._arms.set(arm, terms)
+        self._rounds.cost += self._arms.costs[arm]
+        self._promises += self._arms.costs[arm] / self._arms.longest[arm]
+        self._roots += self._arms.root(arm)
 
     def _leave(self, arm: int) -> None:
-        self._rounds.cost -= self._costs[arm]
-        self._promises -= self._costs[arm] / self._longest[arm]
-        self._roots -= math.sqrt(self._costs[arm] * self._rates[arm] * self._weights[arm])
+        self._rounds.cost -= self._arms.costs[arm]
+        self._promises -= self._arms.costs[arm] / self._arms.longest[arm]
+        self._roots -= self._arms.root(arm)
 
     def _allot(self) -> int:
         if self._free:
@@ -444,12 +381,9 @@ class Looks:
         if not more:
             raise OverflowError(f"expected at most {MOST_ARMS:,} arms in one budget")
         self._phases.extend(array("b", [_FREE]) * more)
-        self._last.extend(array("d", [0.0]) * more)
-        for column in (self._rates, self._weights, self._costs, self._longest, self._shortest):
-            column.extend(array("f", [0.0]) * more)
+        self._arms.make_room(more)
         for ticks in (self._crossing_ticks, self._below_ticks, self._timer_ticks):
             ticks.extend(array("q", [NEVER]) * more)
-        self._moments.make_room(more)
         self._rounds.make_room(more)
 
 
