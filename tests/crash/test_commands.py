@@ -160,7 +160,7 @@ async def test_check_warns_of_a_watchlist_that_has_lost_what_the_daemon_watches(
         await eventually(
             lambda: daemon.running.lines("stopped") or (here.folder / "monitor.db-wal").exists(), "the store"
         )
-        await eventually(lambda: here.asked > len(here.targets), "polls")
+        await eventually(lambda: daemon.running.lines("poll", outcome="ok"), "a poll")
         daemon.running.signal(signal.SIGTERM)
         await daemon.running.ended()
     whole = await command(*check)
