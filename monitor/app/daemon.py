@@ -179,6 +179,7 @@ class Daemon:
         for account in settings.accounts:
             parts.accounts.add(account, _credential(account))
         change = await parts.scheduler.replace(settings.watchlist.targets)
+        await parts.sweeper.resume(parts.stored_states.running())
         parts.stored_states.release()
         from_settings.tune_gc()
         parts.telemetry.reload(ReloadRecord(True, self.now(), "start", added=len(change.added)))

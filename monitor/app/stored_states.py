@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from monitor.core.model import TargetKey
+from monitor.core.model import TargetKey, TargetState
 from monitor.store import Loaded, Store
 
 _AT_ONCE = 500
@@ -20,6 +20,10 @@ class StoredStates:
         self._all = {}
         async for chunk in self._store.load_targets():
             self._all.update((loaded[0].key, loaded) for loaded in chunk)
+
+    def running(self) -> list[TargetState]:
+        """Those of all that have not ended, until `release`."""
+        return [state for state, _ in (self._all or {}).values() if not state.status.ended]
 
     def release(self) -> None:
         """The start is over: from now on they are read as they are needed."""

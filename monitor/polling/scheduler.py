@@ -190,6 +190,10 @@ class Scheduler:
             self._ended[key] = None
             self._watched.polled(key)
 
+    async def configure(self, targets: Mapping[TargetKey, Target]) -> None:
+        """These that lists have shown have another configuration; those that the watchlist names keep theirs."""
+        await in_chunks([target for key, target in targets.items() if key not in self._targets], self._change)
+
     async def lose(self, keys: Sequence[TargetKey]) -> None:
         """Watch these no more, unless the watchlist names them."""
         await in_chunks([key for key in keys if key not in self._targets], self._remove)

@@ -6,11 +6,11 @@ would need more, their intervals stretch by the same factor.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from monitor.aio import TURN, at_most, beating, chunks
+from monitor.aio import TURN, at_most, beating, chunks, in_chunks
 from monitor.core.discovery.cohorts import LAG, Sweep
 from monitor.core.discovery.findings import Horizon, horizon
 from monitor.core.discovery.following import (
@@ -18,7 +18,9 @@ from monitor.core.discovery.following import (
     Active,
     Discovery,
     Truncation,
+    changes,
     followed,
+    following,
     is_over,
     listed,
     truncation,
@@ -29,7 +31,7 @@ from monitor.core.discovery.walk import Walk
 from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
 from monitor.polling.scheduler import Scheduler
-from monitor.polling.swept_version import SweptVersion
+from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import StoreUnavailable
 from monitor.store.discoveries import DiscoveryStore
@@ -107,6 +109,22 @@ class Sweeper:
     def restore(self, tell_from: Mapping[DefinitionKey, datetime]) -> None:
         """What was known at the last end; comes first of all."""
         self._tell_from.update(tell_from)
+
+    async def resume(self, known: Iterable[TargetState]) -> None:
+        """Watch what ran when it was last seen, however old it is; comes after the watchlist.
+
+        Raises StoreUnavailable.
+        """
+        wishes: dict[str, list[Discovery]] = {}
+        for wish in self._discoveries():
+            wishes.setdefault(wish.account, []).append(wish)
+        found: dict[TargetKey, tuple[Target, TargetState]] = {}
+        async for some in chunks([state for state in known if not state.status.ended], _AT_ONCE):
+            for state in some:
+                own = following(wishes.get(state.key.account, ()), state.key.definition)
+                if own is not None:
+                    found[state.key] = target_of(state.key, own), state
+        await self._scheduler.find(found)
 
     def recheck(self) -> None:
         """The configuration has changed."""
@@ -205,13 +223,27 @@ class Sweeper:
             wanted |= {
                 DefinitionVersion(wish.account, definition, number): wish for number in (*chosen.begins, *chosen.ends)
             }
+        begun = {
+            about: SweptVersion(about, wish, self._now())
+            for about, wish in wanted.items()
+            if about not in swept.versions
+        }
+        swept.versions |= begun
         for about, wish in wanted.items():
-            if about not in swept.versions:
-                swept.versions[about] = SweptVersion(about, wish, self._now())
             swept.versions[about].wish = wish
         for about in [one for one in swept.versions if one not in wanted]:
             del swept.versions[about]
-        await self._lose(account, [id_ for id_ in before if id_ not in swept.wishes], wishes)
+        change = changes(before, swept.wishes)
+        await self._lose(account, change.retired, wishes)
+        await self._configure(account, {id_: swept.wishes[id_] for id_ in change.changed})
+        if begun:
+            await in_chunks(list(self._targets.values()), lambda watched: _know(begun, watched))
+
+    async def _configure(self, account: str, wishes: Mapping[str, Discovery]) -> None:
+        """Found instances have the configuration of their discovery as it is now."""
+        if wishes:
+            found = [key for key in self._targets if key.account == account and key.definition in wishes]
+            await self._scheduler.configure({key: target_of(key, wishes[key.definition]) for key in found})
 
     async def _lose(self, account: str, definitions: Collection[str], wishes: Sequence[Discovery]) -> None:
         """Stop watching what no discovery follows any more. What was deleted is watched to its end."""
@@ -322,6 +354,16 @@ class Sweeper:
         )
         if before.truncated is not after.truncated:
             self._truncated(wish, after)
+
+
+def _know(begun: Mapping[DefinitionVersion, SweptVersion], watched: Watched) -> None:
+    """A version that is swept from now on, again or for the first time, has this instance."""
+    key, number = watched.target.key, watched.state.version
+    if number is None or watched.ended_at is not None:
+        return
+    version = begun.get(DefinitionVersion(key.account, key.definition, number))
+    if version is not None:
+        version.know(watched.state)
 
 
 def _due_in(look: ListLook, interval: float, now: datetime) -> float:

@@ -102,7 +102,7 @@ class SweptVersion:
         """Watch it, as alive: that it has ended is published by the look that follows."""
         key = self.key(row.workflow)
         state = TargetState(key=key, status=Status.RUNNABLE, since=now, version=row.version, started_at=row.started_at)
-        news.found[key] = _target(key, self.wish), state
+        news.found[key] = target_of(key, self.wish), state
         if row.started_at is not None:
             self._news.append(row.started_at)
             self.running.add(row.workflow, row.started_at)
@@ -136,6 +136,11 @@ class SweptVersion:
 
     # --- what becomes of its instances ---
 
+    def know(self, state: TargetState) -> None:
+        """It is watched, and may run."""
+        if state.started_at is not None:
+            self.running.add(state.key.workflow, state.started_at)
+
     def unwatched(self, keys: Iterable[TargetKey]) -> None:
         """These were found, and ended so long ago that they are not watched."""
         for key in keys:
@@ -148,8 +153,8 @@ class SweptVersion:
             self._hints[workflow] = looked(hint, state.status, now)
         if state.status.ended:
             self._end(state)
-        elif state.started_at is not None:
-            self.running.add(workflow, state.started_at)
+        else:
+            self.know(state)
 
     def removed(self, state: TargetState) -> None:
         """One of its instances is not watched any more."""
@@ -163,7 +168,8 @@ class SweptVersion:
             self.running.remove(state.key.workflow, state.started_at)
 
 
-def _target(key: TargetKey, wish: Discovery) -> Target:
+def target_of(key: TargetKey, wish: Discovery) -> Target:
+    """The configuration of an instance that this discovery finds."""
     labels: Mapping[str, str] = wish.labels
     return Target(
         key=key,

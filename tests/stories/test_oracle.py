@@ -15,6 +15,7 @@ from monitor.core.commits import Delivery
 from monitor.sim import script_builders
 from monitor.sim.faults import Fault, RetryAfter, Shape, Trouble
 from monitor.sim.population import Role
+from monitor.sim.scenario import watched
 from monitor.sim.scenario_builders import role, scene
 from monitor.sim.script import Script
 from tests.stories.house import House
@@ -162,13 +163,13 @@ def facts(events: list[dict[str, Any]]) -> set[Fact]:
     return {fact(event) for event in events if event["type"] in {*_OF_STEPS.values(), *_ENDS.values()}}
 
 
-def on_record(house: House) -> set[Fact]:
+def on_record(house: House, at: float = QUIET) -> set[Fact]:
     """What the API would say at the end, to somebody who reads it himself."""
     found: set[Fact] = set()
-    for one in house.targets:
+    for one in watched(house.world.scenario):
         path = f"/api/v1/accounts/{one.account}/definitions/{one.definition}/workflows/{one.workflow}"
         key = next(account.key for account in house.world.scenario.accounts if account.id == one.account)
-        told = json.loads(house.world.answer("GET", path, {"includeLogs": "true"}, key, QUIET).body)
+        told = json.loads(house.world.answer("GET", path, {"includeLogs": "true"}, key, at).body)
         found.add((one.workflow, _ENDS[told["status"]], ""))
         found.update((one.workflow, _OF_STEPS[s["status"]], s["id"]) for s in told["logs"] if s["status"] in _OF_STEPS)
     return found

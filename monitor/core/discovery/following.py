@@ -107,6 +107,12 @@ def followed(discoveries: Iterable[Discovery], active: Collection[str]) -> dict[
     return found
 
 
+def following(discoveries: Iterable[Discovery], definition: str) -> Discovery | None:
+    """The discovery of one account that follows this definition, if the account has it."""
+    covering = [wish for wish in discoveries if wish.covers(definition)]
+    return min(covering, key=lambda wish: wish.definition == EVERY, default=None)
+
+
 class Changes(msgspec.Struct, frozen=True):
     """The changes of the followed definitions."""
 
