@@ -10,6 +10,8 @@ TURN: Final = 10.0
 """Seconds; a loop beats at least this often."""
 CHUNK: Final = 500
 """Items per slice, before yielding to the event loop."""
+_SHORTEST: Final = 1e-6
+"""Seconds; the rounding of a moment may leave less than the clock can show, and a loop would turn until it moves."""
 
 
 async def beating(waited_for: Awaitable[T], beat: Callable[[], None]) -> T:
@@ -39,7 +41,7 @@ async def sleep(seconds: float, wakeup: asyncio.Event) -> None:
 
     The caller clears it before it looks at what may have changed: then no change is missed.
     """
-    timer = asyncio.get_running_loop().call_later(seconds, wakeup.set)
+    timer = asyncio.get_running_loop().call_later(max(seconds, _SHORTEST), wakeup.set)
     try:
         await wakeup.wait()
     finally:

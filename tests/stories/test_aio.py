@@ -55,6 +55,14 @@ async def test_what_woke_a_sleep_before_it_began_is_not_missed() -> None:
     assert loop.time() == began
 
 
+async def test_a_sleep_until_a_moment_that_rounding_puts_just_after_now_lets_time_pass() -> None:
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(2088.770322)
+    began = loop.time()
+    await sleep(4.6e-13, asyncio.Event())
+    assert loop.time() > began
+
+
 async def test_a_cancelled_sleep_wakes_nobody_later() -> None:
     wakeup = asyncio.Event()
     sleeping = asyncio.ensure_future(sleep(10.0, wakeup))
