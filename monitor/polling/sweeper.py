@@ -46,6 +46,9 @@ _PATIENCE: Final = 1.0
 """Seconds that a request for definitions waits for its turn among the polls before it goes before one of them."""
 _SHARE: Final = 0.5
 """Of the account's rate that lists take at most."""
+_SHARE_IN_A_STORM: Final = 0.1
+_FEW: Final = 10
+"""Looks waiting because of lists, from which on these go first: more news would wait behind them anyway."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 """Seconds without looks at a version whose list has failed, doubled each time."""
 _AFTER_A_FAULT: Final = 5.0
@@ -67,6 +70,8 @@ class _Swept:
         self.save_at = 0.0
         self.truncations: dict[str, Truncation] = {}
         """By the definition of the discovery, which may be `*`."""
+        self.confirming: set[TargetKey] = set()
+        """Instances whose status is to be looked at because of a list."""
 
 
 EndListed = Callable[[Watched, ListedInstance], Awaitable[tuple[Event, ...]]]
@@ -144,10 +149,14 @@ class Sweeper:
         """Its configuration makes no difference here."""
 
     def target_removed(self, key: TargetKey) -> None:
+        if (swept := self._accounts.get(key.account)) is not None:
+            swept.confirming.discard(key)
         if (version := self._version_of(key)) is not None:
             version.removed(self._targets[key].state)
 
     def target_polled(self, key: TargetKey) -> None:
+        if (swept := self._accounts.get(key.account)) is not None:
+            swept.confirming.discard(key)
         if (version := self._version_of(key)) is not None:
             version.polled(self._targets[key].state, self._now())
 
@@ -305,8 +314,9 @@ class Sweeper:
         try:
             while walk.request is not None:
                 gate = self._gates[account]
+                share = _SHARE if len(swept.confirming) < _FEW else _SHARE_IN_A_STORM
                 # Lists that wait no longer than this take no more than their share, however many polls are due.
-                permit = await gate.acquire_background(1.0 / (_SHARE * gate.requests_per_second), probes=True)
+                permit = await gate.acquire_background(1.0 / (share * gate.requests_per_second), probes=True)
                 page = await self._client.instances(walk.request, permit)
                 if isinstance(page, PollFailed):
                     self._failed(version)
@@ -317,7 +327,8 @@ class Sweeper:
                 version.unwatched([key for key in news.found if key not in self._targets])
                 await self._end(news.ended)
                 for key in news.looks:
-                    self._scheduler.poll_now(key, confirms=True)
+                    if self._scheduler.poll_now(key, confirms=True):
+                        swept.confirming.add(key)
         finally:
             version.end(walk)
         self._settle(swept, version)
