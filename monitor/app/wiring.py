@@ -189,6 +189,7 @@ class Wiring:
             end_listed=self.poller.end_listed,
             discoveries=current.discoveries,
             now=now,
+            skew=self.accounts.skew,
             truncated=telemetry.truncated,
             fault=telemetry.fault,
         )

@@ -92,10 +92,15 @@ class Sweeper:
         end_listed: EndListed,
         discoveries: Callable[[], Sequence[Discovery]],
         now: Callable[[], datetime],
+        skew: Callable[[str], float],
         truncated: Callable[[Discovery, Truncation], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`discoveries`: as configured now. `truncated` is called when a discovery begins or ends to leave some out."""
+        """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
+
+        `end_listed` publishes an end that a list shows. `truncated` is called when a discovery begins, or ceases, to
+        leave some instances out.
+        """
         self._client = client
         self._gates = gates
         self._scheduler = scheduler
@@ -104,6 +109,7 @@ class Sweeper:
         self._end_listed = end_listed
         self._discoveries = discoveries
         self._now = now
+        self._skew = skew
         self._truncated = truncated
         self._fault = fault
         self._accounts: dict[str, _Swept] = {}
@@ -158,7 +164,11 @@ class Sweeper:
         if (swept := self._accounts.get(key.account)) is not None:
             swept.confirming.discard(key)
         if (version := self._version_of(key)) is not None:
-            version.polled(self._targets[key].state, self._now())
+            version.polled(self._targets[key].state, self._clock(key.account))
+
+    def _clock(self, account: str) -> datetime:
+        """The time as the account's API tells it: lists are about that."""
+        return self._now() + timedelta(seconds=self._skew(account))
 
     def _version_of(self, key: TargetKey) -> SweptVersion | None:
         swept, watched = self._accounts.get(key.account), self._targets.get(key)
@@ -213,7 +223,7 @@ class Sweeper:
         swept.refresh_at = self._time() + _REFRESH
         answer = await self._client.definitions(account, _PATIENCE)
         if not isinstance(answer, PollFailed):
-            swept.active = listed(swept.active, answer, self._now())
+            swept.active = listed(swept.active, answer, self._clock(account))
         for wish in [wish for wish in wishes if wish.definition not in (EVERY, *swept.active)]:
             history = await self._client.declared(account, wish.definition, _PATIENCE)
             if not isinstance(history, PollFailed) and history.versions:
@@ -222,24 +232,25 @@ class Sweeper:
     async def _arrange(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
         """Begin and end sweeps, so that they are those of the discoveries."""
         before, swept.wishes = swept.wishes, followed(wishes, swept.active)
-        wanted: dict[DefinitionVersion, Discovery] = {}
+        wanted: dict[DefinitionVersion, tuple[Discovery, bool]] = {}
         for definition, wish in swept.wishes.items():
             if (active := swept.active.get(definition)) is None:
                 continue
             mine = {one for one in swept.versions if one.definition == definition}
             over = {one.version for one in swept.over if one.definition == definition}
             chosen = versions(active.latest, wish.versions, {one.version for one in mine}, over)
-            wanted |= {
-                DefinitionVersion(wish.account, definition, number): wish for number in (*chosen.begins, *chosen.ends)
-            }
+            for number in (*chosen.begins, *chosen.ends):
+                about = DefinitionVersion(wish.account, definition, number)
+                wanted[about] = wish, number in chosen.begins
         begun = {
-            about: SweptVersion(about, wish, self._now())
-            for about, wish in wanted.items()
+            about: SweptVersion(about, wish, self._clock(account))
+            for about, (wish, _) in wanted.items()
             if about not in swept.versions
         }
         swept.versions |= begun
-        for about, wish in wanted.items():
-            swept.versions[about].wish = wish
+        for about, (wish, adopts) in wanted.items():
+            version = swept.versions[about]
+            version.wish, version.adopts = wish, adopts
         for about in [one for one in swept.versions if one not in wanted]:
             del swept.versions[about]
         change = changes(before, swept.wishes)
@@ -268,7 +279,7 @@ class Sweeper:
         swept.save_at = self._time() + _SAVE_EVERY
         for definition in swept.wishes:
             mine = [one for one in swept.versions.values() if one.version.definition == definition]
-            moments = [look.asked_at for one in mine for look in one.looks(self._now())]
+            moments = [look.asked_at for one in mine for look in one.looks(self._clock(account))]
             known = [moment for moment in moments if moment is not None]
             if not known or len(known) < len(moments):
                 continue
@@ -280,18 +291,18 @@ class Sweeper:
     async def _horizon(self, version: SweptVersion, swept: _Swept) -> Horizon:
         wish, about = version.wish, DefinitionKey(version.version.account, version.version.definition)
         if (tell_from := self._tell_from.get(about)) is None:
-            tell_from = horizon(self._now(), wish.lookback, wish.started_within).tell_from
+            tell_from = horizon(self._clock(wish.account), wish.lookback, wish.started_within).tell_from
             await self._store.save(about, tell_from)
             self._tell_from[about] = tell_from
         truncated = swept.truncations.get(wish.definition)
         newest_from = truncated.newest_from if truncated is not None else None
-        return Horizon(tell_from, wish.started_within, newest_from)
+        return Horizon(tell_from, wish.started_within, newest_from, adopts=version.adopts)
 
     # --- looks ---
 
     def _most_overdue(self, account: str, swept: _Swept) -> tuple[SweptVersion | None, ListLook | None, float]:
         """The look to make next, and in how many seconds."""
-        now, time = self._now(), self._time()
+        now, time = self._clock(account), self._time()
         wanted = [(one, look) for one in swept.versions.values() for look in one.looks(now)]
         stretch = self._stretch(account, wanted)
         best: tuple[float, SweptVersion, ListLook] | None = None
@@ -310,7 +321,7 @@ class Sweeper:
 
     async def _make(self, account: str, swept: _Swept, version: SweptVersion, look: ListLook) -> None:
         limits = await self._horizon(version, swept)
-        walk = Walk(look, self._now(), by_creation=version.sweep.by_creation)
+        walk = Walk(look, self._clock(account), by_creation=version.sweep.by_creation)
         try:
             while walk.request is not None:
                 gate = self._gates[account]
@@ -322,7 +333,7 @@ class Sweeper:
                     self._failed(version)
                     return
                 version.failures = 0
-                news = version.take(walk, page, self._targets, limits, self._now())
+                news = version.take(walk, page, self._targets, limits, self._clock(account))
                 await self._scheduler.find(news.found)
                 version.unwatched([key for key in news.found if key not in self._targets])
                 await self._end(news.ended)

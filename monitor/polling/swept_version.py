@@ -45,6 +45,8 @@ class SweptVersion:
         self.version = version
         self.wish = wish
         self.sweep: Sweep = begin(version, now, wish.started_within)
+        self.adopts = True
+        """False: only known instances are followed, to their end."""
         self.running = RunningIndex()
         self.failures = 0
         """Lists in a row without a usable answer."""

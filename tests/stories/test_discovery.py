@@ -199,3 +199,11 @@ async def test_every_request_counts_for_one_purpose(tmp_path: Path) -> None:
 
 def looks(house: House, purpose: str) -> float:
     return house.metric("workflow_monitor_looks_total", account=ACME.id, purpose=purpose) or 0.0
+
+
+async def test_of_an_older_version_only_what_is_known_is_followed_if_the_latest_is_wished_for(tmp_path: Path) -> None:
+    old = role("order-reminder", "old", LONG, version=1)
+    new = role("order-reminder", "new", LONG)
+    async with house_of(tmp_path, old, new, versions="latest") as house:
+        await house.until(300.0)
+        assert [watched.state.version for watched in house.daemon.targets.values()] == [3]
