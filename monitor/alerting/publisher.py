@@ -62,7 +62,7 @@ class Publisher:
         """The outcome, and those of `events` that were stored by it (a duplicate of an old one is not)."""
         outgoing = tuple(self._outgoing(event, events) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
-        belief = change.target or change.account
+        belief = change.target or change.account or change.truncation
         if not committed.stale and belief is not None and belief.revision > 0:
             for event in events:
                 if event.id not in committed.told and event.type is not EventType.SCHEMA_DRIFT:

@@ -149,6 +149,7 @@ class Daemon:
         parts.poller.drifts.update(await store.known_drifts())
         parts.step_limits.restore(await parts.step_limit_store.load())
         parts.sweeper.restore(await parts.discovery_store.load())
+        parts.truncations.restore(await parts.discovery_store.load_truncations())
         await store.introduce(from_settings.routes(settings), self.now(), settings.alerts.hold)
 
     async def _start(self) -> None:
@@ -162,6 +163,7 @@ class Daemon:
         self._judging = self._turn("deadlines", parts.overdue.run)
         self._turn("definitions", parts.step_limits.run)
         self._turn("usage", parts.usage.run)
+        self._turn("truncations", parts.truncations.run)
         if parts.heartbeat is not None:
             self._turn("heartbeat", parts.heartbeat.run)
         self._turn("close", parts.closer.run)

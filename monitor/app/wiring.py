@@ -33,6 +33,7 @@ from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.step_limits import StepLimits
 from monitor.polling.sweeper import Sweeper
+from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.usage_watcher import UsageWatcher
 from monitor.polling.watched import WatchedTargets
 from monitor.settings import Receiver, Settings
@@ -180,6 +181,14 @@ class Wiring:
         self.step_limits.on_name = self.scheduler.show_name
 
         self.discovery_store = DiscoveryStore(store)
+        self.truncations = TruncationWatcher(
+            publisher,
+            self.discovery_store,
+            discoveries=current.discoveries,
+            now=now,
+            report=telemetry.account,
+            fault=telemetry.fault,
+        )
         self.sweeper = Sweeper(
             self.client,
             self.accounts.gates,
@@ -190,7 +199,7 @@ class Wiring:
             discoveries=current.discoveries,
             now=now,
             skew=self.accounts.skew,
-            truncated=telemetry.truncated,
+            truncations=self.truncations,
             fault=telemetry.fault,
         )
         self.targets.subscribe(self.sweeper)

@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.core.alerts import Closing
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import AccountState, Event, TargetState
+from monitor.core.model import AccountState, Event, TargetState, TruncationState
 
 
 class AlertRouting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,6 +48,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     target: TargetState | None = None
     account: AccountState | None = None
+    truncation: TruncationState | None = None
     outgoing: tuple[OutboxEntry, ...] = ()
     closings: tuple[Closing, ...] = ()
     """Alerts that end without an event."""

@@ -51,6 +51,8 @@ class EventType(enum.StrEnum):
     UNANSWERED = "workflow.unanswered"
     ANSWERED = "workflow.answered"
     UNWATCHED = "workflow.unwatched"
+    DISCOVERY_TRUNCATED = "monitor.discovery_truncated"
+    DISCOVERY_COMPLETE = "monitor.discovery_complete"
     BLIND = "monitor.blind"
     SIGHTED = "monitor.sighted"
     SCHEMA_DRIFT = "monitor.schema_drift"
@@ -70,7 +72,7 @@ class EventType(enum.StrEnum):
 
     @property
     def of_account(self) -> bool:
-        """Whether it is about a whole account, so that no single target sets its severity."""
+        """Whether it is about a whole account or a discovery, so that no single target sets its severity."""
         return self.value.startswith("monitor.")
 
 
@@ -105,6 +107,7 @@ _INFO: Final = Severity.INFO
 _WARNING: Final = Severity.WARNING
 _CRITICAL: Final = Severity.CRITICAL
 _OF_ACCOUNT: Final = "an event of a whole account, whose severity no single target decides"
+_OF_DISCOVERY: Final = "an event of a discovery as a whole; its `severities` are those of the instances that it finds"
 _LEFT: Final = "its target has left the watchlist by then, and says nothing any more"
 
 FACTS: Final[Mapping[EventType, EventFacts]] = {
@@ -127,6 +130,10 @@ FACTS: Final[Mapping[EventType, EventFacts]] = {
     EventType.ANSWERED: EventFacts(_INFO, ends=(EventType.UNANSWERED,)),
     # It ends every open alert of its target, of any type: see `core/detection/unwatched.py`.
     EventType.UNWATCHED: EventFacts(_INFO, severity_fixed=_LEFT),
+    EventType.DISCOVERY_TRUNCATED: EventFacts(_WARNING, _CONDITION, severity_fixed=_OF_DISCOVERY),
+    EventType.DISCOVERY_COMPLETE: EventFacts(
+        _INFO, ends=(EventType.DISCOVERY_TRUNCATED,), severity_fixed=_OF_DISCOVERY
+    ),
     EventType.BLIND: EventFacts(_CRITICAL, _CONDITION, severity_fixed=_OF_ACCOUNT),
     EventType.SIGHTED: EventFacts(_INFO, ends=(EventType.BLIND,), severity_fixed=_OF_ACCOUNT),
     EventType.SCHEMA_DRIFT: EventFacts(_WARNING, _EVENT, severity_fixed=_OF_ACCOUNT),

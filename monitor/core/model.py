@@ -279,6 +279,18 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     revision: int = 0
 
 
+class TruncationState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Whether a discovery is known to find too many instances. Changes only by a commit."""
+
+    account: str
+    definition: str
+    """As the discovery names it: an id, or `*`."""
+    name: str | None = None
+    """The definition's name in texts, as of the last event."""
+    truncated: Condition = Condition()
+    revision: int = 0
+
+
 # --- events -----------------------------------------------------------------------------------------------
 
 
@@ -326,6 +338,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of `monitor.blind`: the first request without an answer. Time without requests does not count."""
     workflows: int | None = None
     """Of `monitor.blind`: how many workflows are not watched because of it."""
+    found: int | None = None
+    """Of events of a discovery: how many running instances its lists show."""
+    watched: int | None = None
+    """Of events of a discovery: how many of them it may watch."""
     labels: Mapping[str, str] = {}
     closes: tuple[str, ...] = ()
     """Ids of the events whose alerts this one closes."""

@@ -32,6 +32,7 @@ from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.swept_version import SweptVersion, target_of
+from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import StoreUnavailable
 from monitor.store.discoveries import DiscoveryStore
@@ -93,13 +94,12 @@ class Sweeper:
         discoveries: Callable[[], Sequence[Discovery]],
         now: Callable[[], datetime],
         skew: Callable[[str], float],
-        truncated: Callable[[Discovery, Truncation], None],
+        truncations: TruncationWatcher,
         fault: Callable[[str, Exception], None],
     ) -> None:
         """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
 
-        `end_listed` publishes an end that a list shows. `truncated` is called when a discovery begins, or ceases, to
-        leave some instances out.
+        `end_listed` publishes an end that a list shows. `truncations` hears how many instances a discovery finds.
         """
         self._client = client
         self._gates = gates
@@ -110,7 +110,7 @@ class Sweeper:
         self._discoveries = discoveries
         self._now = now
         self._skew = skew
-        self._truncated = truncated
+        self._truncations = truncations
         self._fault = fault
         self._accounts: dict[str, _Swept] = {}
         self._tell_from: dict[DefinitionKey, datetime] = {}
@@ -139,6 +139,7 @@ class Sweeper:
 
     def recheck(self) -> None:
         """The configuration has changed."""
+        self._truncations.recheck()
         self._wake.set()
 
     def sweeps(self, account: str) -> int:
@@ -342,7 +343,7 @@ class Sweeper:
                         swept.confirming.add(key)
         finally:
             version.end(walk)
-        self._settle(swept, version)
+        await self._settle(swept, version)
 
     async def _end(self, ended: Sequence[tuple[TargetKey, ListedInstance]]) -> None:
         """Publish these ends; commits share transactions."""
@@ -361,7 +362,7 @@ class Sweeper:
         pause = min(_FIRST_PAUSE * 2.0 ** min(version.failures - 1, 16), _LONGEST_PAUSE)
         version.not_before = self._time() + pause
 
-    def _settle(self, swept: _Swept, version: SweptVersion) -> None:
+    async def _settle(self, swept: _Swept, version: SweptVersion) -> None:
         """After a look: versions that are over, discoveries that find too many."""
         active = swept.active.get(version.version.definition)
         superseded = active is not None and version.version.version < active.latest
@@ -370,12 +371,16 @@ class Sweeper:
         wish = version.wish
         mine = [one for one in swept.versions.values() if one.wish == wish]
         sweeps: list[Sweep] = [one.sweep for one in mine]
-        before = swept.truncations.get(wish.definition, Truncation())
         after = swept.truncations[wish.definition] = truncation(
             sweeps, [one.running for one in mine], wish.max_instances
         )
-        if before.truncated is not after.truncated:
-            self._truncated(wish, after)
+        name = wish.name or (active.name if active is not None and wish.definition != EVERY else "")
+        await self._truncations.settle(wish, after, name=name or None, complete=lambda: self._all_read(mine))
+
+    def _all_read(self, versions: Iterable[SweptVersion]) -> bool:
+        """Whether every list of these versions has been read by this process."""
+        now = self._now()
+        return all(look.asked_at is not None for one in versions for look in one.looks(now))
 
 
 def _know(begun: Mapping[DefinitionVersion, SweptVersion], watched: Watched) -> None:

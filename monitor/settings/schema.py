@@ -59,7 +59,8 @@ def _event() -> dict[str, Any]:
         "reason": {
             **_TEXT,
             "description": "Of monitor.blind and workflow.unanswered, why; of monitor.schema_drift, the kind of drift; "
-            "of what is overdue, who says so: configured, declared or learned.",
+            "of what is overdue, who says so: configured, declared or learned; of monitor.discovery_complete, "
+            "unwatched if the discovery is not configured any more.",
         },
         "detail": {
             **_TEXT,
@@ -72,6 +73,8 @@ def _event() -> dict[str, Any]:
             "does not count.",
         },
         "workflows": {"type": "integer", "description": "Of monitor.blind, how many workflows nobody watches now."},
+        "found": {"type": "integer", "description": "Of a discovery, how many running workflows its lists show."},
+        "watched": {"type": "integer", "description": "Of a discovery, how many of them it may watch."},
         "step": {
             "type": "object",
             "required": ["id", "name", "status"],

@@ -1,7 +1,7 @@
-"""From which end on each discovery publishes: what ended before is known.
+"""From which end on each discovery publishes: what ended before is known; and which discoveries find too many.
 
-These writes are not part of a commit. A value that a crash took back makes the next start see some ends again, whose
-events the store has already.
+The moments are not written by a commit. A value that a crash took back makes the next start see some ends again,
+whose events the store has already.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,10 @@ from datetime import datetime
 from sqlalchemy import Engine, delete, insert, select
 
 from monitor.core.formats.timestamps import format_timestamp, parse_timestamp
+from monitor.core.model import TruncationState
 from monitor.store.errors import translated
-from monitor.store.schema import discoveries
+from monitor.store.rows import truncation_state
+from monitor.store.schema import discoveries, truncations
 from monitor.store.step_limits import DefinitionKey
 from monitor.store.store import Store
 
@@ -28,6 +30,14 @@ class DiscoveryStore:
 
     async def save(self, about: DefinitionKey, tell_from: datetime) -> None:
         await self._store.write(_save, (about, tell_from))
+
+    async def load_truncations(self) -> list[TruncationState]:
+        return await self._store.read(_load_truncations)
+
+
+def _load_truncations(engine: Engine) -> list[TruncationState]:
+    with translated(engine.url), engine.connect() as connection:
+        return [truncation_state(row) for row in connection.execute(select(truncations))]
 
 
 def _load(engine: Engine) -> dict[DefinitionKey, datetime]:

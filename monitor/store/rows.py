@@ -13,7 +13,7 @@ from monitor.core.alerting.incidents import condition_of
 from monitor.core.alerts import Alert, AlertEnd, Incident
 from monitor.core.commits import AlertRouting, Delivery, DeliveryKind, OutboxEntry
 from monitor.core.event_types import AlertKind, EventType, Severity
-from monitor.core.model import AccountState, Condition, Event, TargetKey, TargetState
+from monitor.core.model import AccountState, Condition, Event, TargetKey, TargetState, TruncationState
 from monitor.core.records import DeliveryOutcome
 from monitor.store.errors import StoreUnavailable
 from monitor.store.values import DeliveryMark, EventText
@@ -27,6 +27,7 @@ EVENT = AlertKind.EVENT.value
 _json = msgspec.json.Encoder(order="deterministic")  # sets in one order, so that equal states have equal texts
 _target = msgspec.json.Decoder(TargetState)
 _account = msgspec.json.Decoder(AccountState)
+_truncation = msgspec.json.Decoder(TruncationState)
 _event = msgspec.json.Decoder(Event)
 _incident = msgspec.json.Decoder(Incident)
 _names = msgspec.json.Decoder(tuple[str, ...])
@@ -64,7 +65,17 @@ def account_values(state: AccountState) -> Values:
     return {"account": state.account, "state": _next_revision(state), "revision": state.revision + 1}
 
 
-def _next_revision(state: TargetState | AccountState) -> str:
+def truncation_values(state: TruncationState) -> Values:
+    """The row of a discovery's state, with the next revision."""
+    return {
+        "account": state.account,
+        "definition": state.definition,
+        "state": _next_revision(state),
+        "revision": state.revision + 1,
+    }
+
+
+def _next_revision(state: TargetState | AccountState | TruncationState) -> str:
     return _json.encode(msgspec.structs.replace(state, revision=state.revision + 1)).decode()
 
 
@@ -93,6 +104,10 @@ def _share(state: TargetState) -> None:
 
 def account_state(row: Row[Any]) -> AccountState:
     return _decoded(_account, row.state, f"the belief about account {row.account}")
+
+
+def truncation_state(row: Row[Any]) -> TruncationState:
+    return _decoded(_truncation, row.state, f"the belief about the discovery {row.account}/{row.definition}")
 
 
 def _decoded(decoder: msgspec.json.Decoder[S], text: str, what: str) -> S:

@@ -192,6 +192,15 @@ discoveries = Table(
     _word("tell_from"),  # RFC 3339: ends before are known, and not published
 )
 
+truncations = Table(
+    "truncations",  # discoveries that found more instances than they may watch
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),  # an id, or *
+    _word("state"),  # JSON of TruncationState
+    Column("revision", BigInteger, nullable=False),
+)
+
 durations = Table(
     "durations",  # durations of the executions of a step
     metadata,

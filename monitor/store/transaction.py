@@ -20,7 +20,7 @@ from monitor.store import rows, statements
 from monitor.store.alert_updates import AlertEnding, AlertUpdates, Calm, Made, PublishedEvent
 from monitor.store.errors import StoreUnavailable, translated
 from monitor.store.rows import Values
-from monitor.store.schema import accounts, deliveries, events, targets
+from monitor.store.schema import accounts, deliveries, events, targets, truncations
 from monitor.store.values import DeliveryMark
 
 _IDS = 500
@@ -109,6 +109,7 @@ def _attempt(engine: Engine, works: Sequence[CommitRequest]) -> None:
 def _write(connection: Connection, works: Sequence[CommitRequest]) -> list[PlannedOutcome]:
     _swap(connection, targets, [rows.target_values(t) for work in works if (t := work.change.target)])
     _swap(connection, accounts, [rows.account_values(a) for work in works if (a := work.change.account)])
+    _swap(connection, truncations, [rows.truncation_values(d) for work in works if (d := work.change.truncation)])
     told, docket = _append(connection, works), AlertUpdates(connection)
     if told is not None:
         docket.apply(*told)
@@ -227,6 +228,8 @@ def _landed(connection: Connection, change: Change, plan: PlannedOutcome) -> boo
         beliefs.append((targets, rows.target_values(change.target)))
     if change.account is not None:
         beliefs.append((accounts, rows.account_values(change.account)))
+    if change.truncation is not None:
+        beliefs.append((truncations, rows.truncation_values(change.truncation)))
     return bool(beliefs) and all(_is_there(connection, table, values) for table, values in beliefs)
 
 

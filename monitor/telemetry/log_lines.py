@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from monitor.core.discovery.following import Discovery, Truncation
 from monitor.core.event_types import Severity
 from monitor.core.formats.units import format_duration
 from monitor.core.model import Event, TargetKey
@@ -135,13 +134,6 @@ class LogLines:
 
     def leaving(self, number: int, grace: float) -> None:
         self._log.warning("watchlist.targets_left", with_open_alerts=number, closed_in=format_duration(grace))
-
-    def truncated(self, discovery: Discovery, truncation: Truncation) -> None:
-        facts = {"account": discovery.account, "definition": discovery.definition, "found": truncation.found}
-        if truncation.truncated:
-            self._log.warning("discovery.truncated", **facts, max_instances=discovery.max_instances)
-        else:
-            self._log.info("discovery.complete", **facts)
 
     def store(self, record: StoreRecord) -> None:
         if record.available is not self._store_available:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
-from monitor.core.discovery.following import Discovery, Truncation
 from monitor.core.event_types import Severity
 from monitor.core.model import Status, Target, TargetKey, TargetState
 from monitor.core.records import (
@@ -127,10 +126,6 @@ class Telemetry:
         self._metrics.leaving(number)
         if news:
             self._journal.leaving(number, grace)
-
-    def truncated(self, discovery: Discovery, truncation: Truncation) -> None:
-        """A discovery has begun, or ceased, to find more instances than it may watch."""
-        self._journal.truncated(discovery, truncation)
 
     def fault(self, loop: str, error: Exception) -> None:
         """One of our own errors, after which `loop` goes on."""

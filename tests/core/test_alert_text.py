@@ -80,6 +80,17 @@ EVENTS: Mapping[str, Event] = {
     ),
     "answered": told(EventType.ANSWERED),
     "unwatched": told(EventType.UNWATCHED),
+    "truncated": told(
+        EventType.DISCOVERY_TRUNCATED,
+        definition="*",
+        workflow=None,
+        definition_name=None,
+        version=None,
+        last_seen_at=None,
+        found=250_000,
+        watched=200_000,
+    ),
+    "complete": told(EventType.DISCOVERY_COMPLETE, definition="*", workflow=None, found=7, watched=7),
     "blind": told(
         EventType.BLIND,
         reason="unauthorized",
@@ -343,6 +354,32 @@ Seen: 2026-01-05 10:00:21 UTC
 Last look before: 2026-01-05 09:59:51 UTC
 
 Workflow w1 of d1, version 3, account acme.
+
+http://m:8808/targets/acme/d1/w1
+""",
+    "truncated": """\
+Cause: 250,000 running workflows are found; max_instances allows 200,000.
+
+Severity: warning.
+
+Workflows that nobody watches now: 50,000, the oldest ones
+Seen: 2026-01-05 10:00:21 UTC
+
+Next: Raise its max_instances, or narrow it: exclude, versions, started_within.
+Runbook: https://w.example/RUNBOOK.md#monitordiscoverytruncated
+
+Discovery of every definition, account acme.
+To close this alert: workflow-monitor close 1
+
+http://m:8808/targets/acme/d1/w1
+""",
+    "complete": """\
+Severity: info.
+
+Seen: 2026-01-05 10:00:21 UTC
+Last look before: 2026-01-05 09:59:51 UTC
+
+Discovery of every definition, account acme.
 
 http://m:8808/targets/acme/d1/w1
 """,

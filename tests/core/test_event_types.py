@@ -28,6 +28,7 @@ from monitor.core.text.links import runbook_of
 from tests.core.beliefs import MISS, NEW, TARGET, at, poll, seen, step, types
 from tests.core.test_alert_text import EVENTS, told
 from tests.core.test_reachability import SILENT, blind, listen, look
+from tests.core.test_truncations import truncated_and_complete
 
 TABLE = {
     EventType.TERMINATED: (Severity.CRITICAL, AlertKind.EVENT),
@@ -45,6 +46,8 @@ TABLE = {
     EventType.FOUND: (Severity.INFO, AlertKind.NOTICE),
     EventType.UNANSWERED: (Severity.WARNING, AlertKind.CONDITION),
     EventType.ANSWERED: (Severity.INFO, AlertKind.NOTICE),
+    EventType.DISCOVERY_TRUNCATED: (Severity.WARNING, AlertKind.CONDITION),
+    EventType.DISCOVERY_COMPLETE: (Severity.INFO, AlertKind.NOTICE),
     EventType.BLIND: (Severity.CRITICAL, AlertKind.CONDITION),
     EventType.SIGHTED: (Severity.INFO, AlertKind.NOTICE),
     EventType.SCHEMA_DRIFT: (Severity.WARNING, AlertKind.EVENT),
@@ -77,6 +80,8 @@ def test_what_is_about_an_account_is_told_apart_by_its_name() -> None:
         EventType.BLIND,
         EventType.SIGHTED,
         EventType.SCHEMA_DRIFT,
+        EventType.DISCOVERY_TRUNCATED,
+        EventType.DISCOVERY_COMPLETE,
     }
 
 
@@ -135,7 +140,8 @@ def test_an_event_closes_what_its_row_says_and_says_its_statuses_if_its_row_does
 
 def _of_account() -> list[Event]:
     state, opened = blind()
-    return [opened, *look(state, listen((140, 141, Outcome.OK), reach=SILENT), 142).events]
+    sighted = look(state, listen((140, 141, Outcome.OK), reach=SILENT), 142).events
+    return [opened, *sighted, *truncated_and_complete()]
 
 
 @pytest.mark.parametrize("type", [type_ for type_ in OF_TARGETS if type_.kind is AlertKind.EVENT])

@@ -43,6 +43,8 @@ EVENT = Event(
         (EventType.NOT_FOUND, "WorkflowNotFound"),
         (EventType.FOUND, "WorkflowFound"),
         (EventType.UNWATCHED, "WorkflowUnwatched"),
+        (EventType.DISCOVERY_TRUNCATED, "MonitorDiscoveryTruncated"),
+        (EventType.DISCOVERY_COMPLETE, "MonitorDiscoveryComplete"),
         (EventType.BLIND, "MonitorBlind"),
         (EventType.SIGHTED, "MonitorSighted"),
         (EventType.SCHEMA_DRIFT, "MonitorSchemaDrift"),

@@ -1,5 +1,6 @@
 import unicodedata
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -97,6 +98,10 @@ def event(
         since=since,
         workflows=workflows,
     )
+
+
+def of_discovery(type: EventType, definition: str, **facts: Any) -> Event:
+    return msgspec.structs.replace(event(type), definition=definition, **facts)
 
 
 FAILED = step("a", StepStatus.FAILED)
@@ -251,6 +256,22 @@ TERMINATED = EventType.TERMINATED
             event(EventType.BLIND, reason="bad_request", detail="400 Bad Request from h:443 (" + "w" * 300 + ")"),
             "400 Bad Request from h:443 (" + "w" * 91 + "…; the workflows of account acme have not been watched",
             id="blind, with a long word",
+        ),
+        pytest.param(
+            of_discovery(EventType.DISCOVERY_TRUNCATED, "*", found=250_000, watched=200_000),
+            "The discovery of every definition in account acme finds 250,000 running workflows, more than its "
+            "max_instances: only the newest 200,000 are watched",
+            id="truncated",
+        ),
+        pytest.param(
+            of_discovery(EventType.DISCOVERY_COMPLETE, "d1", definition_name="order-reminder", found=7, watched=7),
+            "The discovery of order-reminder in account acme fits again: all 7 running workflows are watched",
+            id="complete",
+        ),
+        pytest.param(
+            of_discovery(EventType.DISCOVERY_COMPLETE, "*", reason="unwatched"),
+            "The discovery of every definition in account acme is not configured any more",
+            id="not discovered any more",
         ),
         pytest.param(event(EventType.SIGHTED), "Account acme answers again", id="sighted"),
         pytest.param(

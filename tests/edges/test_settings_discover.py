@@ -249,6 +249,12 @@ _NO_NUMBER = "expected a whole number from 1 to"
             ".severities.monitor.blind: an event of a whole account, whose severity no single target decides",
             id="severity",
         ),
+        pytest.param(
+            "{definition: d, account: acme, severities: {monitor.discovery_truncated: info}}",
+            ".severities.monitor.discovery_truncated: an event of a discovery as a whole; its `severities` are those "
+            "of the instances that it finds",
+            id="severity of its own events",
+        ),
     ],
 )
 def test_a_wrong_discovery_is_told_with_its_line(entry: str, line: str) -> None:

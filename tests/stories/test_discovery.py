@@ -128,6 +128,69 @@ async def test_an_ended_instance_is_retired_after_the_retention_and_found_no_mor
         assert len(house.sent) - asked < 60
 
 
+TRUNCATED, COMPLETE = "monitor.discovery_truncated", "monitor.discovery_complete"
+
+
+def brief(lasts: float, number: int) -> list[Role]:
+    """Instances that complete after `lasts` seconds."""
+    script = script_builders.complete("order-reminder", lasts)
+    return [role("order-reminder", f"brief-{n}", script) for n in range(number)]
+
+
+def of_discovery(house: House) -> list[dict[str, Any]]:
+    return [event for event in house.told() if event["type"] in (TRUNCATED, COMPLETE)]
+
+
+async def test_a_discovery_that_finds_too_many_has_one_alert_until_they_fit_again(tmp_path: Path) -> None:
+    roles = [*brief(600.0, 4), *[role("order-reminder", f"order-{n}", LONG) for n in range(4)]]
+    async with house_of(tmp_path, *roles, max_instances=5) as house:
+        await house.until(400.0)
+        [opened] = of_discovery(house)
+        assert opened["subject"] == ACME.id
+        assert (opened["data"]["definition"], opened["data"]["found"], opened["data"]["watched"]) == ("*", 8, 5)
+        assert TRUNCATED in await house.alerts()
+        await house.until(900.0)
+        [_, ended] = of_discovery(house)
+        assert (ended["type"], ended["data"]["found"]) == (COMPLETE, 4)
+        assert TRUNCATED not in await house.alerts()
+
+
+async def test_a_restart_neither_repeats_nor_ends_what_a_discovery_leaves_out(tmp_path: Path) -> None:
+    roles = [role("order-reminder", f"order-{n}", LONG) for n in range(4)]
+    roles += [role("onboarding-reply", f"o-{n}", script_builders.complete("onboarding-reply", 1e6)) for n in range(4)]
+    async with house_of(tmp_path, *roles, max_instances=6) as house:
+        await house.until(200.0)
+        for later in (500.0, 800.0):
+            await house.crash()
+            await house.start()
+            await house.until(later)
+        assert [event["type"] for event in of_discovery(house)] == [TRUNCATED]
+        assert TRUNCATED in await house.alerts()
+        house.discover[0]["max_instances"] = 8
+        assert await house.reload() == ()
+        await house.until(1000.0)
+        assert [event["type"] for event in of_discovery(house)] == [TRUNCATED, COMPLETE]
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["by a reload", "while nothing ran"])
+async def test_a_discovery_that_leaves_the_configuration_leaves_no_alert(tmp_path: Path, down: bool) -> None:
+    roles = [role("order-reminder", f"order-{n}", LONG) for n in range(4)]
+    async with house_of(tmp_path, *roles, definition=ORDERS, name="orders", max_instances=2) as house:
+        await house.until(200.0)
+        assert of_discovery(house)[0]["data"]["summary"].startswith("The discovery of orders in account")
+        if down:
+            await house.stop()
+        house.discover, house.targets = [], []
+        if down:
+            await house.start()
+        else:
+            assert await house.reload() == ()
+        await house.until(500.0)
+        [_, ended] = of_discovery(house)
+        assert (ended["type"], ended["data"]["reason"]) == (COMPLETE, "unwatched")
+        assert await house.alerts() == []
+
+
 async def test_a_throttled_account_is_swept_again_once_its_lane_opens(tmp_path: Path) -> None:
     shut = Fault(trouble=Trouble.THROTTLED, begin=100.0, end=160.0, accounts=(ACME.id,), retry_after=60.0)
     async with house_of(

@@ -32,6 +32,7 @@ _OTHERS: Final[Mapping[EventType, str]] = {
     EventType.STEP_OVERDUE: "See whether this step still moves.",
     EventType.NOT_FOUND: "Check whether it was deleted; if it was on purpose, take it off the watchlist.",
     EventType.UNANSWERED: "Ask for this one by hand (workflow-monitor status); look at it in the API's own console.",
+    EventType.DISCOVERY_TRUNCATED: "Raise its max_instances, or narrow it: exclude, versions, started_within.",
     EventType.SCHEMA_DRIFT: "Look for a newer version of the monitor; until then changes like this one may go untold.",
 }
 

@@ -115,6 +115,8 @@ def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str
         "detail": event.detail or "",
         "since": format_timestamp(event.since) if event.since is not None else "",
         "workflows": str(event.workflows) if event.workflows is not None else "",
+        "found": str(event.found) if event.found is not None else "",
+        "watched": str(event.watched) if event.watched is not None else "",
         "version": str(event.version) if event.version is not None else "",
         "runbook": paragraphs.runbook(event, runbook_url),
         **{f"label_{clean(name, 80)}": value for name, value in _labels(event.labels)},

@@ -59,6 +59,8 @@ class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     detail: str | None = None
     since: str | None = None
     workflows: int | None = None
+    found: int | None = None
+    watched: int | None = None
     step: _Step | None = None
     errors: list[_Error] = []
     occurred_at: str | None = None
@@ -101,6 +103,8 @@ def _facts(event: Event, link: str) -> _Facts:
         detail=event.detail,
         since=format_timestamp(event.since) if event.since is not None else None,
         workflows=event.workflows,
+        found=event.found,
+        watched=event.watched,
         step=_Step(step.id, step.step, step.status) if step is not None else None,
         errors=[
             _Error(error.step, error.message, format_timestamp(error.time) if error.time is not None else None)

@@ -1,10 +1,12 @@
 """The paragraphs about one event; foreign text in them is clean and cut."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from monitor.core import step_log
 from monitor.core.alerting.fault_groups import normalize
+from monitor.core.discovery.following import EVERY
 from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
 from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
@@ -19,6 +21,10 @@ _ERRORS: Final = 5
 _RUNBOOK: Final = "runbook"
 _REASONS: Final = (EventType.UNANSWERED, EventType.SCHEMA_DRIFT)
 """Types whose `reason` is a cause; that of overdue events is the source of the limit."""
+_CAUSES: Final[Mapping[EventType, str]] = {
+    EventType.NOT_FOUND: "Cause: the API answers 404, not found, to each request about it.",
+    EventType.STEP_FAILED: "Cause: not known. The API tells no error of this step.",
+}
 _UNDER_WAY: Final = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.SLEEPING, StepStatus.WAITING_FOR_EVENT)
 
 
@@ -31,12 +37,19 @@ def where(event: Event) -> str:
     """The ids of the workflow, for searches, and its definition's name."""
     account = f"account {clean(event.account, _NAME)}"
     if not event.workflow:
-        return account[0].upper() + account[1:]
+        return f"Discovery of {_discovered(event)}, {account}" if event.definition else account[0].upper() + account[1:]
     version = f", version {event.version}" if event.version is not None else ""
     definition = clean(event.definition_label, _NAME)
     if event.definition_name:
         definition = f"{clean(event.definition_name, _NAME)} ({definition})"
     return f"Workflow {clean(event.workflow, _NAME)} of {definition}{version}, {account}"
+
+
+def _discovered(event: Event) -> str:
+    if event.definition == EVERY:
+        return "every definition"
+    id_, name = clean(event.definition or "", _NAME), clean(event.definition_name or "", _NAME)
+    return f"{name} ({id_})" if name else id_
 
 
 def change(event: Event) -> str:
@@ -87,6 +100,8 @@ def limit(event: Event) -> str:
 def blindness(event: Event) -> list[str]:
     """How many workflows are not watched, and since when."""
     lines = []
+    if event.type is EventType.DISCOVERY_TRUNCATED and event.found is not None and event.watched is not None:
+        lines.append(f"Workflows that nobody watches now: {event.found - event.watched:,}, the oldest ones")
     if event.workflows is not None:
         lines.append(f"Workflows that nobody watches now: {event.workflows}")
     if event.since is not None:
@@ -136,13 +151,11 @@ def _cause_without_error(event: Event) -> str:
         return f"Cause: {clean(event.detail, _MESSAGE)}"
     if event.type in _REASONS and event.reason:
         return f"Cause: {clean(event.reason, _MESSAGE)}"
+    if event.type is EventType.DISCOVERY_TRUNCATED:
+        return f"Cause: {event.found or 0:,} running workflows are found; max_instances allows {event.watched or 0:,}."
     if event.type is EventType.TERMINATED and event.cause is Cause.UNKNOWN:
         return "Cause: not known. Its errors could not be read."
-    if event.type is EventType.NOT_FOUND:
-        return "Cause: the API answers 404, not found, to each request about it."
-    if event.type is EventType.STEP_FAILED:
-        return "Cause: not known. The API tells no error of this step."
-    return ""
+    return _CAUSES.get(event.type, "")
 
 
 def trail(event: Event) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
+from monitor.core.discovery.following import EVERY
 from monitor.core.event_types import EventType
 from monitor.core.formats.clean import clean
 from monitor.core.model import Cause, Event, Outcome, Status, WorkflowError
@@ -190,6 +191,25 @@ def _sighted(event: Event, _where: str) -> str:
     return f"Nothing is watched in account {event.account} any more; whether it answers is not known"
 
 
+def _discovery_truncated(event: Event, _where: str) -> str:
+    found = f"{event.found or 0:,} running workflows"
+    kept = f"only the newest {event.watched or 0:,} are watched"
+    return f"{_discovery(event)} finds {found}, more than its max_instances: {kept}"
+
+
+def _discovery_complete(event: Event, _where: str) -> str:
+    if event.reason is not None:
+        return f"{_discovery(event)} is not configured any more"
+    return f"{_discovery(event)} fits again: all {event.found or 0:,} running workflows are watched"
+
+
+def _discovery(event: Event) -> str:
+    """The subject of a sentence about the discovery."""
+    name = clean(event.definition_name or _short(event.definition or ""), _LONGEST_ID)
+    of = "every definition" if event.definition == EVERY else name
+    return f"The discovery of {of} in account {clean(event.account, _LONGEST_ID)}"
+
+
 def _schema_drift(event: Event, where: str) -> str:
     seen = f", seen at {where}" if where else ""
     if event.reason == AND_MORE:
@@ -200,6 +220,8 @@ def _schema_drift(event: Event, where: str) -> str:
 
 
 _OF_ACCOUNTS: Mapping[EventType, Callable[[Event, str], str]] = {
+    EventType.DISCOVERY_TRUNCATED: _discovery_truncated,
+    EventType.DISCOVERY_COMPLETE: _discovery_complete,
     EventType.BLIND: _blind,
     EventType.SIGHTED: _sighted,
     EventType.SCHEMA_DRIFT: _schema_drift,
