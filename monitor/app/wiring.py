@@ -200,6 +200,8 @@ class Wiring:
             now=now,
             skew=self.accounts.skew,
             truncations=self.truncations,
+            followed=telemetry.definition_followed,
+            begun=telemetry.begun,
             fault=telemetry.fault,
         )
         self.targets.subscribe(self.sweeper)

@@ -70,6 +70,14 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     usage: Usage
 
 
+class StartRecord(msgspec.Struct, frozen=True, gc=False):
+    """A list has shown an instance that began while its definition was followed; once for each."""
+
+    target: Target
+    queue_delay: float | None
+    """Seconds from its trigger to its start; None: unknown."""
+
+
 class AccountRecord(msgspec.Struct, frozen=True, gc=False):
     """An account went blind, or answers again: the events that were stored."""
 

@@ -27,9 +27,11 @@ from monitor.core.discovery.following import (
     versions,
 )
 from monitor.core.discovery.list_looks import ListLook
+from monitor.core.discovery.starts import Listing, counted_from
 from monitor.core.discovery.walk import Walk
 from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
+from monitor.core.records import StartRecord
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.truncation_watcher import TruncationWatcher
@@ -67,6 +69,8 @@ class _Swept:
         self.versions: dict[DefinitionVersion, SweptVersion] = {}
         self.over: set[DefinitionVersion] = set()
         """Superseded versions that need no looks any more."""
+        self.listings: tuple[Listing | None, Listing | None] = (None, None)
+        """The last list of definitions, and the one before."""
         self.refresh_at = 0.0
         self.save_at = 0.0
         self.truncations: dict[str, Truncation] = {}
@@ -95,11 +99,14 @@ class Sweeper:
         now: Callable[[], datetime],
         skew: Callable[[str], float],
         truncations: TruncationWatcher,
+        followed: Callable[[str, str], None],
+        begun: Callable[[StartRecord], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
         """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
 
         `end_listed` publishes an end that a list shows. `truncations` hears how many instances a discovery finds.
+        `followed` is called with an account and the label of a definition, before `begun` is with an instance of it.
         """
         self._client = client
         self._gates = gates
@@ -111,6 +118,8 @@ class Sweeper:
         self._now = now
         self._skew = skew
         self._truncations = truncations
+        self._followed = followed
+        self._begun = begun
         self._fault = fault
         self._accounts: dict[str, _Swept] = {}
         self._tell_from: dict[DefinitionKey, datetime] = {}
@@ -222,9 +231,12 @@ class Sweeper:
     async def _refresh(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
         """Ask which definitions are active, and their latest versions."""
         swept.refresh_at = self._time() + _REFRESH
+        asked_at = self._clock(account)
         answer = await self._client.definitions(account, _PATIENCE)
         if not isinstance(answer, PollFailed):
             swept.active = listed(swept.active, answer, self._clock(account))
+            latest = {definition: active.latest for definition, active in swept.active.items()}
+            swept.listings = Listing(asked_at, latest), swept.listings[0]
         for wish in [wish for wish in wishes if wish.definition not in (EVERY, *swept.active)]:
             history = await self._client.declared(account, wish.definition, _PATIENCE)
             if not isinstance(history, PollFailed) and history.versions:
@@ -244,7 +256,7 @@ class Sweeper:
                 about = DefinitionVersion(wish.account, definition, number)
                 wanted[about] = wish, number in chosen.begins
         begun = {
-            about: SweptVersion(about, wish, self._clock(account))
+            about: self._swept_version(about, wish, swept)
             for about, (wish, _) in wanted.items()
             if about not in swept.versions
         }
@@ -255,6 +267,8 @@ class Sweeper:
         for about in [one for one in swept.versions if one not in wanted]:
             del swept.versions[about]
         change = changes(before, swept.wishes)
+        for id_ in (*change.arrived, *change.changed):
+            self._followed(account, swept.wishes[id_].name or id_)
         await self._lose(account, change.retired, wishes)
         await self._configure(account, {id_: swept.wishes[id_] for id_ in change.changed})
         if begun:
@@ -265,6 +279,11 @@ class Sweeper:
         if wishes:
             found = [key for key in self._targets if key.account == account and key.definition in wishes]
             await self._scheduler.configure({key: target_of(key, wishes[key.definition]) for key in found})
+
+    def _swept_version(self, about: DefinitionVersion, wish: Discovery, swept: _Swept) -> SweptVersion:
+        now = self._clock(about.account)
+        since = counted_from(about.definition, about.version, swept.listings[1], now)
+        return SweptVersion(about, wish, now, since)
 
     async def _lose(self, account: str, definitions: Collection[str], wishes: Sequence[Discovery]) -> None:
         """Stop watching what no discovery follows any more. What was deleted is watched to its end."""
@@ -336,6 +355,8 @@ class Sweeper:
                 version.failures = 0
                 news = version.take(walk, page, self._targets, limits, self._clock(account))
                 await self._scheduler.find(news.found)
+                for record in news.begun.values():
+                    self._begun(record)
                 version.unwatched([key for key in news.found if key not in self._targets])
                 await self._end(news.ended)
                 for key in news.looks:

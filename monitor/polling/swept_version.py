@@ -16,9 +16,11 @@ from monitor.core.discovery.findings import Finding, Follows, Horizon, Known, lo
 from monitor.core.discovery.following import Discovery
 from monitor.core.discovery.list_looks import ListLook, looks
 from monitor.core.discovery.running import RunningIndex
+from monitor.core.discovery.starts import counts, queue_delay
 from monitor.core.discovery.walk import Shown, Walk
 from monitor.core.listing import ListedInstance, ListPage
 from monitor.core.model import DefinitionVersion, Status, Target, TargetKey, TargetState
+from monitor.core.records import StartRecord
 from monitor.polling.watched import WatchedTargets
 
 STEP_INTERVAL = 600.0
@@ -32,6 +34,8 @@ class PageNews(msgspec.Struct):
 
     found: dict[TargetKey, tuple[Target, TargetState]] = {}
     """Instances that are to be watched from now on, as the list shows them."""
+    begun: dict[TargetKey, StartRecord] = {}
+    """Those of them that have begun while their definition was followed."""
     ended: list[tuple[TargetKey, ListedInstance]] = []
     """Instances that have completed: published without a look."""
     looks: list[TargetKey] = []
@@ -41,9 +45,11 @@ class PageNews(msgspec.Struct):
 class SweptVersion:
     """Runs in the loop's thread and never waits."""
 
-    def __init__(self, version: DefinitionVersion, wish: Discovery, now: datetime) -> None:
+    def __init__(self, version: DefinitionVersion, wish: Discovery, now: datetime, counted_from: datetime) -> None:
+        """`counted_from`: instances that began before do not count as begun; on the API's clock."""
         self.version = version
         self.wish = wish
+        self._counted_from = counted_from
         self.sweep: Sweep = begin(version, now, wish.started_within)
         self.adopts = True
         """False: only known instances are followed, to their end."""
@@ -104,7 +110,10 @@ class SweptVersion:
         """Watch it, as alive: that it has ended is published by the look that follows."""
         key = self.key(row.workflow)
         state = TargetState(key=key, status=Status.RUNNABLE, since=now, version=row.version, started_at=row.started_at)
-        news.found[key] = target_of(key, self.wish), state
+        target = target_of(key, self.wish)
+        news.found[key] = target, state
+        if counts(row, self._counted_from):
+            news.begun[key] = StartRecord(target, queue_delay(row))
         if row.started_at is not None:
             self._news.append(row.started_at)
             self.running.add(row.workflow, row.started_at)

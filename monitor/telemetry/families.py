@@ -12,6 +12,8 @@ _SCHEDULE = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, _MINUTE, 5 * _MINU
 """From milliseconds, if the budget suffices, to several intervals, if it does not."""
 _DETECTION = (0.1, 0.5, 1, 2.5, 5, 10, 15, 30, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, _HOUR)
 """Around the usual intervals (10 s, 30 s), up to an outage of an hour."""
+_QUEUE = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY)
+"""From an API that starts at once, to a queue that stands."""
 _DELIVERY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR)
 """From the milliseconds of a working receiver to the hours of one that was down."""
 _RUN = (
@@ -59,6 +61,17 @@ class Families:
             "Seconds from the start to the end of workflows that ended, as the API tells them.",
             _RUN,
             *("account", "definition", "status"),
+        )
+        self.started = counter(
+            "workflow_started_total",
+            "Workflows that began while lists of their definition were looked at.",
+            *("account", "definition"),
+        )
+        self.queue_delay = tallies(
+            "workflow_queue_delay_seconds",
+            "Seconds from the trigger of a workflow to its start, as the API tells them.",
+            _QUEUE,
+            *("account", "definition"),
         )
         self.detection_delay = histogram(
             "workflow_detection_delay_seconds",

@@ -20,6 +20,7 @@ from monitor.core.records import (
     PollRecord,
     ReloadRecord,
     RequestRecord,
+    StartRecord,
     StoreRecord,
     UsageRecord,
 )
@@ -124,6 +125,12 @@ class Metrics:
                 families.events.labels(account, definition, type_.value, severity.value)
         for status in (Status.COMPLETE, Status.TERMINATED):
             families.run_duration.labels(account, definition, status.value)
+        families.started.labels(account, definition)
+        families.queue_delay.labels(account, definition)
+
+    def definition_followed(self, account: str, definition: str) -> None:
+        """Create the count of what begins, and nothing more: an account may have thousands where nothing runs."""
+        self._families.started.labels(account, definition)
 
     def _steps_of(self, target: Target, state: TargetState) -> None:
         """Create the counter of every step in the log before it fails."""
@@ -193,6 +200,12 @@ class Metrics:
             self._transition(record)
         for event in record.events:
             self._event(event)
+
+    def begun(self, record: StartRecord) -> None:
+        account, definition = record.target.key.account, record.target.definition_label
+        self._families.started.labels(account, definition).inc()
+        if record.queue_delay is not None:
+            self._families.queue_delay.labels(account, definition).observe(record.queue_delay)
 
     def _transition(self, record: PollRecord | ListedEndRecord) -> None:
         key, definition, state = record.target.key, record.target.definition_label, record.state

@@ -17,6 +17,7 @@ from monitor.core.records import (
     PollRecord,
     ReloadRecord,
     RequestRecord,
+    StartRecord,
     StoreRecord,
     UsageRecord,
 )
@@ -85,6 +86,13 @@ class Telemetry:
     def listed_end(self, record: ListedEndRecord) -> None:
         self._metrics.listed_end(record)
         self._journal.listed_end(record)
+
+    def definition_followed(self, account: str, label: str) -> None:
+        """A definition's instances are looked for from now on. `label`: its id or alias."""
+        self._metrics.definition_followed(account, label)
+
+    def begun(self, record: StartRecord) -> None:
+        self._metrics.begun(record)
 
     def account(self, record: AccountRecord) -> None:
         self._metrics.account(record)

@@ -39,6 +39,7 @@ from monitor.core.records import (
     PollRecord,
     ReloadRecord,
     RequestRecord,
+    StartRecord,
     StoreRecord,
     UsageRecord,
 )
@@ -54,6 +55,8 @@ CONTRACT = {
     "workflow_events_total": ("counter", {"account", "definition", "event", "severity"}),
     "workflow_step_failures_total": ("counter", {"account", "definition", "step"}),
     "workflow_run_duration_seconds": ("histogram", {"account", "definition", "status"}),
+    "workflow_started_total": ("counter", {"account", "definition"}),
+    "workflow_queue_delay_seconds": ("histogram", {"account", "definition"}),
     "workflow_detection_delay_seconds": ("histogram", {"account"}),
     "workflow_monitor_requests_total": ("counter", {"account", "endpoint", "outcome"}),
     "workflow_monitor_looks_total": ("counter", {"account", "purpose"}),
@@ -271,6 +274,21 @@ def test_counters_of_a_watched_definition_are_there_before_the_first_failure(sce
             assert number == (None if before.ended or before is after else 0.0)
     for status in (Status.COMPLETE, Status.TERMINATED):
         assert scene.value("workflow_run_duration_seconds_count", **place, status=status.value) == 0.0
+    assert scene.value("workflow_started_total", **place) == 0.0
+    assert scene.value("workflow_queue_delay_seconds_count", **place) == 0.0
+
+
+def test_a_followed_definition_counts_starts_from_0_under_its_alias(scene: Scene) -> None:
+    place = {"account": "acme", "definition": "orders"}
+    scene.telemetry.definition_followed("acme", "orders")
+    assert scene.value("workflow_started_total", **place) == 0.0
+    target = msgspec.structs.replace(TARGET, definition_alias="orders")
+    for delay in (0.2, 40.0, None):
+        scene.telemetry.begun(StartRecord(target, delay))
+    assert scene.value("workflow_started_total", **place) == 3.0
+    assert scene.value("workflow_queue_delay_seconds_count", **place) == 2.0
+    assert scene.value("workflow_queue_delay_seconds_bucket", **place, le="1.0") == 1.0
+    assert scene.value("workflow_queue_delay_seconds_sum", **place) == pytest.approx(40.2)
 
 
 def test_counters_of_a_receiver_are_there_before_the_first_delivery(scene: Scene) -> None:

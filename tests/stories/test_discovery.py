@@ -260,6 +260,51 @@ async def test_every_request_counts_for_one_purpose(tmp_path: Path) -> None:
         assert 0 <= under_way <= 1
 
 
+async def test_what_begins_is_counted_once_and_nothing_that_began_before_the_first_look(tmp_path: Path) -> None:
+    old = [role("order-reminder", f"old-{n}", LONG, starts=-60.0 * n) for n in range(5)]
+    new = [role("order-reminder", f"new-{n}", LONG, starts=100.0 + n) for n in range(3)]
+    short = role("order-reminder", "short", fault(1.0), starts=203.0)
+    late = role("order-reminder", "late", LONG, starts=700.0)
+    async with house_of(tmp_path, *old, *new, short, late, definition=ORDERS, name="orders") as house:
+        await house.until(60.0)
+        assert begun(house) == 0
+        await house.until(180.0)
+        assert begun(house) == 3
+        await house.until(400.0)
+        assert begun(house) == 4
+        assert house.metric("workflow_queue_delay_seconds_count", account=ACME.id, definition="orders") == 4
+        await house.crash()
+        await house.start()
+        await house.until(600.0)
+        assert begun(house) == 0
+        await house.until(800.0)
+        assert begun(house) == 1
+
+
+async def test_a_retired_instance_is_not_counted_again(tmp_path: Path) -> None:
+    house = house_of(
+        tmp_path, role("order-reminder", "short", fault(1.0), starts=100.0), definition=ORDERS, name="orders"
+    )
+    house.settings["polling"] = {"retention": "1m"}
+    async with house:
+        await house.until(900.0)
+        assert len(house.daemon.targets) == 0
+        assert begun(house) == 1
+
+
+async def test_an_api_whose_clock_is_ahead_makes_nothing_that_began_before_count(tmp_path: Path) -> None:
+    ahead = Fault(trouble=Trouble.SKEW, begin=-7200.0, end=9000.0, accounts=(ACME.id,), seconds=120.0)
+    old = role("order-reminder", "old", LONG, starts=-60.0)
+    new = role("order-reminder", "new", LONG, starts=60.0)
+    async with house_of(tmp_path, old, new, faults=[ahead], definition=ORDERS, name="orders") as house:
+        await house.until(200.0)
+        assert begun(house) == 1
+
+
+def begun(house: House) -> float | None:
+    return house.metric("workflow_started_total", account=ACME.id, definition="orders")
+
+
 def looks(house: House, purpose: str) -> float:
     return house.metric("workflow_monitor_looks_total", account=ACME.id, purpose=purpose) or 0.0
 

@@ -20,6 +20,6 @@ each page `of_rows`, and `of_absence` for running instances within its span that
 walk `answered`. A sweep is stored then; a walk never is.
 
 Read `cohorts.py` first, then `list_looks.py` (the next requests), `walk.py` (from page to page), `answers.py` (the
-effect of an answer), `findings.py` (the effect on an instance). `running.py`, `storm.py` and `following.py` stand
-alone.
+effect of an answer), `findings.py` (the effect on an instance). `running.py`, `storm.py`, `following.py` and
+`starts.py` stand alone.
 """
