@@ -74,8 +74,9 @@ def watch(watching: Follower, seed: int, until: float) -> None:
 def test_every_end_is_told_once_and_nothing_false(
     traits: Traits, seed: int, size: int, same_start: int, limit: int
 ) -> None:
-    # Pages by offset shift with each row that is lost, so a look skips more rows than were lost.
-    assume(same_start <= limit or not traits.losses)
+    # Pages by offset shift with each row that is lost, so a look skips more rows than were lost; and in the order of
+    # creation a group with one start time that is larger than a page may hide others for good.
+    assume(same_start <= limit or not (traits.losses or traits.by_creation))
     instances = population(seed, size, same_start=same_start)
     watching = follower(ListServer(instances, traits, seed), limit=limit)
 
