@@ -14,6 +14,7 @@ def log_start(log: FilteringBoundLogger, settings: Settings) -> None:
         base_url=settings.api.base_url,
         accounts=[account.id for account in settings.accounts],
         targets=len(settings.watchlist.targets),
+        discoveries=len(settings.watchlist.discoveries),
         receivers=[f"{receiver.name} ({receiver.type})" for receiver in settings.receivers],
         store=without_password(settings.store.url),
     )

@@ -101,6 +101,11 @@ class DefinitionNames(Collector):
         """`watches`: whether there is a target of this account and definition; called on the scraping thread."""
         self._watches = watches
         self._names: dict[tuple[str, str], str] = {}
+        self._aliases: dict[tuple[str, str], str] = {}
+
+    def alias(self, account: str, definition: str, alias: str) -> None:
+        """Set the label that stands for the definition in the other series."""
+        self._aliases[account, definition] = alias
 
     def call(self, account: str, definition: str, name: str) -> None:
         """Set the name instead of an older one; empty: it has none."""
@@ -112,7 +117,8 @@ class DefinitionNames(Collector):
             "1; the name of a definition as the API tells it, to join with its id.",
             labels=("account", "definition", "name"),
         )
-        for (account, definition), name in list(self._names.items()):
+        for (account, id_), name in list(self._names.items()):
+            definition = self._aliases.get((account, id_), id_)
             if name and self._watches(account, definition):
                 family.add_metric((account, definition, name), 1)
         yield family

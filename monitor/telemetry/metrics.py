@@ -144,11 +144,17 @@ class Metrics:
         """Set the name, shown while a target of the definition is watched; it replaces an older one."""
         self._names.call(account, definition, name)
 
+    def _aliased(self, target: Target) -> None:
+        """`workflow_definition_info` joins by the label that the other series have."""
+        if target.definition_alias is not None:
+            self._names.alias(target.key.account, target.key.definition, target.definition_alias)
+
     # --- watched targets ---
 
     def target_added(self, target: Target, state: TargetState) -> None:
         account, definition = target.key.account, target.definition_label
         self._definition(account, definition)
+        self._aliased(target)
         for type_, severity in target.severities.items():
             self._families.events.labels(account, definition, type_.value, severity.value)
         self._steps_of(target, state)

@@ -565,3 +565,11 @@ def test_a_definition_has_one_name_and_a_newer_one_takes_its_place(scene: Scene)
     assert scene.value("workflow_definition_info", **place, name="Order reminder") == 1
     scene.telemetry.target_removed(TARGET.key)
     assert scene.value("workflow_definition_info", **place, name="Order reminder") is None
+
+
+def test_the_name_of_a_definition_joins_by_its_alias(scene: Scene) -> None:
+    scene.telemetry.definition_named("acme", "5870442f", "Order reminder")
+    scene.telemetry.target_added(msgspec.structs.replace(TARGET, definition_alias="orders"), RUNNING)
+    place = {"account": "acme", "name": "Order reminder"}
+    assert scene.value("workflow_definition_info", definition="orders", **place) == 1
+    assert scene.value("workflow_definition_info", definition="5870442f", **place) is None
