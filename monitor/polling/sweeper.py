@@ -6,6 +6,7 @@ would need more, their intervals stretch by the same factor.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +18,6 @@ from monitor.core.discovery.following import (
     EVERY,
     Active,
     Discovery,
-    Truncation,
     changes,
     followed,
     following,
@@ -33,6 +33,7 @@ from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
 from monitor.core.records import StartRecord
 from monitor.polling.scheduler import Scheduler
+from monitor.polling.swept_account import SHARE, SweptAccount
 from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.watched import Watched, WatchedTargets
@@ -47,8 +48,6 @@ _REFRESH: Final = 60.0
 _SAVE_EVERY: Final = 60.0
 _PATIENCE: Final = 1.0
 """Seconds that a request for definitions waits for its turn among the polls before it goes before one of them."""
-_SHARE: Final = 0.5
-"""Of the account's rate that lists take at most."""
 _SHARE_IN_A_STORM: Final = 0.1
 _FEW: Final = 10
 """Looks waiting because of lists, from which on these go first: more news would wait behind them anyway."""
@@ -57,26 +56,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 _AFTER_A_FAULT: Final = 5.0
 _AT_ONCE: Final = 100
 """Ends that are committed together."""
-
-
-class _Swept:
-    """What is swept in one account."""
-
-    def __init__(self) -> None:
-        self.active: dict[str, Active] = {}
-        self.wishes: dict[str, Discovery] = {}
-        """By definition, as they are followed now."""
-        self.versions: dict[DefinitionVersion, SweptVersion] = {}
-        self.over: set[DefinitionVersion] = set()
-        """Superseded versions that need no looks any more."""
-        self.listings: tuple[Listing | None, Listing | None] = (None, None)
-        """The last list of definitions, and the one before."""
-        self.refresh_at = 0.0
-        self.save_at = 0.0
-        self.truncations: dict[str, Truncation] = {}
-        """By the definition of the discovery, which may be `*`."""
-        self.confirming: set[TargetKey] = set()
-        """Instances whose status is to be looked at because of a list."""
 
 
 EndListed = Callable[[Watched, ListedInstance], Awaitable[tuple[Event, ...]]]
@@ -121,7 +100,7 @@ class Sweeper:
         self._followed = followed
         self._begun = begun
         self._fault = fault
-        self._accounts: dict[str, _Swept] = {}
+        self._accounts: dict[str, SweptAccount] = {}
         self._tell_from: dict[DefinitionKey, datetime] = {}
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
@@ -190,7 +169,7 @@ class Sweeper:
 
     async def run(self, account: str, beat: Callable[[], None]) -> None:
         """Until it is cancelled."""
-        swept = self._accounts[account] = _Swept()
+        swept = self._accounts[account] = SweptAccount()
         try:
             while True:
                 beat()
@@ -202,7 +181,7 @@ class Sweeper:
             if self._accounts.get(account) is swept:
                 del self._accounts[account]
 
-    async def _turn_safely(self, account: str, swept: _Swept) -> float:
+    async def _turn_safely(self, account: str, swept: SweptAccount) -> float:
         try:
             return await self._turn(account, swept)
         except (StoreUnavailable, GateDismissedError):
@@ -211,7 +190,7 @@ class Sweeper:
             self._fault(f"sweep {account}", error)
             return _AFTER_A_FAULT
 
-    async def _turn(self, account: str, swept: _Swept) -> float:
+    async def _turn(self, account: str, swept: SweptAccount) -> float:
         """Seconds until the next one."""
         wishes = [wish for wish in self._discoveries() if wish.account == account]
         if not wishes and not swept.versions:
@@ -220,15 +199,17 @@ class Sweeper:
             await self._refresh(account, swept, wishes)
         await self._arrange(account, swept, wishes)
         await self._save(account, swept)
-        version, look, wait = self._most_overdue(account, swept)
-        if version is None or look is None or wait > 0:
+        rate = SHARE * self._gates[account].requests_per_second if account in self._gates else math.inf
+        due = swept.next_look(self._clock(account), self._time(), rate)
+        if due is None or due.wait > 0:
+            wait = due.wait if due is not None else TURN
             return min(max(wait, 0.05), max(swept.refresh_at - self._time(), 0.05))
-        await self._make(account, swept, version, look)
+        await self._make(account, swept, due.version, due.look)
         return 0.0
 
     # --- what is followed ---
 
-    async def _refresh(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
+    async def _refresh(self, account: str, swept: SweptAccount, wishes: Sequence[Discovery]) -> None:
         """Ask which definitions are active, and their latest versions."""
         swept.refresh_at = self._time() + _REFRESH
         asked_at = self._clock(account)
@@ -242,7 +223,7 @@ class Sweeper:
             if not isinstance(history, PollFailed) and history.versions:
                 swept.active[wish.definition] = Active(max(history.versions), history.name)
 
-    async def _arrange(self, account: str, swept: _Swept, wishes: Sequence[Discovery]) -> None:
+    async def _arrange(self, account: str, swept: SweptAccount, wishes: Sequence[Discovery]) -> None:
         """Begin and end sweeps, so that they are those of the discoveries."""
         before, swept.wishes = swept.wishes, followed(wishes, swept.active)
         wanted: dict[DefinitionVersion, tuple[Discovery, bool]] = {}
@@ -280,7 +261,7 @@ class Sweeper:
             found = [key for key in self._targets if key.account == account and key.definition in wishes]
             await self._scheduler.configure({key: target_of(key, wishes[key.definition]) for key in found})
 
-    def _swept_version(self, about: DefinitionVersion, wish: Discovery, swept: _Swept) -> SweptVersion:
+    def _swept_version(self, about: DefinitionVersion, wish: Discovery, swept: SweptAccount) -> SweptVersion:
         now = self._clock(about.account)
         since = counted_from(about.definition, about.version, swept.listings[1], now)
         return SweptVersion(about, wish, now, since)
@@ -292,7 +273,7 @@ class Sweeper:
             lost = [key for key in self._targets if key.account == account and key.definition in gone]
             await self._scheduler.lose(lost)
 
-    async def _save(self, account: str, swept: _Swept) -> None:
+    async def _save(self, account: str, swept: SweptAccount) -> None:
         """What every list has shown is known after the next start."""
         if self._time() < swept.save_at:
             return
@@ -308,7 +289,7 @@ class Sweeper:
                 self._tell_from[about] = seen_until
                 await self._store.save(about, seen_until)
 
-    async def _horizon(self, version: SweptVersion, swept: _Swept) -> Horizon:
+    async def _horizon(self, version: SweptVersion, swept: SweptAccount) -> Horizon:
         wish, about = version.wish, DefinitionKey(version.version.account, version.version.definition)
         if (tell_from := self._tell_from.get(about)) is None:
             tell_from = horizon(self._clock(wish.account), wish.lookback, wish.started_within).tell_from
@@ -320,32 +301,13 @@ class Sweeper:
 
     # --- looks ---
 
-    def _most_overdue(self, account: str, swept: _Swept) -> tuple[SweptVersion | None, ListLook | None, float]:
-        """The look to make next, and in how many seconds."""
-        now, time = self._clock(account), self._time()
-        wanted = [(one, look) for one in swept.versions.values() for look in one.looks(now)]
-        stretch = self._stretch(account, wanted)
-        best: tuple[float, SweptVersion, ListLook] | None = None
-        for version, look in wanted:
-            wait = max(_due_in(look, version.wish.interval * stretch, now), version.not_before - time)
-            if best is None or wait < best[0]:
-                best = wait, version, look
-        return (best[1], best[2], best[0]) if best is not None else (None, None, TURN)
-
-    def _stretch(self, account: str, wanted: Sequence[tuple[SweptVersion, ListLook]]) -> float:
-        gate = self._gates.get(account)
-        if gate is None:
-            return 1.0
-        needed = sum(look.requests / version.wish.interval for version, look in wanted)
-        return max(1.0, needed / (_SHARE * gate.requests_per_second))
-
-    async def _make(self, account: str, swept: _Swept, version: SweptVersion, look: ListLook) -> None:
+    async def _make(self, account: str, swept: SweptAccount, version: SweptVersion, look: ListLook) -> None:
         limits = await self._horizon(version, swept)
         walk = Walk(look, self._clock(account), by_creation=version.sweep.by_creation)
         try:
             while walk.request is not None:
                 gate = self._gates[account]
-                share = _SHARE if len(swept.confirming) < _FEW else _SHARE_IN_A_STORM
+                share = SHARE if len(swept.confirming) < _FEW else _SHARE_IN_A_STORM
                 # Lists that wait no longer than this take no more than their share, however many polls are due.
                 permit = await gate.acquire_background(1.0 / (share * gate.requests_per_second), probes=True)
                 page = await self._client.instances(walk.request, permit)
@@ -383,7 +345,7 @@ class Sweeper:
         pause = min(_FIRST_PAUSE * 2.0 ** min(version.failures - 1, 16), _LONGEST_PAUSE)
         version.not_before = self._time() + pause
 
-    async def _settle(self, swept: _Swept, version: SweptVersion) -> None:
+    async def _settle(self, swept: SweptAccount, version: SweptVersion) -> None:
         """After a look: versions that are over, discoveries that find too many."""
         active = swept.active.get(version.version.definition)
         superseded = active is not None and version.version.version < active.latest
@@ -412,10 +374,3 @@ def _know(begun: Mapping[DefinitionVersion, SweptVersion], watched: Watched) -> 
     version = begun.get(DefinitionVersion(key.account, key.definition, number))
     if version is not None:
         version.know(watched.state)
-
-
-def _due_in(look: ListLook, interval: float, now: datetime) -> float:
-    """Seconds; what was never asked is due since long ago."""
-    if look.asked_at is None:
-        return -interval
-    return interval - (now - look.asked_at).total_seconds()
