@@ -232,6 +232,10 @@ class Accounts:
         if name in self.states:  # else it came back meanwhile
             self.states[name] = after
 
+    def watching(self) -> list[str]:
+        """Those with something to watch."""
+        return [name for name in self if self._watches(name)]
+
     def _watches(self, name: str) -> int:
         """Workflows to poll; 1 if there is none and lists are asked for some."""
         sweeps = any(wish.account == name for wish in self._current.discoveries())

@@ -206,7 +206,7 @@ class Wiring:
         )
         self.targets.subscribe(self.sweeper)
 
-        self.usage = UsageWatcher(self.client, self.accounts.queues, report=telemetry.usage, fault=telemetry.fault)
+        self.usage = UsageWatcher(self.client, self.accounts.watching, report=telemetry.usage, fault=telemetry.fault)
 
         # --- what ends alerts, and periodic work ---
         changes = WatchlistChanges(

@@ -5,7 +5,7 @@ It waits for its turn among the polls. Without an answer the last one stands, an
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from monitor.aio import TURN, beating
@@ -33,17 +33,17 @@ class UsageWatcher:
     def __init__(
         self,
         api: Api,
-        polled: Mapping[str, Sized],
+        watching: Callable[[], Iterable[str]],
         *,
         report: Callable[[UsageRecord], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`polled`: by account, what is polled of it; where that is nothing, nothing is asked. Read anew each time.
+        """`watching`: the accounts that have something to watch, now; no others are asked.
 
         `report` is told of each answer.
         """
         self._api = api
-        self._polled = polled
+        self._watching = watching
         self._report = report
         self._fault = fault
         self._due: dict[str, float] = {}
@@ -54,7 +54,7 @@ class UsageWatcher:
         while True:
             beat()
             now = time()
-            self._due = {name: self._due.get(name, -math.inf) for name, polled in self._polled.items() if polled}
+            self._due = {name: self._due.get(name, -math.inf) for name in self._watching()}
             due = [self._ask(account) for account, at in self._due.items() if at <= now]
             await beating(asyncio.gather(*due), beat)
             await asyncio.sleep(TURN)

@@ -11,11 +11,14 @@ from monitor.core.listing import Usage
 from monitor.core.model import Outcome, PollFailed
 from monitor.core.records import UsageRecord
 from monitor.polling.usage_watcher import UsageWatcher
+from monitor.sim import script_builders
+from monitor.sim.scenario_builders import ACME, role, scene
 from monitor.sim.scenarios import many
 from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
+LONG = script_builders.complete("order-reminder", 1e6)
 ANSWER = Usage(50_000, 1_200)
 
 
@@ -49,7 +52,7 @@ class Office:
 async def watching(office: Office) -> AsyncIterator[None]:
     watcher = UsageWatcher(
         office,
-        office.polled,
+        lambda: [account for account, polled in office.polled.items() if polled],
         report=office.told.append,
         fault=lambda loop, error: office.faults.append(f"{loop}: {error}"),
     )
@@ -127,3 +130,11 @@ async def test_the_daemon_shows_what_the_api_tells(tmp_path: Path) -> None:
     await house.stop()
     assert value == 50_000
     assert len([sent for sent in house.sent if sent.path.endswith("/usage")]) == 1
+
+
+async def test_an_account_with_discoveries_alone_is_asked_before_anything_runs_in_it(tmp_path: Path) -> None:
+    house = House(tmp_path, scene("quiet", role("order-reminder", "order", LONG, starts=9000.0)), targets=[])
+    house.discover = [{"definition": "*", "account": ACME.id}]
+    async with house:
+        await house.until(60.0)
+        assert house.metric("workflow_account_workflows_allowed", account=ACME.id) is not None
