@@ -1,4 +1,4 @@
-"""Periodic work: hides targets that ended long ago, prunes the store, flushes the log."""
+"""Periodic work: hides targets that ended long ago, prunes the store, flushes the log, tells of old looks."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from monitor.aio import TURN, beating
 from monitor.app.current_settings import CurrentSettings
 from monitor.core.model import TargetKey
+from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.watched import WatchedTargets
 from monitor.store import Store, StoreUnavailable, Writer
 from monitor.telemetry import Logs
 
 _PRUNE_EVERY = 600.0
+_TELL_EVERY = 60.0
 _EVENTS_KEPT = timedelta(days=7)
 """Far longer than the hold of alerts."""
 
@@ -27,6 +29,7 @@ class Housekeeper:
         writer: Writer,
         logs: Logs,
         *,
+        oldest_looks: OldestLooks,
         current: CurrentSettings,
         receivers: Collection[str],
         now: Callable[[], datetime],
@@ -37,15 +40,19 @@ class Housekeeper:
         self._store = store
         self._writer = writer
         self._logs = logs
+        self._oldest_looks = oldest_looks
         self._current = current
         self._receivers = receivers
         self._now = now
 
     async def run(self, beat: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        prune_at = loop.time()
+        prune_at = tell_at = loop.time()
         while True:
             beat()
+            if loop.time() >= tell_at:
+                await self._oldest_looks.tell()
+                tell_at = loop.time() + _TELL_EVERY
             await self._scheduler.expire_ended()
             self._logs.flush()
             if loop.time() >= prune_at and self._writer.available:

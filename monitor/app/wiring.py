@@ -28,6 +28,7 @@ from monitor.app.view import DaemonView
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
+from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
@@ -249,6 +250,9 @@ class Wiring:
             store,
             self.writer,
             self.logs,
+            oldest_looks=OldestLooks(
+                self.accounts.__iter__, self.targets, listed=self.sweeper.oldest_look, report=telemetry.oldest_look
+            ),
             current=current,
             receivers=[*made],
             now=now,

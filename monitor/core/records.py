@@ -70,6 +70,16 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     usage: Usage
 
 
+class OldestLookRecord(msgspec.Struct, frozen=True, gc=False):
+    """When the oldest of an account's last looks were made, on our clock; None if there are none."""
+
+    account: str
+    ends: datetime | None
+    """At lists."""
+    steps: datetime | None
+    """At the status of an instance that runs."""
+
+
 class StartRecord(msgspec.Struct, frozen=True, gc=False):
     """A list has shown an instance that began while its definition was followed; once for each."""
 

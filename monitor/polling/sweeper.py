@@ -135,6 +135,14 @@ class Sweeper:
         swept = self._accounts.get(account)
         return len(swept.versions) if swept is not None else 0
 
+    def oldest_look(self, account: str) -> datetime | None:
+        """When the oldest of the last looks at lists was made, on our clock; None: nothing is swept."""
+        swept = self._accounts.get(account)
+        if swept is None or not swept.versions:
+            return None
+        now = self._clock(account)
+        return min(one.oldest_look(now) for one in swept.versions.values()) - timedelta(seconds=self._skew(account))
+
     # --- observes what is watched ---
 
     def target_added(self, target: Target, state: TargetState) -> None:

@@ -50,6 +50,7 @@ class SweptVersion:
         self.version = version
         self.wish = wish
         self._counted_from = counted_from
+        self._begun_at = now
         self.sweep: Sweep = begin(version, now, wish.started_within)
         self.adopts = True
         """False: only known instances are followed, to their end."""
@@ -144,6 +145,14 @@ class SweptVersion:
         if self._looks is None or now - self._looks[0] > _LOOKS_KEPT:
             self._looks = now, looks(self.sweep, now)
         return self._looks[1]
+
+    def oldest_look(self, now: datetime) -> datetime:
+        """When the oldest of its last looks was made; if there was none, when it was first followed.
+
+        A part that is new, and so was never looked at, does not count while others were.
+        """
+        moments = [look.asked_at for look in self.looks(now) if look.asked_at is not None]
+        return min(moments, default=self._begun_at)
 
     # --- what becomes of its instances ---
 

@@ -120,6 +120,12 @@ class Families:
             "Seconds that the API's clock is ahead of the monitor's, as far as its Date header proves.",
             "account",
         )
+        self.oldest_look = gauge(
+            "workflow_monitor_oldest_look_timestamp_seconds",
+            "When the oldest of the last looks was made: at the lists that are needed (end), and at the status of an "
+            "instance that runs (step), in seconds since the epoch.",
+            *("account", "kind"),
+        )
         self.workflows_allowed = gauge(
             "workflow_account_workflows_allowed",
             "Workflows that the account may start in a month, as the API tells it.",

@@ -17,6 +17,7 @@ from monitor.core.records import (
     HeartbeatRecord,
     LaneRecord,
     ListedEndRecord,
+    OldestLookRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -104,7 +105,7 @@ class Metrics:
         if self._accounts.pop(account, None) is not None:
             for gauge in (families.lane_open, families.lane_rate, families.last_success, families.clock_skew):
                 gauge.remove(account)
-            for gauge in (families.workflows_allowed, families.workflows_executed):
+            for gauge in (families.workflows_allowed, families.workflows_executed, families.oldest_look):
                 gauge.remove_by_labels({"account": account})
 
     def receiver(self, receiver: str) -> None:
@@ -257,6 +258,15 @@ class Metrics:
         ):
             if count is not None:
                 gauge.labels(record.account).set(count)
+
+    def oldest_look(self, record: OldestLookRecord) -> None:
+        if record.account not in self._accounts:
+            return
+        for kind, at in (("end", record.ends), ("step", record.steps)):
+            if at is not None:
+                self._families.oldest_look.labels(record.account, kind).set(at.timestamp())
+            else:
+                self._families.oldest_look.remove_by_labels({"account": record.account, "kind": kind})
 
     def lane(self, record: LaneRecord) -> None:
         if (account := self._accounts.get(record.account)) is not None:

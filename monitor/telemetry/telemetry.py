@@ -13,6 +13,7 @@ from monitor.core.records import (
     HeartbeatRecord,
     LaneRecord,
     ListedEndRecord,
+    OldestLookRecord,
     OverdueRecord,
     PollRecord,
     ReloadRecord,
@@ -90,6 +91,9 @@ class Telemetry:
     def definition_followed(self, account: str, label: str) -> None:
         """A definition's instances are looked for from now on. `label`: its id or alias."""
         self._metrics.definition_followed(account, label)
+
+    def oldest_look(self, record: OldestLookRecord) -> None:
+        self._metrics.oldest_look(record)
 
     def begun(self, record: StartRecord) -> None:
         self._metrics.begun(record)

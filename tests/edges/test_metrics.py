@@ -36,6 +36,7 @@ from monitor.core.records import (
     HeartbeatOutcome,
     HeartbeatRecord,
     LaneRecord,
+    OldestLookRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -64,6 +65,7 @@ CONTRACT = {
     "workflow_monitor_schedule_delay_seconds": ("histogram", {"account"}),
     "workflow_monitor_lane_open": ("gauge", {"account"}),
     "workflow_monitor_lane_requests_per_second": ("gauge", {"account"}),
+    "workflow_monitor_oldest_look_timestamp_seconds": ("gauge", {"account", "kind"}),
     "workflow_monitor_last_success_timestamp_seconds": ("gauge", {"account"}),
     "workflow_monitor_clock_skew_seconds": ("gauge", {"account"}),
     "workflow_account_workflows_allowed": ("gauge", {"account"}),
@@ -169,6 +171,7 @@ def exercise(scene: Scene) -> None:
     telemetry.definition_named("acme", "5870442f", "onboarding")
     telemetry.account(AccountRecord("acme", (event(EventType.BLIND, definition=None, workflow=None),)))
     telemetry.lane(LaneRecord("acme", open=False, requests_per_second=5.0, reason="429"))
+    telemetry.oldest_look(OldestLookRecord("acme", NOW, NOW))
     telemetry.usage(UsageRecord("acme", Usage(50_000, 1_200)))
     telemetry.delivery(DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome.DELIVERED, 1, 0.03))
     telemetry.reload(ReloadRecord(successful=True, at=NOW, trigger="start", added=1))
@@ -276,6 +279,21 @@ def test_counters_of_a_watched_definition_are_there_before_the_first_failure(sce
         assert scene.value("workflow_run_duration_seconds_count", **place, status=status.value) == 0.0
     assert scene.value("workflow_started_total", **place) == 0.0
     assert scene.value("workflow_queue_delay_seconds_count", **place) == 0.0
+
+
+def test_the_oldest_look_goes_with_what_is_looked_at_and_with_its_account(scene: Scene) -> None:
+    def shown() -> list[float | None]:
+        name = "workflow_monitor_oldest_look_timestamp_seconds"
+        return [scene.value(name, account="acme", kind=kind) for kind in ("end", "step")]
+
+    assert shown() == [None, None]
+    scene.telemetry.oldest_look(OldestLookRecord("acme", NOW, NOW - timedelta(minutes=5)))
+    assert shown() == [NOW.timestamp(), NOW.timestamp() - 300.0]
+    scene.telemetry.oldest_look(OldestLookRecord("acme", None, NOW))
+    assert shown() == [None, NOW.timestamp()]
+    scene.telemetry.unwatch("acme")
+    scene.telemetry.oldest_look(OldestLookRecord("acme", NOW, NOW))
+    assert shown() == [None, None]
 
 
 def test_a_followed_definition_counts_starts_from_0_under_its_alias(scene: Scene) -> None:

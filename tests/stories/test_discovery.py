@@ -315,3 +315,36 @@ async def test_of_an_older_version_only_what_is_known_is_followed_if_the_latest_
     async with house_of(tmp_path, old, new, versions="latest") as house:
         await house.until(300.0)
         assert [watched.state.version for watched in house.daemon.targets.values()] == [3]
+
+
+async def test_looks_that_are_not_made_grow_old(tmp_path: Path) -> None:
+    dead = Fault(trouble=Trouble.STATUS, begin=300.0, end=9000.0, accounts=(ACME.id,), status=503)
+    ended = role("order-reminder", "ended", fault(50.0))
+    async with house_of(tmp_path, role("order-reminder", "order", LONG), ended, faults=[dead]) as house:
+        await house.until(290.0)
+        assert oldest(house, "end") < 90.0
+        assert oldest(house, "step") < 290.0
+        await house.until(2000.0)
+        assert oldest(house, "end") > 1600.0
+        assert oldest(house, "step") > 1600.0
+
+
+async def test_what_was_never_looked_at_is_as_old_as_its_discovery(tmp_path: Path) -> None:
+    dead = Fault(trouble=Trouble.STATUS, begin=20.0, end=9000.0, accounts=(ACME.id,), status=503)
+    async with house_of(tmp_path, role("order-reminder", "order", LONG), faults=[dead], interval="1h") as house:
+        await house.until(1000.0)
+        assert 800.0 < oldest(house, "end") < 1000.0
+
+
+async def test_an_account_without_discoveries_has_no_oldest_look_at_lists(tmp_path: Path) -> None:
+    async with House(tmp_path, scene("night", role("order-reminder", "order", LONG))) as house:
+        await house.until(200.0)
+        assert house.metric("workflow_monitor_oldest_look_timestamp_seconds", account=ACME.id, kind="end") is None
+        assert oldest(house, "step") < 100.0
+
+
+def oldest(house: House, kind: str) -> float:
+    """How old, in seconds."""
+    at = house.metric("workflow_monitor_oldest_look_timestamp_seconds", account=ACME.id, kind=kind)
+    assert at is not None
+    return house.daemon.now().timestamp() - at
