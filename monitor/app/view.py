@@ -8,6 +8,7 @@ import msgspec
 from monitor.alerting.deliverer import Deliverer
 from monitor.alerting.publisher import Publisher
 from monitor.app.current_settings import CurrentSettings
+from monitor.app.definitions import Definitions
 from monitor.app.health import Readiness
 from monitor.app.loops import Loops
 from monitor.core.alerts import AlertEnd, Closing
@@ -32,6 +33,7 @@ class DaemonView:
         scheduler: Scheduler,
         store: Store,
         telemetry: Telemetry,
+        definitions: Definitions,
         *,
         publisher: Publisher,
         deliverer: Deliverer,
@@ -45,6 +47,8 @@ class DaemonView:
         self._scheduler = scheduler
         self._store = store
         self._telemetry = telemetry
+        self.definitions = definitions.keys
+        self.definition = definitions.summary
         self._publisher = publisher
         self._deliverer = deliverer
         self._current = current

@@ -17,6 +17,7 @@ from monitor.app.accounts import Accounts
 from monitor.app.blast_radius import BlastRadius
 from monitor.app.current_settings import CurrentSettings
 from monitor.app.daemon_clock import Clock
+from monitor.app.definitions import Definitions
 from monitor.app.environment import Environment, StartError
 from monitor.app.health import Health, Readiness
 from monitor.app.housekeeping import Housekeeper
@@ -275,6 +276,7 @@ class Wiring:
             self.scheduler,
             store,
             telemetry,
+            Definitions(self.targets, self.sweeper, self.step_limits, now=now),
             publisher=publisher,
             deliverer=self.deliverer,
             current=current,

@@ -1,6 +1,7 @@
 """Records of the monitor's own work: one frozen record per unit of work, for metrics and logs."""
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -192,6 +193,29 @@ class PollTrace(msgspec.Struct, frozen=True, gc=False):
     duration: float
     events: tuple[str, ...] = ()
     """Types of its events."""
+
+
+class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is known of one definition with watched targets, or that a discovery follows."""
+
+    account: str
+    definition: str
+    name: str | None = None
+    """As the API tells it."""
+    alias: str | None = None
+    """From the configuration."""
+    versions: tuple[int, ...] = ()
+    """Of its targets, ascending."""
+    latest: int | None = None
+    """Its newest version, if a discovery follows it."""
+    statuses: Mapping[Status, int]
+    """Targets by status; each status is there."""
+    begun: int = 0
+    """Targets that began within the last hour."""
+    ended: int = 0
+    """Targets that ended within the last hour."""
+    discovered: bool = False
+    """Whether a discovery follows it."""
 
 
 class NextPoll(msgspec.Struct, frozen=True, gc=False):

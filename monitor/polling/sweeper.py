@@ -7,7 +7,7 @@ would need more, their intervals stretch by the same factor.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -142,6 +142,18 @@ class Sweeper:
             return None
         now = self._clock(account)
         return min(one.oldest_look(now) for one in swept.versions.values()) - timedelta(seconds=self._skew(account))
+
+    def followed(self) -> Iterator[DefinitionKey]:
+        """The definitions that are followed now."""
+        for account, swept in self._accounts.items():
+            for definition in swept.wishes:
+                yield DefinitionKey(account, definition)
+
+    def active(self, about: DefinitionKey) -> tuple[Discovery | None, Active | None]:
+        """The discovery of a definition, and what its account lists of it."""
+        if (swept := self._accounts.get(about.account)) is None:
+            return None, None
+        return swept.wishes.get(about.definition), swept.active.get(about.definition)
 
     # --- observes what is watched ---
 

@@ -6,14 +6,38 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.core.detection.unanswered import NO_SILENCE
-from monitor.core.model import Outcome, Target, TargetKey, TargetState
+from monitor.core.model import Outcome, Status, Target, TargetKey, TargetState
 from monitor.core.records import PollTrace
+
+
+class CountedGroup:
+    """Targets of one definition, version and status that are counted together; see `definition_counts.py`."""
+
+    __slots__ = ("begun", "number", "status", "version")
+
+    def __init__(self, version: int | None, status: Status, begun: bool) -> None:
+        """`begun`: whether it is known when they started."""
+        self.version = version
+        self.status = status
+        self.begun = begun
+        self.number = 0
 
 
 class Watched:
     """One target of the running daemon: its configuration, its last known state, its last polls."""
 
-    __slots__ = ("ended_at", "failures", "followed", "judging", "last_seen_at", "silence", "state", "target", "traces")
+    __slots__ = (
+        "counted",
+        "ended_at",
+        "failures",
+        "followed",
+        "judging",
+        "last_seen_at",
+        "silence",
+        "state",
+        "target",
+        "traces",
+    )
 
     def __init__(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
         self.target = target
@@ -30,6 +54,8 @@ class Watched:
         """For how long it alone has had no usable answer."""
         self.followed: TargetState | None = None
         """The state that its next deadline was taken from."""
+        self.counted: CountedGroup | None = None
+        """The group that it is counted in; None: in none."""
         self.judging: asyncio.Event | None = None
         """Set once a check without a poll, which is being committed, is over: a poll waits for it."""
 

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from monitor.store import StoreUnavailable
 from monitor.web.api.admin_token import AdminToken
 from monitor.web.api.alerts import Alerts
+from monitor.web.api.definitions import Definitions
 from monitor.web.api.query import QueryError
 from monitor.web.api.responses import json_error
 from monitor.web.api.targets import Api
@@ -57,6 +58,7 @@ def build(
     for part in (
         Probes(view, registry, admin_token=admin_token, executor=executor),
         Api(view, external_url=site),
+        Definitions(view),
         Alerts(view, external_url=site, admin_token=admin_token),
         Front(view, external_url=site),
         TargetPage(view, external_url=site),

@@ -1,13 +1,14 @@
 """The interface of the running daemon for pages and JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
-from monitor.core.records import NextPoll
+from monitor.core.records import DefinitionSummary, NextPoll
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
+from monitor.store.step_limits import DefinitionKey
 
 
 class View(Protocol):
@@ -38,6 +39,14 @@ class View(Protocol):
         ...
 
     def target(self, key: TargetKey) -> Watched | None: ...
+
+    def definitions(self) -> Collection[DefinitionKey]:
+        """Definitions with targets, and those that a discovery follows, in any order."""
+        ...
+
+    def definition(self, about: DefinitionKey) -> DefinitionSummary | None:
+        """None if nothing is known of it any more."""
+        ...
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         """The next poll of a visible target."""

@@ -27,6 +27,8 @@ from tests.edges.web_kit import API, PAGE, Client, Daemon, asked, read
         ("/api/v1/deliveries?after=x", "after: expected the `next` of an earlier answer, got 'x'"),
         ("/api/v1/deliveries?limit=0", "limit: expected a number from 1 to 1000, got '0'"),
         ("/api/v1/deliveries?dead=1", "unknown parameter 'dead'; expected status, receiver, limit or after"),
+        ("/api/v1/definitions?after=WzFd", "after: expected the `next` of an earlier answer"),
+        ("/api/v1/definitions?name=x", "unknown parameter 'name'; expected account, limit or after"),
         ("/api/v1/alerts?x=1", "unknown parameter 'x'; expected no parameters"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,11 @@ from monitor.core.commits import DeliveryKind
 from monitor.core.event_types import EventType, Severity
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Cause, Event, Outcome, Status, StepExecution, StepStatus, Target, TargetKey, TargetState
-from monitor.core.records import NextPoll, PollTrace
+from monitor.core.records import DefinitionSummary, NextPoll, PollTrace
 from monitor.core.text import cloudevent
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable
+from monitor.store.step_limits import DefinitionKey
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
 SITE = "https://watch.example/monitor"
@@ -98,6 +99,7 @@ class Daemon:
 
     def __init__(self) -> None:
         self.entries: dict[TargetKey, Watched] = {KEY: watched()}
+        self.summaries: dict[DefinitionKey, DefinitionSummary | None] = {}
         self.stored: list[StoredEvent] = [event(1)]
         self.open: list[OpenAlert] = []
         self.outbox: list[StoredDelivery] = []
@@ -143,6 +145,12 @@ class Daemon:
 
     def target(self, key: TargetKey) -> Watched | None:
         return self.entries.get(key)
+
+    def definitions(self) -> Collection[DefinitionKey]:
+        return self.summaries.keys()
+
+    def definition(self, about: DefinitionKey) -> DefinitionSummary | None:
+        return self.summaries[about]
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return NextPoll(key, NOW + timedelta(seconds=10), "interval 10s")

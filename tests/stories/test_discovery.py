@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from monitor.core.model import Status
 from monitor.sim import script_builders
 from monitor.sim.definitions import definition_id
 from monitor.sim.faults import Fault, Trouble
@@ -189,6 +190,24 @@ async def test_a_discovery_that_leaves_the_configuration_leaves_no_alert(tmp_pat
         [_, ended] = of_discovery(house)
         assert (ended["type"], ended["data"]["reason"]) == (COMPLETE, "unwatched")
         assert await house.alerts() == []
+
+
+async def test_a_definition_is_summed_up_with_its_names_and_what_began_and_ended(tmp_path: Path) -> None:
+    roles = [*brief(300.0, 3), role("order-reminder", "order", LONG)]
+    async with house_of(tmp_path, *roles, definition=ORDERS, name="orders") as house:
+        await house.until(600.0)
+        [about] = house.daemon.parts.view.definitions()
+        summary = house.daemon.parts.view.definition(about)
+        assert summary is not None
+        assert about == (ACME.id, ORDERS)
+        assert (summary.alias, summary.name, summary.discovered) == ("orders", "order-reminder", True)
+        assert summary.latest in summary.versions
+        assert (summary.statuses[Status.RUNNABLE], summary.statuses[Status.COMPLETE]) == (1, 3)
+        assert (summary.begun, summary.ended) == (4, 3)
+        house.discover, house.targets = [], []
+        assert await house.reload() == ()
+        await house.until(5000.0)
+        assert list(house.daemon.parts.view.definitions()) == [] or house.daemon.parts.view.definition(about) is None
 
 
 async def test_a_throttled_account_is_swept_again_once_its_lane_opens(tmp_path: Path) -> None:

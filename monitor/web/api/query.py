@@ -13,6 +13,7 @@ from multidict import MultiMapping
 from monitor.core.event_types import EventType
 from monitor.core.model import Status, TargetKey
 from monitor.store import DeliveryStatus
+from monitor.store.step_limits import DefinitionKey
 
 _USUAL_LIMIT: Final = 100
 _MOST: Final = 1000
@@ -20,6 +21,7 @@ _LAST_SEQ: Final = 2**63 - 1
 _SHOWN: Final = 40
 """Characters of an invalid value that the error repeats."""
 _Word = TypeVar("_Word", bound=StrEnum)
+_Key = TypeVar("_Key", TargetKey, DefinitionKey)
 
 
 class QueryError(ValueError):
@@ -83,17 +85,23 @@ def types(glob: str | None) -> frozenset[EventType]:
     return chosen
 
 
-def cursor_of(key: TargetKey) -> str:
-    """The place of a target in the list, as an opaque text."""
+def cursor_of(key: TargetKey | DefinitionKey) -> str:
+    """The place of a target or a definition in its list, as an opaque text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def key_of(cursor: str | None) -> TargetKey | None:
-    if cursor is None:
-        return None
+    return None if cursor is None else _decoded(cursor, TargetKey)
+
+
+def definition_of(cursor: str | None) -> DefinitionKey | None:
+    return None if cursor is None else _decoded(cursor, DefinitionKey)
+
+
+def _decoded(cursor: str, type: type[_Key]) -> _Key:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=TargetKey)
+        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=type)
     except (binascii.Error, ValueError):
         raise QueryError(f"after: expected the `next` of an earlier answer, got {cursor[:_SHOWN]!r}") from None
 
