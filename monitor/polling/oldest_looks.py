@@ -29,10 +29,11 @@ class OldestLooks:
     async def tell(self) -> None:
         """One record for each account. The loop is not held, however many targets there are."""
         oldest: dict[str, datetime] = {}
-        async for some in chunks(list(self._targets.items())):
-            for key, watched in some:
-                if (at := _looked_at(watched)) is not None and at < oldest.setdefault(key.account, at):
-                    oldest[key.account] = at
+        async for some in chunks(list(self._targets.values())):
+            for watched in some:
+                account, at = watched.target.key.account, _looked_at(watched)
+                if at is not None and at < oldest.setdefault(account, at):
+                    oldest[account] = at
         for account in self._accounts():
             self._report(OldestLookRecord(account, self._listed(account), oldest.get(account)))
 
