@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.core.commits import Change
-from monitor.core.model import Status
+from monitor.core.model import Condition, Episode, Status, TruncationState
 from monitor.store import Store, Writer
+from monitor.store.discoveries import DiscoveryStore
 from tests.store.examples import NOON, STALE, account, at, belief, key, outgoing
 
 pytestmark = pytest.mark.looptime
@@ -65,6 +66,22 @@ async def test_a_stale_account_takes_its_target_with_it(store: Store, writer: Wr
     await writer.commit(Change(account=account()))
     assert await writer.commit(Change(target=belief(), account=account())) == STALE
     assert await store.load_target(key()) is None
+
+
+async def test_what_is_known_of_a_discovery_comes_back_and_a_stale_writer_publishes_nothing(
+    store: Store, writer: Writer
+) -> None:
+    state = TruncationState(
+        account="acme", definition="*", name="orders", truncated=Condition(open=True, last=Episode("a", 1))
+    )
+    event = outgoing("first")
+    assert (await writer.commit(Change(truncation=state, outgoing=(event,)))).told == {"first"}
+    assert await writer.commit(Change(truncation=state, outgoing=(outgoing("second"),))) == STALE
+    known = DiscoveryStore(store)
+    assert await known.load_truncations() == [replace(state, revision=1)]
+    ended = replace(state, truncated=Condition(open=False, last=Episode("a", 1)), revision=1)
+    assert not (await writer.commit(Change(truncation=ended))).stale
+    assert await known.load_truncations() == [replace(ended, revision=2)]
 
 
 async def test_of_two_who_change_the_same_belief_at_once_one_is_stale(store: Store, writer: Writer) -> None:
