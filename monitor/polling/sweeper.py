@@ -172,7 +172,7 @@ class Sweeper:
     def target_polled(self, key: TargetKey) -> None:
         if (swept := self._accounts.get(key.account)) is not None:
             swept.confirming.discard(key)
-        if (version := self._version_of(key)) is not None:
+        if (version := self._version_of(key)) is not None and not self._targets[key].failures:
             version.polled(self._targets[key].state, self._clock(key.account))
 
     def _clock(self, account: str) -> datetime:
@@ -302,9 +302,10 @@ class Sweeper:
             mine = [one for one in swept.versions.values() if one.version.definition == definition]
             moments = [look.asked_at for one in mine for look in one.looks(self._clock(account))]
             known = [moment for moment in moments if moment is not None]
+            owed = [one.owed_since for one in mine if one.owed_since is not None]
             if not known or len(known) < len(moments):
                 continue
-            about, seen_until = DefinitionKey(account, definition), min(known) - 2 * LAG
+            about, seen_until = DefinitionKey(account, definition), min(known + owed) - 2 * LAG
             if seen_until > self._tell_from.get(about, seen_until - timedelta(seconds=1)):
                 self._tell_from[about] = seen_until
                 await self._store.save(about, seen_until)
@@ -336,10 +337,11 @@ class Sweeper:
                     return
                 version.failures = 0
                 news = version.take(walk, page, self._targets, limits, self._clock(account))
+                swept.fit(version, news)
                 await self._scheduler.find(news.found)
                 for record in news.begun.values():
                     self._begun(record)
-                version.unwatched([key for key in news.found if key not in self._targets])
+                version.found(news, self._targets)
                 await self._end(news.ended)
                 for key in news.looks:
                     if self._scheduler.poll_now(key, confirms=True):

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from monitor.core.discovery.following import Active, Discovery, Truncation
+from monitor.core.discovery.following import Active, Discovery, Truncation, newest_from
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.discovery.starts import Listing
 from monitor.core.model import DefinitionVersion, TargetKey
-from monitor.polling.swept_version import SweptVersion
+from monitor.polling.swept_version import PageNews, SweptVersion
 
 SHARE: Final = 0.5
 """Of the account's rate that lists take at most."""
@@ -55,6 +55,14 @@ class SweptAccount:
             for version, look in wanted
         ]
         return min(waits, key=_wait, default=None)
+
+    def fit(self, version: SweptVersion, news: PageNews) -> None:
+        """Find no more than may be watched."""
+        most = version.wish.max_instances
+        running = [one.running for one in self.versions.values() if one.wish == version.wish]
+        if news.found and sum([len(index) for index in running]) > most:
+            cut = newest_from(running, most)
+            version.leave_out(news, cut, most - sum([index.count(cut, None) for index in running]))
 
 
 def _wait(due: DueLook) -> float:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from monitor.core.discovery.answers import answered
-from monitor.core.discovery.cohorts import Sweep, begin
+from monitor.core.discovery.cohorts import LAG, Sweep, begin, forgettable
 from monitor.core.discovery.findings import Finding, Follows, Horizon, Known, looked, of_absence, of_rows
 from monitor.core.discovery.following import Discovery
 from monitor.core.discovery.list_looks import ListLook, looks
@@ -26,6 +26,7 @@ from monitor.polling.watched import WatchedTargets
 STEP_INTERVAL = 600.0
 """Seconds between two status looks at an instance whose discovery wants none in particular, if the budget allows."""
 _LOOKS_KEPT: Final = timedelta(seconds=10)
+_PRUNE_FROM: Final = 1000
 _ENDED = Known(Status.COMPLETE)
 
 
@@ -59,8 +60,12 @@ class SweptVersion:
         """Lists in a row without a usable answer."""
         self.not_before = 0.0
         """Loop time of the next look after a failure."""
-        self._ended: set[str] = set()
-        """Ids of what has ended and is not watched any more, as long as lists may show it."""
+        self._ended: dict[str, datetime | None] = {}
+        """Ids of what has ended, and when it started, as long as lists may show it."""
+        self._prune_at = _PRUNE_FROM
+        """How many of these there may be before they are looked through."""
+        self._owed: dict[str, datetime] = {}
+        """Ids whose end is listed, or is supposed since this time, and which no look has answered about yet."""
         self._hints: dict[str, Known] = {}
         """By id: hints that a status look has denied, or is to decide."""
         self._looks: tuple[datetime, tuple[ListLook, ...]] | None = None
@@ -79,6 +84,9 @@ class SweptVersion:
             self._follow(row, finding, news, now, watched=self.key(row.workflow) in targets)
         for key in self._missing(walk, shown, targets, now):
             news.looks.append(key)
+        since = walk.look.asked_at or horizon.tell_from + 2 * LAG
+        for key in (*news.looks, *[key for key, _ in news.ended]):
+            self._owed.setdefault(key.workflow, since)
         return news
 
     def end(self, walk: Walk) -> None:
@@ -86,12 +94,24 @@ class SweptVersion:
         self.sweep = answered(self.sweep, walk, self.running, self._news)
         self._news = []
         self._looks = None
+        if len(self._ended) > self._prune_at:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Lists that show what is forgotten are not asked, or believed, any more."""
+        kept = {id_: at for id_, at in self._ended.items() if at is None or not forgettable(self.sweep, at)}
+        self._ended, self._prune_at = kept, 2 * len(kept) + _PRUNE_FROM
+
+    @property
+    def owed_since(self) -> datetime | None:
+        """When the first of the ends was that lists show, or suppose, and that no look has answered about yet."""
+        return min(self._owed.values(), default=None)
 
     def _follow(self, row: ListedInstance, finding: Finding, news: PageNews, now: datetime, *, watched: bool) -> None:
         key = self.key(row.workflow)
         match finding.follows:
             case Follows.RECORDED:
-                self._ended.add(row.workflow)
+                self._ended[row.workflow] = row.started_at
             case Follows.BEGUN:
                 self._find(row, news, now, look=finding.look)
             case Follows.COMPLETED | Follows.TERMINATED:
@@ -161,14 +181,35 @@ class SweptVersion:
         if state.started_at is not None:
             self.running.add(state.key.workflow, state.started_at)
 
-    def unwatched(self, keys: Iterable[TargetKey]) -> None:
-        """These were found, and ended so long ago that they are not watched."""
-        for key in keys:
-            self._ended.add(key.workflow)
+    def leave_out(self, news: PageNews, newest_from: datetime, room: int) -> None:
+        """Watch no more than `room` of those just found that run and began before: there are too many."""
+        needed = {*news.looks, *[key for key, _ in news.ended]}
+        older = [
+            (state.started_at, key)
+            for key, (_, state) in news.found.items()
+            if key not in needed and state.started_at is not None and state.started_at < newest_from
+        ]
+        for started_at, key in sorted(older, reverse=True)[room:]:
+            del news.found[key]
+            news.begun.pop(key, None)
+            self.running.remove(key.workflow, started_at)
+
+    def found(self, news: PageNews, targets: WatchedTargets) -> None:
+        """They are watched now, but for those that ended so long ago that they are not."""
+        for key, (_, listed) in news.found.items():
+            watched = targets.get(key)
+            if watched is not None and watched.ended_at is None:
+                continue
+            self._owed.pop(key.workflow, None)
+            if watched is None:
+                self._ended[key.workflow] = listed.started_at
+            if listed.started_at is not None:
+                self.running.remove(key.workflow, listed.started_at)
 
     def polled(self, state: TargetState, now: datetime) -> None:
-        """One of its instances was looked at."""
+        """One of its instances was looked at, and the API has answered."""
         workflow = state.key.workflow
+        self._owed.pop(workflow, None)
         if (hint := self._hints.pop(workflow, None)) is not None and not state.status.ended:
             self._hints[workflow] = looked(hint, state.status, now)
         if state.status.ended:
@@ -179,11 +220,12 @@ class SweptVersion:
     def removed(self, state: TargetState) -> None:
         """One of its instances is not watched any more."""
         self._hints.pop(state.key.workflow, None)
+        self._owed.pop(state.key.workflow, None)
         self._end(state)
 
     def _end(self, state: TargetState) -> None:
         if state.status.ended:
-            self._ended.add(state.key.workflow)
+            self._ended[state.key.workflow] = state.started_at
         if state.started_at is not None:
             self.running.remove(state.key.workflow, state.started_at)
 

@@ -229,6 +229,15 @@ def test_an_answer_that_was_overtaken_changes_no_count() -> None:
     assert asked(before, look, 60, []).cohorts[0].rows(RUNS) == 0
 
 
+def test_ends_on_a_page_of_all_are_not_taken_from_the_running_on_the_same_page() -> None:
+    before = sweep(cohort(-600, None, 8, 0, 0, 0))
+    [look] = looks(before, at(60))
+
+    after = asked(before, look, 60, [listed(n, DONE if n < 4 else RUNS, -300 - n) for n in range(8)])
+
+    assert after.cohorts[0].counts == tuple([Count(rows, at(60)) for rows in (4, 0, 4, 0)])
+
+
 def test_what_left_between_two_looks_is_counted() -> None:
     before = sweep(cohort(-HOUR, -600, 90, 1, 900, 9), cohort(-600, None, 400))
     [look] = [look for look in looks(before, at(0)) if look.question is RUNS]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from monitor.sim import script_builders
+from monitor.sim.api_enums import Endpoint
 from monitor.sim.definitions import CATALOGUE, definition_id
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.population import Role
@@ -293,3 +294,28 @@ async def test_a_vanished_instance_is_told_as_by_plain_polling(tmp_path: Path) -
         assert asked < 200
         await house.until(3000.0)
         assert house.types().count("workflow.found") == 1
+
+
+async def test_an_end_that_was_listed_and_not_looked_at_before_a_crash_is_told_after_it(tmp_path: Path) -> None:
+    mute = Fault(trouble=Trouble.STATUS, begin=200.0, end=4000.0, status=503, endpoints=(Endpoint.STATUS,))
+    seen = role("order-reminder", "seen", fault(300.0))
+    unseen = role("order-reminder", "unseen", fault(50.0), starts=400.0)
+    async with house_of(tmp_path, night(seen, unseen, faults=(mute,))) as house:
+        await house.until(3900.0)
+        assert ends(house) == []
+        await house.crash()
+        await house.until(4100.0)
+        await house.start()
+        await house.until(4500.0)
+        assert len(set(ends(house))) == len(ends(house)) == 2
+
+
+async def test_more_instances_than_may_be_watched_are_told_once_and_the_newest_are_watched(tmp_path: Path) -> None:
+    roles = [role("order-reminder", f"order-{n}", LONG, starts=-100.0 * n - 1) for n in range(8)]
+    late = role("order-reminder", "late", fault(100.0), starts=600.0)
+    async with house_of(tmp_path, night(*roles, late), definition=ORDERS, max_instances=3) as house:
+        await house.until(500.0)
+        assert len(house.daemon.targets) == 3
+        await house.until(1000.0)
+        assert house.types().count("monitor.discovery_truncated") <= 1
+        assert len(ends(house)) == 1

@@ -131,8 +131,9 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
         if before.asked_at is not None and asked_at < before.asked_at:
             return self
         counts[_PLACE[status]] = Count(rows, asked_at)
-        if before.asked_at is not None and status.ended:
-            living = counts[0]
+        living = counts[0]
+        older = living.asked_at is None or living.asked_at < asked_at
+        if before.asked_at is not None and status.ended and older:
             counts[0] = Count(max(0, living.rows - max(0, rows - before.rows)), living.asked_at)
         if before.asked_at is not None and status in (Status.RUNNABLE, Status.COMPLETE):
             left = max(0, before.rows - rows if status is Status.RUNNABLE else rows - before.rows)

@@ -203,11 +203,16 @@ def truncation(sweeps: Iterable[Sweep], running: Sequence[RunningIndex], most: i
     found = max(alive, sum([len(index) for index in running]))
     if found <= most:
         return Truncation(found)
-    return Truncation(found, _newest_from(running, most))
+    return Truncation(found, newest_from(running, most))
 
 
-def _newest_from(running: Sequence[RunningIndex], most: int) -> datetime:
-    """The earliest millisecond from which on no more than `most` of them started."""
+def newest_from(running: Sequence[RunningIndex], most: int) -> datetime:
+    """The earliest millisecond from which on no more than `most` of them started.
+
+    If they are just as many, the start of the first: one that began before is one too many.
+    """
+    if sum([len(index) for index in running]) == most:
+        return newest_from(running, most - 1) - _MS
     low, high = 0, 1 << 43
     while low < high:
         middle = (low + high) // 2
