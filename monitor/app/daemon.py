@@ -202,22 +202,23 @@ class Daemon:
         deadline = time() + self.settings.shutdown_timeout
         await parts.reloader.close()
         sweeping = [account.sweeping for account in parts.accounts.values() if account.sweeping is not None]
-        await _cancel([self._judging, *sweeping])  # without polls it would judge by what was seen long ago
+        await self._cancel([self._judging, *sweeping])  # without polls it would judge by what was seen long ago
         parts.scheduler.stop()
         polling = [account.polling for account in parts.accounts.values() if account.polling is not None]
         if polling:
             # Half of the time at most: an API that hangs does not keep pending deliveries from their receivers.
             await asyncio.wait(polling, timeout=(deadline - time()) / 2)
-        await _cancel(polling)
+        await self._cancel(polling)
         looking = parts.accounts.stop_watching()
+        self._forget(looking)
         left = await parts.deliverer.drain(max(deadline - time(), 0))
         if looking:
             await asyncio.wait(looking, timeout=max(deadline - time(), 0))
         others = [task for task in self._loops if task is not self._writing]
-        await _cancel([*looking, *parts.accounts.farewells, *others])
+        await self._cancel([*looking, *parts.accounts.farewells, *others])
         await parts.step_limits.write()
         await parts.writer.drain(max(deadline - time(), _LAST_WRITES))
-        await _cancel([self._writing])
+        await self._cancel([self._writing])
         self._log.info("stopped", deliveries_pending=left)
 
     # --- loops ---
@@ -230,6 +231,18 @@ class Daemon:
         task = self._tasks.create_task(run, name=name)
         self._loops.append(task)
         return task
+
+    async def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """End these loops, and wait until they have."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._forget(tasks)
+
+    def _forget(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """They end on purpose: however long what follows takes, none of them is stuck."""
+        for task in tasks:
+            self.parts.loops.forget(task.get_name())
 
     def _beat_of_writer(self) -> None:
         """While the disk fails, those that wait for a commit turn with the writer that tries again."""
@@ -247,10 +260,3 @@ def _credential(account: AccountSettings) -> Credential:
 
 def _no_token() -> None:
     """There is no admin token."""
-
-
-async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
-    """End these loops, and wait until they have."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

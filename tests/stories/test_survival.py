@@ -1,10 +1,11 @@
 """What else may befall a daemon: errors of its own, a second one beside it, files that change under its feet."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from monitor.core.alerting.verdict import Retry
+from monitor.core.alerting.verdict import Delivered, Retry
 from monitor.sim import script_builders
 from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario
@@ -112,3 +113,17 @@ async def test_restarts_in_a_row_spend_no_more_than_the_budget(tmp_path: Path) -
             await house.start()
         await house.until(200.0)
         assert len(house.sent) >= 5, "left alone, it polls"
+
+
+async def test_a_long_wait_for_a_receiver_at_the_end_makes_no_loop_look_stuck(tmp_path: Path) -> None:
+    faulty = role("order-reminder", "faulty", script_builders.fault("order-reminder", "fetch_order", "500.", 100.0))
+    async with House(tmp_path, scene("last", faulty), shutdown_timeout="10m") as house:
+        await house.until(90.0)
+        house.phones["oncall"].answer = lambda _: Retry("away", receiver_down=True)
+        await house.until(150.0)
+        stopping = asyncio.create_task(house.stop())
+        await asyncio.sleep(300.0)
+        assert not stopping.done()
+        assert [name for name, loop in house.daemon.view.loops().items() if not loop.turns] == []
+        house.phones["oncall"].answer = lambda _: Delivered()
+        await stopping
