@@ -319,3 +319,17 @@ async def test_more_instances_than_may_be_watched_are_told_once_and_the_newest_a
         await house.until(1000.0)
         assert house.types().count("monitor.discovery_truncated") <= 1
         assert len(ends(house)) == 1
+
+
+async def test_a_superseded_version_is_left_after_a_restart_although_lists_show_what_ended_before(
+    tmp_path: Path,
+) -> None:
+    old = role("order-reminder", "old", fault(350.0), version=1)
+    new = role("order-reminder", "new", LONG, starts=400.0, version=2)
+    async with house_of(tmp_path, night(old, new, deploys={"order-reminder": (-1e6, 300.0)})) as house:
+        await house.until(500.0)
+        await house.stop()
+        await house.start()
+        await house.until(2500.0)
+        assert house.daemon.parts.sweeper.sweeps(ACME.id) == 1
+        assert len(ends(house)) == 1
