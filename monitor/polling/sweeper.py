@@ -324,7 +324,7 @@ class Sweeper:
 
     async def _make(self, account: str, swept: SweptAccount, version: SweptVersion, look: ListLook) -> None:
         limits = await self._horizon(version, swept)
-        walk = Walk(look, self._clock(account), by_creation=version.sweep.by_creation)
+        walk = Walk(look, self._clock(account), may_hide=version.sweep.may_hide)
         try:
             while walk.request is not None:
                 gate = self._gates[account]

@@ -141,6 +141,7 @@ class ListServer:
             VERSION.version,
             floor(start) if self._traits.whole_starts else start,
             at(ended) if ended is not None else None,
+            at(instance.created),
         )
 
 
@@ -184,7 +185,7 @@ class Follower:
 
     def _look(self, look: ListLook, now: float) -> None:
         rows, before = self.server.matching(look, now), len(self.server.requests)
-        walk = Walk(look, at(now), by_creation=self.sweep.by_creation)
+        walk = Walk(look, at(now), may_hide=self.sweep.may_hide)
         news: list[datetime] = []
         while walk.request is not None:
             news += self._shown(walk, walk.take(self.server.page(walk.request, now)), now)

@@ -36,7 +36,7 @@ def cohort(low: float, high: float | None, *rows: int, asked: float | None = 0.0
 
 
 def sweep(*cohorts: Cohort, limit: int = 500) -> Sweep:
-    return Sweep(VERSION, cohorts, limit=limit)
+    return Sweep(VERSION, cohorts, by_start=True, limit=limit)
 
 
 def listed(number: int, status: Status, started: float) -> ListedInstance:

@@ -15,7 +15,7 @@ GRAIN = timedelta(milliseconds=10)
 VERSION = DefinitionVersion("acme", "orders", 3)
 
 
-def walk(low: float = -100, high: float | None = None, *, by_creation: bool = False) -> Walk:
+def walk(low: float = -100, high: float | None = None, *, may_hide: bool = False) -> Walk:
     look = ListLook(
         version=VERSION,
         question=Status.TERMINATED,
@@ -23,7 +23,7 @@ def walk(low: float = -100, high: float | None = None, *, by_creation: bool = Fa
         started_to=None if high is None else at(high),
         limit=LIMIT,
     )
-    return Walk(look, at(0), by_creation=by_creation)
+    return Walk(look, at(0), may_hide=may_hide)
 
 
 def page(*starts: float, status: Status = Status.RUNNABLE) -> ListPage:
@@ -104,15 +104,15 @@ def test_a_twin_on_a_later_page_counts_if_it_says_the_end() -> None:
     assert [(row.started_at, row.status) for row in shown.rows] == [(at(-4), Status.TERMINATED)]
 
 
-@pytest.mark.parametrize("by_creation", [False, True], ids=["seen on this page", "seen before"])
-def test_a_full_page_in_the_order_of_creation_shows_nothing_wholly(by_creation: bool) -> None:
-    going = walk(by_creation=by_creation)
+@pytest.mark.parametrize("may_hide", [False, True], ids=["seen on this page", "seen before"])
+def test_a_full_page_in_the_order_of_creation_shows_nothing_wholly(may_hide: bool) -> None:
+    going = walk(may_hide=may_hide)
 
-    shown = going.take(page(-1, -2, -3, -4) if by_creation else page(-1, -3, -2, -4))
+    shown = going.take(page(-1, -2, -3, -4) if may_hide else page(-1, -3, -2, -4))
 
     assert shown.span is None
     assert len(shown.rows) == LIMIT
-    assert going.disordered
+    assert going.disordered is not may_hide
     assert [span.low for span in going.scattered] == [at(-4) + GRAIN]
     assert going.take(page(-4, -6, -5)).span is not None
 
@@ -162,3 +162,16 @@ def test_who_has_ended_takes_no_more_pages() -> None:
 
     with pytest.raises(RuntimeError, match="ended"):
         going.take(page())
+
+
+@pytest.mark.parametrize(("triggers", "alone"), [((-7, -9), False), ((-9, -7), True)], ids=["both orders", "one"])
+def test_a_page_in_order_by_start_and_not_by_trigger_tells_the_order(triggers: tuple[float, ...], alone: bool) -> None:
+    going = walk(may_hide=True)
+    rows = [
+        ListedInstance(f"w{start}", Status.RUNNABLE, 3, at(start), triggered_at=at(trigger))
+        for start, trigger in zip((-1, -2), triggers, strict=True)
+    ]
+
+    going.take(ListPage(tuple(rows), len(rows)))
+
+    assert going.by_start is alone

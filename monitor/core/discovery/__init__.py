@@ -9,6 +9,8 @@ The rules:
     absence from a list is never an event.
 2.  A page with fewer rows than its limit shows its whole window. A full one is cut at its smallest start time; `offset`
     is used only if more instances than the limit have one start time.
+    The order of a list may be that of creation, and a full page then hides what was created earlier and started later.
+    Until a page was in order by start time alone, a part of a window counts only if a short page has shown it.
 3.  Neighbouring windows overlap in their requests, but not in their counts, so that neither reading of a bound loses
     a row or counts it twice.
 4.  A window that ended longer ago than the lists' lag is settled: no instance joins it any more. It is closed for ever

@@ -56,9 +56,11 @@ def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[dat
     first, last = _touched(sweep.cohorts, walk)
     before, after = sweep.cohorts[:first], sweep.cohorts[last:]
     cohorts = [piece for cohort in sweep.cohorts[first:last] for piece in answer.of(cohort)]
-    by_creation = sweep.by_creation or walk.disordered
-    merged = _merged([*before[-1:], *cohorts, *after[:1]], walk.asked_at, sweep.fill, by_creation=by_creation)
-    return msgspec.structs.replace(sweep, cohorts=(*before[:-1], *merged, *after[1:]), by_creation=by_creation)
+    ordered = msgspec.structs.replace(
+        sweep, by_creation=sweep.by_creation or walk.disordered, by_start=sweep.by_start or walk.by_start
+    )
+    merged = _merged([*before[-1:], *cohorts, *after[:1]], walk.asked_at, sweep.fill, may_hide=ordered.may_hide)
+    return msgspec.structs.replace(ordered, cohorts=(*before[:-1], *merged, *after[1:]))
 
 
 def _touched(cohorts: Sequence[Cohort], walk: Walk) -> tuple[int, int]:
@@ -197,19 +199,19 @@ def _marked(cohort: Cohort) -> Cohort:
     return msgspec.structs.replace(cohort, probed=True) if unasked else cohort
 
 
-def _merged(cohorts: Iterable[Cohort], now: datetime, fill: int, *, by_creation: bool) -> list[Cohort]:
+def _merged(cohorts: Iterable[Cohort], now: datetime, fill: int, *, may_hide: bool) -> list[Cohort]:
     """Neighbours become one if a page holds all their running instances."""
     merged: list[Cohort] = []
     for cohort in cohorts:
         before = merged[-1] if merged else None
-        if before is not None and _mergeable(before, cohort, now, fill, by_creation=by_creation):
+        if before is not None and _mergeable(before, cohort, now, fill, may_hide=may_hide):
             merged[-1] = _joined(before, cohort)
         else:
             merged.append(cohort)
     return merged
 
 
-def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creation: bool) -> bool:
+def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, may_hide: bool) -> bool:
     if one.closed or other.closed:
         return one.closed and other.closed
     if one.reopened is not other.reopened:
@@ -217,7 +219,7 @@ def _mergeable(one: Cohort, other: Cohort, now: datetime, fill: int, *, by_creat
     for cohort in (one, other):
         if cohort.probed or cohort.emptied_at is not None or not cohort.settled(now) or cohort.unenumerated(now):
             return False
-    if by_creation and one.total + other.total > fill:
+    if may_hide and one.total + other.total > fill:
         return False
     return one.alive + other.alive <= fill and _quiet(one, other, fill)
 

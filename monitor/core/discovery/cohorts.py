@@ -147,9 +147,19 @@ class Sweep(msgspec.Struct, frozen=True):
     cohorts: tuple[Cohort, ...]
     """Oldest first, adjacent; the last one is the head."""
     by_creation: bool = False
-    """A page was out of order by start time: a full page may lack instances that started later than its last row."""
+    """A page was out of order by start time: the list is in the order of creation."""
+    by_start: bool = False
+    """A page was in order by start time and not in order by trigger, which nearly is the order of creation."""
     limit: int = MOST_ROWS
     """Rows that a page shows at most."""
+
+    @property
+    def may_hide(self) -> bool:
+        """Whether a full page may lack instances that started later than its last row.
+
+        A page can be in both orders. So this is true until a page was in order by start time alone.
+        """
+        return self.by_creation or not self.by_start
 
     @property
     def fill(self) -> int:

@@ -10,6 +10,7 @@ counts rows shows the same page but for one row.
 """
 
 from datetime import datetime
+from itertools import pairwise
 from operator import ge
 
 import msgspec
@@ -39,17 +40,18 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
 
 
 class Walk:
-    """One look under way. `asked_at`: when its first request is sent; `by_creation`: see `Sweep`."""
+    """One look under way. `asked_at`: when its first request is sent; `may_hide`: see `Sweep`."""
 
     __slots__ = (
         "_before",
-        "_by_creation",
         "_inside",
+        "_may_hide",
         "_ordered",
         "_pages",
         "_reads_pages",
         "_top",
         "asked_at",
+        "by_start",
         "disordered",
         "look",
         "reached",
@@ -58,7 +60,7 @@ class Walk:
         "scattered",
     )
 
-    def __init__(self, look: ListLook, asked_at: datetime, *, by_creation: bool = False) -> None:
+    def __init__(self, look: ListLook, asked_at: datetime, *, may_hide: bool = False) -> None:
         self.look = look
         self.asked_at = asked_at
         self.reached: datetime | None = None
@@ -66,12 +68,14 @@ class Walk:
         self.rows: dict[str, ListedInstance] = {}
         """All listed instances, also beyond the window."""
         self.scattered: list[Span] = []
-        """Parts that were shown by a full page out of order: they may hold more."""
-        self.disordered = by_creation
+        """Parts that were shown by a full page that may hide instances: they may hold more."""
+        self.disordered = False
         """Whether any page was out of order."""
+        self.by_start = False
+        """Whether any page was in order by start time alone; not determined if no page may hide instances."""
         self._top = look.started_to
-        self._by_creation = by_creation
-        self._ordered = not by_creation
+        self._may_hide = may_hide
+        self._ordered = not may_hide
         """Of the pages since the last cut."""
         self._before: frozenset[str] = frozenset()
         """Ids on the page before, if this one is its next by `offset`."""
@@ -98,6 +102,7 @@ class Walk:
         rows = page.rows if ordered and self._all_new(page) else self._fresh(page)
         self._ordered = self._ordered and ordered
         self.disordered = self.disordered or not ordered
+        self.by_start = self.by_start or (self._may_hide and ordered and _by_start_alone(page))
         if page.received < self.request.limit:
             return Shown(rows, self._reach(self.look.started_from, ordered=True))
         if smallest is None:
@@ -153,7 +158,7 @@ class Walk:
     def _cut(self, cut: datetime) -> Span | None:
         """All from the cut on is shown; go on below it."""
         span = self._reach(max(cut, self.look.started_from), ordered=self._ordered)
-        self._pages, self._before, self._ordered = 0, frozenset(), not self._by_creation
+        self._pages, self._before, self._ordered = 0, frozenset(), not self._may_hide
         if not self.complete and not self.look.probe:
             self.request = self._asks(cut)
         return span
@@ -209,6 +214,15 @@ def _order(page: ListPage) -> tuple[datetime | None, bool]:
             once.setdefault(row.workflow, row.started_at)
     firsts = list(once.values())
     return min(known), all(map(ge, firsts, firsts[1:]))
+
+
+def _by_start_alone(page: ListPage) -> bool:
+    """Whether a page that is in order by start time is out of order by trigger."""
+    times = [(row.started_at, row.triggered_at) for row in page.rows]
+    return any(
+        start and older_start and trigger and older_trigger and older_start < start and trigger < older_trigger
+        for (start, trigger), (older_start, older_trigger) in pairwise(times)
+    )
 
 
 def _ceil(moment: datetime) -> datetime:
