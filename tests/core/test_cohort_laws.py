@@ -84,12 +84,19 @@ def test_every_end_is_told_once_and_nothing_false(
     assert sorted(watching.told) == sorted((it.workflow, it.end) for it in instances if it.ended is not None)
 
 
-def test_an_order_of_creation_that_no_page_reveals_hides_no_end() -> None:
-    traits = Traits(from_inclusive=False, to_inclusive=False, by_creation=True)
-    instances = population(63311, 17, same_start=8)
-    watching = follower(ListServer(instances, traits, 63311), limit=5)
+@pytest.mark.parametrize(
+    ("traits", "seed", "size", "same_start"),
+    [
+        (Traits(from_inclusive=False, to_inclusive=False, by_creation=True), 63311, 17, 8),
+        (Traits(whole_starts=True, by_creation=True, offset_of_pages=True, repeats=0.2), 123, 25, 9),
+    ],
+    ids=["no page reveals it", "a hundredth of a second has more than a page"],
+)
+def test_an_order_of_creation_hides_no_end(traits: Traits, seed: int, size: int, same_start: int) -> None:
+    instances = population(seed, size, same_start=same_start)
+    watching = follower(ListServer(instances, traits, seed), limit=5)
 
-    watch(watching, 63311, 10 * HOUR)
+    watch(watching, seed, 10 * HOUR)
 
     assert sorted(watching.told) == sorted((it.workflow, it.end) for it in instances if it.ended is not None)
 

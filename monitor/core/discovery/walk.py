@@ -116,12 +116,19 @@ class Walk:
         return Shown(rows, None)
 
     def _hides_few(self, cut: datetime) -> bool:
-        """Whether a full page reaches the lower end of the window and holds few of its instances.
+        """Whether a full page reaches the lower end of a window and holds few of its instances, or it is the smallest.
 
         Most of its rows began in its last hundredth of a second, or in the one before. If the list is in the order of
         creation, they may hide instances that began later, and no smaller window would show those.
         """
-        return cut <= self.look.started_from and self._inside <= self.look.limit * 4 // 5
+        few = self._inside <= self.look.limit * 4 // 5 or (not self._ordered and self._is_smallest)
+        return cut <= self.look.started_from and few
+
+    @property
+    def _is_smallest(self) -> bool:
+        """Whether the window cannot be split."""
+        low, high = self.look.started_from, self.look.started_to
+        return high is not None and high - low <= GRAIN
 
     def _all_new(self, page: ListPage) -> bool:
         """Whether every row of an ordered page is in the window, new, and listed once.
