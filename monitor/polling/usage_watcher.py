@@ -4,7 +4,6 @@ It waits for its turn among the polls. Without an answer the last one stands, an
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -15,6 +14,8 @@ from monitor.core.records import UsageRecord
 
 EVERY: Final = 600.0
 """Seconds between two answers."""
+_FIRST: Final = 20.0
+"""Seconds to the first request about an account: its first polls come before."""
 _AGAIN: Final = 60.0
 """Seconds after a request that had none."""
 _LONGEST: Final = 30.0
@@ -54,7 +55,7 @@ class UsageWatcher:
         while True:
             beat()
             now = time()
-            self._due = {name: self._due.get(name, -math.inf) for name in self._watching()}
+            self._due = {name: self._due.get(name, now + _FIRST) for name in self._watching()}
             due = [self._ask(account) for account, at in self._due.items() if at <= now]
             await beating(asyncio.gather(*due), beat)
             await asyncio.sleep(TURN)

@@ -97,7 +97,7 @@ async def test_close_closes_an_open_alert_and_says_so_where_it_is_not_open(here:
     assert [one.alert.id for one in here.daemon.open] == ["other"]
     ended = await here.run("close", "3f0c")
     assert (ended.code, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("workflow-monitor: no alert of this id is open")
+    assert ended.stderr.startswith("workflow-monitor: no alert of this id, or of an incident of this id, is open")
 
 
 async def test_close_without_an_admin_token_says_what_to_configure(here: Place) -> None:

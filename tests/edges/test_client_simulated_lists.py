@@ -89,7 +89,8 @@ async def test_every_instance_is_seen_once_with_its_status(lists: Lists) -> None
         assert (found.complete, found.drifts) == (True, ())
         [definition] = found.definitions
         assert definition.version is not None
-        walk = Walk(look(definition.definition, definition.version), EPOCH)
+        may_hide = lists.order is not Lists().order  # as a sweep knows it after a page out of order
+        walk = Walk(look(definition.definition, definition.version), EPOCH, may_hide=may_hide)
         while walk.request is not None:
             page = await here.page(walk)
             assert (page.unreadable, page.drifts) == (0, ())
@@ -99,7 +100,9 @@ async def test_every_instance_is_seen_once_with_its_status(lists: Lists) -> None
         plain = msgspec.structs.replace(scenario, lists=Lists())
         truth = Here(here.client, here.gate, World(plain)).truth(definition.definition, definition.version)
         assert len(truth) > 500
-        assert seen == truth
+        assert seen.items() <= truth.items()
+        if not may_hide:  # one walk in the order of creation may miss some; the sweep asks for smaller windows
+            assert seen == truth
 
 
 async def test_a_status_is_asked_for_and_the_account_is_known() -> None:

@@ -91,4 +91,4 @@ async def test_polls_that_end_in_an_error_of_ours_are_no_answers(tmp_path: Path)
         house.instead = lambda _path: None
         await house.until(2000.0)
         assert house.types() == [BLIND, SIGHTED]
-        house.faults = 2  # the first and the tenth are logged
+        house.faults = 3  # the first and the tenth of the polls are logged, and the first that asks for the usage
