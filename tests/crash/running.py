@@ -17,6 +17,7 @@ import yaml
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.sim.responses import SimResponse
 from monitor.sim.scenario import Scenario, WatchedInstance, watched
 from monitor.sim.server import base_url, serve
 from monitor.sim.world import World
@@ -144,6 +145,27 @@ async def process(
 # --- the daemon's surroundings --------------------------------------------------------------------------------
 
 
+class _CountedWorld(World):
+    """Tells the path of every request."""
+
+    def __init__(self, scenario: Scenario, epoch: datetime, asked: Callable[[str], None]) -> None:
+        super().__init__(scenario, epoch=epoch)
+        self._asked = asked
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        bearer: str | None,
+        t: float,
+        *,
+        body: bytes | None = None,
+    ) -> SimResponse:
+        self._asked(path)
+        return super().answer(method, path, query, bearer, t, body=body)
+
+
 class Station:
     """A configuration in a folder, the API that it names and the receiver that it tells."""
 
@@ -151,11 +173,11 @@ class Station:
         self.folder = folder
         self.config = folder / "monitor.yaml"
         self.targets = watched(scenario)
-        self.world = World(scenario, epoch=datetime.now(UTC) - timedelta(hours=1))
+        self.world = _CountedWorld(scenario, datetime.now(UTC) - timedelta(hours=1), self._note)
         self.t = 0.0
         """The world's time; it stands still until a test moves it."""
         self.asked = 0
-        """Requests to the API."""
+        """Requests to the API, but for the account's usage, which is asked for now and then."""
         self.asked_at = -math.inf
         """When the last one came, on the loop's clock."""
         self.tries: list[dict[str, Any]] = []
@@ -168,9 +190,12 @@ class Station:
         self.settings: dict[str, Any] = {}
 
     def clock(self) -> float:
-        self.asked += 1
-        self.asked_at = asyncio.get_running_loop().time()
         return self.t
+
+    def _note(self, path: str) -> None:
+        if not path.endswith("/usage"):
+            self.asked += 1
+            self.asked_at = asyncio.get_running_loop().time()
 
     async def hear(self, request: web.Request) -> web.Response:
         event = json.loads(await request.read())
