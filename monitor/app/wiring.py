@@ -137,6 +137,7 @@ class Wiring:
             self.client,
             self.step_limit_store,
             slack=current.step_slack,
+            writable=self.writer.wait_available,
             fault=telemetry.fault,
             jitter=jitter,
             named=telemetry.definition_named,

@@ -81,12 +81,17 @@ class DefinitionLookups:
         library: Library,
         take_in: Callable[[DefinitionKey, History], Awaitable[None]],
         *,
+        writable: Callable[[], Awaitable[object]],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
     ) -> None:
-        """`take_in` gets each answer, and raises StoreUnavailable if it cannot be kept."""
+        """`take_in` gets each answer, and raises StoreUnavailable if it cannot be kept.
+
+        `writable` returns as soon as the store takes commits: what cannot be kept is not asked for.
+        """
         self._library = library
         self._take_in = take_in
+        self._writable = writable
         self._fault = fault
         self._jitter = jitter
         self._lookups: dict[DefinitionKey, _Lookup] = {}
@@ -155,6 +160,7 @@ class DefinitionLookups:
             if (seconds := queue[0][0] - self._time()) > 0:
                 await sleep(max(seconds, _TICK), wake)
                 continue
+            await self._writable()
             about = heapq.heappop(queue)[1]
             lookup = self._lookups[about]
             lookup.queued = False

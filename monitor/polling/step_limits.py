@@ -70,13 +70,14 @@ class StepLimits:
         shelf: Shelf,
         *,
         slack: Callable[[], float],
+        writable: Callable[[], Awaitable[object]],
         fault: Callable[[str, Exception], None],
         jitter: Callable[[], float],
         named: Callable[[str, str, str], None],
     ) -> None:
         """`slack`: seconds that are added to what is declared and learned, as configured now.
 
-        `jitter` gives numbers in [0, 1). `named` hears what people call a definition, at the start and each time that
+        `writable` returns as soon as the store takes commits. `jitter` gives numbers in [0, 1). `named` hears what people call a definition, at the start and each time that
         the API tells another name: account, definition, name.
         """
         self._shelf = shelf
@@ -92,7 +93,7 @@ class StepLimits:
         self._names: dict[DefinitionKey, str] = {}
         """Empty: it has none, as of its versions that were read."""
         self._entries: dict[DefinitionVersion, _Entry] = {}
-        self._lookups = DefinitionLookups(library, self._take_in, fault=fault, jitter=jitter)
+        self._lookups = DefinitionLookups(library, self._take_in, writable=writable, fault=fault, jitter=jitter)
         self._unwritten: dict[tuple[DefinitionVersion, str], None] = {}
         self._write_soon = asyncio.Event()
 

@@ -204,6 +204,10 @@ class Station:
         self.heard.append(event)
         return web.Response()
 
+    def silent_for(self, seconds: float) -> bool:
+        """Whether no request has come for so long; what was on its way at a change has arrived."""
+        return asyncio.get_running_loop().time() - self.asked_at > seconds
+
     def write(self, *targets: WatchedInstance) -> None:
         """The files; all targets of the scenario where none are named."""
         self.config.write_text(yaml.safe_dump(self.settings))

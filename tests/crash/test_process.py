@@ -245,8 +245,10 @@ async def _survives(disk: FileSizeLimit | SmallDisk, here: Station, daemon: Daem
     here.t = FAULT_AT + 10
     await eventually(lambda: _says_no(daemon), "the end of readiness")
     assert "the store does not take commits" in (await daemon.get("/-/ready"))[1]
+    await eventually(lambda: here.silent_for(0.5), "the pause")
     asked = here.asked
-    await throughout(1.0, lambda: here.asked == asked and here.tries == [])
+    await throughout(0.5, lambda: here.asked == asked)
+    assert here.tries == [], "told before it was durable"
     assert await daemon.healthy()
 
     disk.free()

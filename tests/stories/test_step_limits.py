@@ -36,12 +36,17 @@ class Shelf:
         self.written += experiences
 
 
+async def _at_once() -> None:
+    """The store takes commits."""
+
+
 async def test_a_limit_holds_once_it_is_written_though_an_error_of_ours_came_first() -> None:
     shelf, faults, changed = Shelf(), list[str](), list[DefinitionVersion]()
     allowances = StepLimits(
         Library(),
         shelf,
         slack=lambda: 0.0,
+        writable=_at_once,
         named=lambda _account, _definition, _name: None,
         fault=lambda loop, error: faults.append(f"{loop}: {type(error).__name__}"),
         jitter=lambda: 0.0,
