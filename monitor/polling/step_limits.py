@@ -77,8 +77,8 @@ class StepLimits:
     ) -> None:
         """`slack`: seconds that are added to what is declared and learned, as configured now.
 
-        `writable` returns as soon as the store takes commits. `jitter` gives numbers in [0, 1). `named` hears what people call a definition, at the start and each time that
-        the API tells another name: account, definition, name.
+        `writable` returns as soon as the store takes commits. `jitter` gives numbers in [0, 1). `named` hears what
+        people call a definition, at the start and each time that the API tells another name: account, definition, name.
         """
         self._shelf = shelf
         self._slack_now = slack
