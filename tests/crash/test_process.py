@@ -245,7 +245,7 @@ async def _survives(disk: FileSizeLimit | SmallDisk, here: Station, daemon: Daem
     here.t = FAULT_AT + 10
     await eventually(lambda: _says_no(daemon), "the end of readiness")
     assert "the store does not take commits" in (await daemon.get("/-/ready"))[1]
-    await eventually(lambda: here.silent_for(0.5), "the pause")
+    await eventually(lambda: here.silent_for(2.0), "the pause")
     asked = here.asked
     await throughout(0.5, lambda: here.asked == asked)
     assert here.tries == [], "told before it was durable"
