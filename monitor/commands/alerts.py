@@ -16,7 +16,7 @@ from monitor.commands.options import (
     say,
     with_daemon,
 )
-from monitor.commands.tables import Row, age, said, table
+from monitor.commands.tables import TableRow, age, said, table
 
 _ALERTS: Final = {"id": 40, "severity": 8, "type": 28, "age": 8, "name": 28}
 """Columns, each with the characters that a cell gets."""
@@ -48,10 +48,10 @@ def _alerts_text(alerts: Sequence[Mapping[str, Any]], now: datetime) -> str:
     return table([*_ALERTS], [*_ALERTS.values()], [_alert(alert, now) for alert in alerts])
 
 
-def _alert(alert: Mapping[str, Any], now: datetime) -> Row:
+def _alert(alert: Mapping[str, Any], now: datetime) -> TableRow:
     cells = [said(alert, key) for key in ("id", "severity", "type")]
     told = "; ".join(_told(telling, now) for telling in alert.get("deliveries", ()))
-    return Row(
+    return TableRow(
         (*cells, age(alert.get("opened_at"), now), said(alert, "name", "workflow", "account")),
         (said(alert, "summary"), told or "no receiver gets it"),
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.commands.account_client import LookFailedError, account_named, client_of, trouble
 from monitor.commands.options import CLEAN, Adding, CommandError, identifier, loader, say, warn, with_config
-from monitor.commands.tables import MOST, Row, table
+from monitor.commands.tables import MOST, TableRow, table
 from monitor.core.listing import MOST_ROWS, DefinitionList, ListedDefinition, ListPage, ListRequest
 from monitor.core.model import Outcome, PollFailed, Status
 from monitor.settings import AccountSettings, Settings
@@ -30,7 +30,7 @@ Paste an entry into a watchlist to watch every instance of that definition; defi
 for those to come."""
 
 
-class Running(NamedTuple):
+class RunningCount(NamedTuple):
     """How many instances of the latest version run."""
 
     number: int
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
     account: str
     definitions: Sequence[ListedDefinition]
-    running: Sequence[Running | None]
+    running: Sequence[RunningCount | None]
     """Of each of them; None: not counted."""
     complete: bool
     notes: Sequence[str]
@@ -86,9 +86,9 @@ async def find(settings: Settings, account: AccountSettings) -> Found:
 
 async def _count(
     client: Client, gate: RateLimiter, account: str, definitions: Sequence[ListedDefinition]
-) -> tuple[list[Running | None], PollFailed | None]:
+) -> tuple[list[RunningCount | None], PollFailed | None]:
     """Of each in turn, as far as the API answers; and the first failure."""
-    running: list[Running | None] = []
+    running: list[RunningCount | None] = []
     failed: PollFailed | None = None
     for each in definitions:
         request = ListRequest(account=account, definition=each.definition, status=Status.RUNNABLE)
@@ -101,16 +101,16 @@ async def _count(
     return running, failed
 
 
-def _notes(listed: DefinitionList, running: Sequence[Running | None], why: str) -> Iterator[str]:
+def _notes(listed: DefinitionList, running: Sequence[RunningCount | None], why: str) -> Iterator[str]:
     if not listed.complete:
         yield "the API's list of definitions is not whole: there may be more"
     if uncounted := running.count(None):
         yield f"the instances of {uncounted} definitions are not counted: {why}"
 
 
-def _running(page: ListPage) -> Running:
+def _running(page: ListPage) -> RunningCount:
     alive = {row.workflow for row in page.rows if row.status is Status.RUNNABLE}
-    return Running(len(alive), page.received >= MOST_ROWS)
+    return RunningCount(len(alive), page.received >= MOST_ROWS)
 
 
 def as_text(found: Found) -> str:
@@ -118,7 +118,7 @@ def as_text(found: Found) -> str:
     if not found.definitions:
         return f"account {found.account} has no active definition"
     rows = [
-        Row((each.definition, each.name, _number(each.version), _amount(running)))
+        TableRow((each.definition, each.name, _number(each.version), _amount(running)))
         for each, running in zip(found.definitions, found.running, strict=True)
     ]
     entries = [_entry(found.account, each) for each in found.definitions[:MOST]]
@@ -139,7 +139,7 @@ def _number(version: int | None) -> str:
     return str(version) if version is not None else ""
 
 
-def _amount(running: Running | None) -> str:
+def _amount(running: RunningCount | None) -> str:
     if running is None:
         return ""
     return f"{running.number} or more" if running.at_least else str(running.number)

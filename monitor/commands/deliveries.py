@@ -18,7 +18,7 @@ from monitor.commands.options import (
     say,
     with_daemon,
 )
-from monitor.commands.tables import Row, age, said, table, until
+from monitor.commands.tables import TableRow, age, said, table, until
 
 _PAGE: Final = "1000"
 
@@ -90,13 +90,13 @@ def _deliveries_text(deliveries: Sequence[Mapping[str, Any]], now: datetime) -> 
     return table([*_DELIVERIES], [*_DELIVERIES.values()], [_delivery(delivery, now) for delivery in deliveries])
 
 
-def _delivery(delivery: Mapping[str, Any], now: datetime) -> Row:
+def _delivery(delivery: Mapping[str, Any], now: datetime) -> TableRow:
     tries = said(delivery, "attempts")
     cells = [said(delivery, key) for key in ("seq", "receiver", "status", "type")]
     about = said(delivery, "about").replace("_", " ")
     summary = said(delivery, "summary", "subject")
     why = said(delivery, "detail")
-    return Row(
+    return TableRow(
         (*cells, _name(delivery), tries, age(delivery.get("observed_at"), now), _next_try(delivery, now)),
         (f"{about}: {summary}", f"why: {why}" if why else ""),
     )

@@ -15,15 +15,17 @@ _INDENT: Final = "    "
 ABSENT: Final = "-"
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     cells: Sequence[str]
     beneath: Sequence[str] = ()
     """Lines; an empty one is left out."""
 
 
-def table(head: Sequence[str], limits: Sequence[int], rows: Sequence[Row]) -> str:
+def table(head: Sequence[str], limits: Sequence[int], rows: Sequence[TableRow]) -> str:
     """`limits`: characters that a cell of each column gets at most."""
-    shown = [Row([clean(c, n) for c, n in zip(row.cells, limits, strict=True)], row.beneath) for row in rows[:MOST]]
+    shown = [
+        TableRow([clean(c, n) for c, n in zip(row.cells, limits, strict=True)], row.beneath) for row in rows[:MOST]
+    ]
     widths = [max(map(len, column)) for column in zip(head, *(row.cells for row in shown), strict=True)]
     lines = [_line(head, widths)]
     for row in shown:
@@ -37,7 +39,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(f"{cell or ABSENT:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _beneath(row: Row) -> Iterator[str]:
+def _beneath(row: TableRow) -> Iterator[str]:
     return (_INDENT + clean(line, WIDTH - len(_INDENT)) for line in row.beneath if line)
 
 

@@ -8,13 +8,14 @@ for its definition yet, may ask before the polls: once per definition.
 import asyncio
 import heapq
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from monitor.aio import sleep
 from monitor.core.model import Outcome, PollFailed
 from monitor.store import StoreUnavailable
-from monitor.store.step_limits import Declared, DefinitionKey
+from monitor.store.step_limits import DefinitionKey
+from monitor.upstream.wire_definitions import VersionHistory
 
 _TICK = 0.1
 """Seconds; a timer's rounding must not wake the loop in vain."""
@@ -30,19 +31,10 @@ _PATIENCE = 30.0
 _FINAL = (Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
 
 
-class History(Protocol):
-    """What is read of a definition."""
-
-    @property
-    def versions(self) -> Mapping[int, Declared]: ...
-    @property
-    def name(self) -> str: ...
-
-
 class Library(Protocol):
     """Where definitions are read."""
 
-    async def declared(self, account: str, definition: str, patience: float) -> History | PollFailed: ...
+    async def declared(self, account: str, definition: str, patience: float) -> VersionHistory | PollFailed: ...
 
 
 class _Lookup:
@@ -79,7 +71,7 @@ class DefinitionLookups:
     def __init__(
         self,
         library: Library,
-        take_in: Callable[[DefinitionKey, History], Awaitable[None]],
+        take_in: Callable[[DefinitionKey, VersionHistory], Awaitable[None]],
         *,
         writable: Callable[[], Awaitable[object]],
         fault: Callable[[str, Exception], None],

@@ -15,9 +15,10 @@ from monitor.aio import TURN, at_most, beating
 from monitor.core.detection.overdue import Limits
 from monitor.core.detection.step_durations import Counts, add, completed_durations, p99
 from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
-from monitor.polling.definition_lookups import DefinitionLookups, History, Library
+from monitor.polling.definition_lookups import DefinitionLookups, Library
 from monitor.store import StoreUnavailable
 from monitor.store.step_limits import Declared, DefinitionKey, StepDurations, StepLimitData
+from monitor.upstream.wire_definitions import VersionHistory
 
 _WRITE_EVERY = 60.0
 _MOST_STEPS = 500
@@ -33,7 +34,7 @@ class Shelf(Protocol):
     async def experience(self, experiences: Sequence[StepDurations]) -> None: ...
 
 
-class _Entry:
+class _VersionLimits:
     """What is known of one version."""
 
     __slots__ = ("counts", "declared", "learned", "limits", "unproven")
@@ -92,7 +93,7 @@ class StepLimits:
         self._named = named
         self._names: dict[DefinitionKey, str] = {}
         """Empty: it has none, as of its versions that were read."""
-        self._entries: dict[DefinitionVersion, _Entry] = {}
+        self._entries: dict[DefinitionVersion, _VersionLimits] = {}
         self._lookups = DefinitionLookups(library, self._take_in, writable=writable, fault=fault, jitter=jitter)
         self._unwritten: dict[tuple[DefinitionVersion, str], None] = {}
         self._write_soon = asyncio.Event()
@@ -182,10 +183,10 @@ class StepLimits:
             entry.renew(self._slack)
             self.on_change(edition, False)
 
-    def _entry(self, edition: DefinitionVersion) -> _Entry:
+    def _entry(self, edition: DefinitionVersion) -> _VersionLimits:
         entry = self._entries.get(edition)
         if entry is None:
-            entry = self._entries[edition] = _Entry(self._slack)
+            entry = self._entries[edition] = _VersionLimits(self._slack)
         return entry
 
     # --- asking and writing ---
@@ -231,7 +232,7 @@ class StepLimits:
                 entry.renew(self._slack)
                 self.on_change(edition, False)
 
-    async def _take_in(self, about: DefinitionKey, history: History) -> None:
+    async def _take_in(self, about: DefinitionKey, history: VersionHistory) -> None:
         """Raises StoreUnavailable: then nothing of it holds."""
         declared = {DefinitionVersion(*about, number): said for number, said in history.versions.items()}
         news = {edition: said for edition, said in declared.items() if self._entry(edition).declared is None}
@@ -243,7 +244,7 @@ class StepLimits:
             entry.renew(self._slack)
             self.on_change(edition, True)
 
-    async def _call(self, about: DefinitionKey, history: History) -> None:
+    async def _call(self, about: DefinitionKey, history: VersionHistory) -> None:
         before = self._names.get(about)
         name = history.name or before or ""
         if history.versions and name != before:

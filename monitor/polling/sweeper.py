@@ -27,7 +27,7 @@ from monitor.core.discovery.following import (
     versions,
 )
 from monitor.core.discovery.list_looks import ListLook
-from monitor.core.discovery.starts import Listing, counted_from
+from monitor.core.discovery.starts import DefinitionListing, counted_from
 from monitor.core.discovery.walk import Walk
 from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
@@ -237,7 +237,7 @@ class Sweeper:
         if not isinstance(answer, PollFailed):
             swept.active = listed(swept.active, answer, self._clock(account))
             latest = {definition: active.latest for definition, active in swept.active.items()}
-            swept.listings = Listing(asked_at, latest), swept.listings[0]
+            swept.listings = DefinitionListing(asked_at, latest), swept.listings[0]
         for wish in [wish for wish in wishes if wish.definition not in (EVERY, *swept.active)]:
             history = await self._client.declared(account, wish.definition, _PATIENCE)
             if not isinstance(history, PollFailed) and history.versions:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from monitor.core.discovery.following import Active, Discovery, Truncation, newest_from
 from monitor.core.discovery.list_looks import ListLook
-from monitor.core.discovery.starts import Listing
+from monitor.core.discovery.starts import DefinitionListing
 from monitor.core.model import DefinitionVersion, TargetKey
 from monitor.polling.swept_version import PageNews, SweptVersion
 
@@ -32,7 +32,7 @@ class SweptAccount:
         self.versions: dict[DefinitionVersion, SweptVersion] = {}
         self.over: set[DefinitionVersion] = set()
         """Superseded versions that need no looks any more."""
-        self.listings: tuple[Listing | None, Listing | None] = (None, None)
+        self.listings: tuple[DefinitionListing | None, DefinitionListing | None] = (None, None)
         """The last list of definitions, and the one before."""
         self.refresh_at = 0.0
         self.save_at = 0.0

@@ -22,7 +22,7 @@ _LONGEST: Final = 30.0
 """Seconds that one account, whose lane is closed or which hangs, keeps the others waiting."""
 
 
-class Api(Protocol):
+class UsageSource(Protocol):
     """Where it is asked."""
 
     async def usage(self, account: str) -> Usage | PollFailed: ...
@@ -33,7 +33,7 @@ class UsageWatcher:
 
     def __init__(
         self,
-        api: Api,
+        api: UsageSource,
         watching: Callable[[], Iterable[str]],
         *,
         report: Callable[[UsageRecord], None],

@@ -74,7 +74,7 @@ def lines(
 ) -> list[str]:
     """The problems of one file in its order. `line_of` returns the line of a place, if it is known."""
     file = printable(file)
-    position = _Order(tree)
+    position = _ErrorOrder(tree)
     ordered, alike = _without_echoes(sorted(problems, key=lambda problem: position.of(problem.path)))
     shown = [_line(file, problem, line_of(problem.path)) for problem in ordered[:MAX_ERRORS]]
     shown += [f"{file}: {place}: and {count:,} more of these: {reason}" for (place, reason), count in alike.items()]
@@ -101,7 +101,7 @@ def _without_echoes(problems: Iterable[Problem]) -> tuple[list[Problem], dict[tu
     return kept, left
 
 
-class _Order:
+class _ErrorOrder:
     """The order of places in a file; mappings keep the order of the file."""
 
     def __init__(self, tree: object) -> None:

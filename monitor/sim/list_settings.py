@@ -12,7 +12,7 @@ class Offset(enum.Enum):
     PAGE = "so many pages of `limit` items are skipped"
 
 
-class Order(enum.Enum):
+class ListOrder(enum.Enum):
     """The meaning of "newest first" in a list of instances."""
 
     STARTED = "by `startedAt`"
@@ -23,7 +23,7 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True):
     """The choices that the documentation leaves open for lists."""
 
     offset: Offset = Offset.ITEM
-    order: Order = Order.STARTED
+    order: ListOrder = ListOrder.STARTED
     from_inclusive: bool = True
     """An instance that started exactly at `startTimeFrom` is in the list."""
     to_inclusive: bool = True

@@ -11,7 +11,7 @@ from monitor.sim.api_enums import Status
 from monitor.sim.faults import Fault, Trouble
 from monitor.sim.instances import Instances
 from monitor.sim.json_bodies import DIGITS
-from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.list_settings import ListOrder, Lists, Offset
 from monitor.sim.responses import invalid
 from monitor.sim.rows import Row, Wanted, by_start
 from monitor.sim.scenario import Scenario, triggered_at
@@ -45,7 +45,7 @@ class Listing:
         rows = self._troubled(wanted, t, troubles)
         if within.any:
             rows = filter(within.holds, rows)
-        if self._scenario.lists.order is Order.CREATED and self._scenario.queueing:
+        if self._scenario.lists.order is ListOrder.CREATED and self._scenario.queueing:
             rows = _by_creation(rows, self._created)
         return paged(rows, query, self._scenario.lists.offset)
 

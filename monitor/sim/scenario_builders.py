@@ -6,7 +6,7 @@ import msgspec
 
 from monitor.sim.api_enums import Endpoint
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.list_settings import ListOrder, Lists, Offset
 from monitor.sim.population import Cast, Role
 from monitor.sim.scenario import Account, Scenario
 from monitor.sim.script import Script
@@ -45,6 +45,8 @@ def with_odd_lists(scenario: Scenario) -> Scenario:
     always = Fault(trouble=Trouble.STALE, begin=-inf, end=inf, seconds=30.0)
     odd = [msgspec.structs.replace(always, trouble=trouble, rows=share) for trouble, share in rows.items()]
     lag = msgspec.structs.replace(always, seconds=20.0, endpoints=(Endpoint.LIST,))
-    lists = Lists(offset=Offset.PAGE, order=Order.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True)
+    lists = Lists(
+        offset=Offset.PAGE, order=ListOrder.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True
+    )
     faults = (*scenario.faults, *odd, lag)
     return msgspec.structs.replace(scenario, faults=faults, lists=lists, queueing=30.0)

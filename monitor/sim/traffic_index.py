@@ -80,7 +80,7 @@ class _Stream:
         self._first_number = TRAFFIC + (order << _FLOW_BITS)
         self._maker = ChunkMaker(traffic, flow, about)
         self._chunks: dict[int, Chunk] = {}
-        self._pace = _Pace(flow, traffic.wave)
+        self._pace = _TrafficPace(flow, traffic.wave)
         self._borders = [self._pace.begin]
         """World time at which each chunk begins."""
 
@@ -141,7 +141,7 @@ class _Stream:
         return Instance(self._first_number + index, self._traffic.account, self._definition, version, starts, run, name)
 
 
-class _Pace:
+class _TrafficPace:
     """The number of starts by time: a daily wave around a mean."""
 
     def __init__(self, flow: Flow, wave: float) -> None:

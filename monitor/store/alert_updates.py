@@ -70,7 +70,7 @@ class Calm(NamedTuple):
     at: datetime
 
 
-class _OpenAlert(msgspec.Struct, frozen=True):
+class _AlertUpdate(msgspec.Struct, frozen=True):
     """An open alert."""
 
     id: str
@@ -100,7 +100,7 @@ class _OpenAlert(msgspec.Struct, frozen=True):
 
 
 class _End(NamedTuple):
-    case: _OpenAlert
+    case: _AlertUpdate
     end: AlertEnd
     at: datetime
     number: int
@@ -115,9 +115,9 @@ class AlertUpdates:
         self.closed: dict[str, AlertEnding] = {}
         """Alerts that were closed by request, not by an event."""
         self._connection = connection
-        self._cases: dict[str, _OpenAlert] = {}
+        self._cases: dict[str, _AlertUpdate] = {}
         """By the id of the alert, and by that of the newest event that opened it."""
-        self._settling: dict[str, _OpenAlert] = {}
+        self._settling: dict[str, _AlertUpdate] = {}
         """Alerts of conditions that have ended and not settled yet, by the key of the condition."""
         self._incidents: dict[str, Incident] = {}
         self._going_on: dict[str, str] = {}
@@ -142,7 +142,7 @@ class AlertUpdates:
             self._calm_down(calm)
         self._write()
 
-    def _may_end(self, case: _OpenAlert, closing: Closing) -> bool:
+    def _may_end(self, case: _AlertUpdate, closing: Closing) -> bool:
         """A condition that was settling may hold again by now; an event alert may always end."""
         if closing.end is not AlertEnd.RESOLVED or case.condition is None:
             return True
@@ -157,10 +157,10 @@ class AlertUpdates:
         wished = {ending.closing.alert for ending in endings}
         held = {condition_of(event) for event, _ in opening if event.type.kind is AlertKind.CONDITION}
         for row in (*self._alerts(alerts.c.last_event, closes | wished), *self._alerts(alerts.c.id, closes | wished)):
-            self._cases[row["last_event"]] = self._cases.setdefault(row["id"], _OpenAlert.of(row))
+            self._cases[row["last_event"]] = self._cases.setdefault(row["id"], _AlertUpdate.of(row))
         for row in self._alerts(alerts.c.condition, held):
             if row["ends_at"] is not None:
-                self._settling[row["condition"]] = self._cases.setdefault(row["id"], _OpenAlert.of(row))
+                self._settling[row["condition"]] = self._cases.setdefault(row["id"], _AlertUpdate.of(row))
         groups = {paging.fault_group for _, paging in opening}
         self._take_in(incidents.c.fault_group, groups)
         further = {case.incident for case in self._cases.values()}.union(calm.incident for calm in calms)
@@ -196,7 +196,7 @@ class AlertUpdates:
         if outgoing.paging is not None:
             self._open(origin, event, outgoing.paging)
 
-    def _over(self, case: _OpenAlert, opener: str, told: PublishedEvent) -> None:
+    def _over(self, case: _AlertUpdate, opener: str, told: PublishedEvent) -> None:
         """The condition has ended: its alert stays open until it has settled."""
         event, settle = told.outgoing.event, told.outgoing.settle
         unwatched = event.type is EventType.UNWATCHED
@@ -227,7 +227,7 @@ class AlertUpdates:
         )
         values = rows.alert_values(alert, paging)
         self._opened.append(values)
-        self._cases[alert.id] = _OpenAlert.of(values)
+        self._cases[alert.id] = _AlertUpdate.of(values)
         for receiver in alert.receivers:
             self._make(
                 origin,
@@ -339,7 +339,7 @@ class AlertUpdates:
         """Deliver the ends of single alerts. Alertmanager takes alerts with equal labels for one, so the last one's."""
         single = [one for one in self._ended.values() if one.case.single]
         labels = {one.case.fingerprint for one in single}
-        others = [_OpenAlert.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
+        others = [_AlertUpdate.of(row) for row in self._alerts(alerts.c.fingerprint, labels) if row["single"]]
         open_still = {(other.fingerprint, receiver) for other in others for receiver in other.receivers}
         for case, _, at, _, origin in single:
             for receiver in case.receivers:

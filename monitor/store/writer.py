@@ -32,7 +32,7 @@ def _ignore(_committed: Committed) -> None:
     """The default `durable`: the caller waits for the result, or does not need it."""
 
 
-class _Waiting(NamedTuple):
+class _WaitingCommit(NamedTuple):
     work: CommitRequest
     answer: asyncio.Future[Committed]
     durable: Callable[[Committed], None]
@@ -61,8 +61,8 @@ class Writer:
         self._jitter = jitter
         self._max_group = max_group
         self._touch_every = touch_every
-        self._queue: deque[_Waiting] = deque()
-        self._group: list[_Waiting] = []
+        self._queue: deque[_WaitingCommit] = deque()
+        self._group: list[_WaitingCommit] = []
         self._touched: dict[TargetKey, datetime] = {}
         self._flushing: dict[TargetKey, datetime] = {}
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -121,7 +121,7 @@ class Writer:
         if self._ended:
             raise StoreUnavailable("the store is closed: start the monitor again")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(work, answer, durable))
+        self._queue.append(_WaitingCommit(work, answer, durable))
         self._wake.set()
         return asyncio.shield(answer)
 
@@ -171,10 +171,10 @@ class Writer:
         if not self._flushing:
             self._flushed.set()
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self) -> list[_WaitingCommit]:
         """First come, first served, except that a state is written at most once in a group."""
-        group: list[_Waiting] = []
-        later: list[_Waiting] = []
+        group: list[_WaitingCommit] = []
+        later: list[_WaitingCommit] = []
         taken: set[Hashable] = set()
         while self._queue and len(group) < self._max_group:
             waiting = self._queue.popleft()

@@ -14,7 +14,7 @@ from monitor.core.records import PollRecord
 _A_FEW = 10
 
 
-class _Account:
+class _AccountFailures:
     """The failing targets of one account, each with the beginning of its failure."""
 
     __slots__ = ("failing", "many", "since")
@@ -30,7 +30,7 @@ class FailureLog:
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, _AccountFailures] = {}
 
     def ended_or_begun(self, record: PollRecord) -> None:
         """Write a line if this poll is the first one that fails, or the first one that succeeds again."""
@@ -52,7 +52,7 @@ class FailureLog:
             return
         account = self._accounts.get(key.account)
         if account is None:
-            account = self._accounts[key.account] = _Account(record.observed_at)
+            account = self._accounts[key.account] = _AccountFailures(record.observed_at)
         if key in account.failing:
             return
         account.failing[key] = record.observed_at
@@ -74,7 +74,7 @@ class FailureLog:
             self._log.info("poll.recovered", **named(record), seconds=round(seconds, 3))
         self._settle(key.account, account, record.observed_at)
 
-    def _settle(self, name: str, account: _Account, at: datetime | None = None) -> None:
+    def _settle(self, name: str, account: _AccountFailures, at: datetime | None = None) -> None:
         if account.failing:
             return
         del self._accounts[name]

@@ -41,7 +41,7 @@ _TRANSITIONS = tuple(
 """An ended target is not polled again, so its status never changes."""
 
 
-class _Account:
+class _AccountMetrics:
     """The children of one account."""
 
     def __init__(self, families: Families, account: str) -> None:
@@ -84,7 +84,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._families.store_available.set(1)
         self.alerts_open({})
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, _AccountMetrics] = {}
         self._definitions: set[tuple[str, str]] = set()
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
 
@@ -93,7 +93,7 @@ class Metrics:
     def watch(self, account: str, requests_per_second: float | None) -> None:
         """Create the account's gauges; no other method does."""
         if account not in self._accounts:
-            self._accounts[account] = _Account(self._families, account)
+            self._accounts[account] = _AccountMetrics(self._families, account)
         for loop in (f"poll {account}", f"look {account}"):
             self._families.faults.labels(loop)
         if requests_per_second is not None:

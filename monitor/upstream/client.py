@@ -35,7 +35,7 @@ from monitor.upstream.transport import (
 )
 from monitor.upstream.wire import read_errors
 from monitor.upstream.wire_accounts import DefinitionPage, joined, read_active, read_usage
-from monitor.upstream.wire_definitions import History, read_definitions
+from monitor.upstream.wire_definitions import VersionHistory, read_definitions
 from monitor.upstream.wire_lists import read_page
 
 _Q = TypeVar("_Q")
@@ -128,7 +128,7 @@ class Client:
         except TimeoutError:
             return PollFailed(Outcome.TIMEOUT, f"no answer within {seconds:g}s")
 
-    async def declared(self, account: str, definition: str, patience: float) -> History | PollFailed:
+    async def declared(self, account: str, definition: str, patience: float) -> VersionHistory | PollFailed:
         """The name of the definition, and the limits that its versions declare for their steps.
 
         Of the last hundred versions; empty if the API knows none. It waits with the polls, and goes before the next one
@@ -157,7 +157,7 @@ class Client:
             permit = await self._background(account, patience, probes=True)
             if isinstance(permit, PollFailed):
                 return permit
-            question = _Page(account, limit, paging.offset)
+            question = _ListPage(account, limit, paging.offset)
             page = await self._ask(
                 question, Endpoint.DEFINITIONS, self._definitions_url, permit, self._read_definitions
             )
@@ -237,7 +237,7 @@ class Client:
     def _read_errors(self, _key: TargetKey, response: Response, secret: str) -> tuple[WorkflowError, ...] | PollFailed:
         return read_errors(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
-    def _read_history(self, key: TargetKey, response: Response, secret: str) -> History | PollFailed:
+    def _read_history(self, key: TargetKey, response: Response, secret: str) -> VersionHistory | PollFailed:
         status, headers, body = response.status, response.headers, response.body
         return read_definitions(status, headers, body, definition=key.definition, now=self._now(), secret=secret)
 
@@ -245,7 +245,7 @@ class Client:
         status, headers, body = response.status, response.headers, response.body
         return read_page(status, headers, body, definition=request.definition, now=self._now(), secret=secret)
 
-    def _read_definitions(self, _page: "_Page", response: Response, secret: str) -> DefinitionPage | PollFailed:
+    def _read_definitions(self, _page: "_ListPage", response: Response, secret: str) -> DefinitionPage | PollFailed:
         return read_active(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
     def _read_usage(self, account: str, response: Response, secret: str) -> Usage | PollFailed:
@@ -275,7 +275,7 @@ class Client:
     def _list_url(self, request: ListRequest) -> URL:
         return URL(f"{self._site}{list_path(request)}", encoded=True)
 
-    def _definitions_url(self, page: "_Page") -> URL:
+    def _definitions_url(self, page: "_ListPage") -> URL:
         path = definitions_path(page.account)
         return URL(f"{self._site}{path}?limit={page.limit}&offset={page.offset}", encoded=True)
 
@@ -283,7 +283,7 @@ class Client:
         return URL(f"{self._site}{usage_path(account)}", encoded=True)
 
 
-class _Page(NamedTuple):
+class _ListPage(NamedTuple):
     """A page of an account's definitions."""
 
     account: str

@@ -31,7 +31,7 @@ STATUSES = {s.value: s for s in (Status.RUNNABLE, Status.SUSPENDED, Status.COMPL
 _STEP_STATUSES = {status.value: status for status in StepStatus if status is not StepStatus.UNKNOWN}
 
 
-class _Entry(msgspec.Struct, gc=False, rename="camel"):
+class _StepBody(msgspec.Struct, gc=False, rename="camel"):
     """An entry of `logs`: one execution of a step."""
 
     id: str | None = None
@@ -41,7 +41,7 @@ class _Entry(msgspec.Struct, gc=False, rename="camel"):
     completed_at: str | None = None
 
 
-class _Instance(msgspec.Struct, gc=False, rename="camel"):
+class _InstanceBody(msgspec.Struct, gc=False, rename="camel"):
     """The status resource, without its `data`."""
 
     status: str
@@ -49,10 +49,10 @@ class _Instance(msgspec.Struct, gc=False, rename="camel"):
     version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
     started_at: str | None = None
     completed_at: str | None = None
-    logs: list[_Entry] | None = None
+    logs: list[_StepBody] | None = None
 
 
-class _Fault(msgspec.Struct, gc=False, rename="camel"):
+class _FaultBody(msgspec.Struct, gc=False, rename="camel"):
     """An entry of `/errors`."""
 
     step: str | None = None
@@ -60,8 +60,8 @@ class _Fault(msgspec.Struct, gc=False, rename="camel"):
     error_time: str | None = None
 
 
-_INSTANCE = msgspec.json.Decoder(_Instance)
-_FAULTS = msgspec.json.Decoder(list[_Fault] | _Fault)
+_INSTANCE = msgspec.json.Decoder(_InstanceBody)
+_FAULTS = msgspec.json.Decoder(list[_FaultBody] | _FaultBody)
 
 
 def read_status(
@@ -97,7 +97,7 @@ def read_errors(
     faults = decode(_FAULTS, body)
     if isinstance(faults, PollFailed):
         return faults
-    if isinstance(faults, _Fault):
+    if isinstance(faults, _FaultBody):
         if faults.step is None and faults.message is None:
             return malformed("Expected a list of errors, got another object")
         faults = [faults]
@@ -107,7 +107,7 @@ def read_errors(
 # --- values -----------------------------------------------------------------------------------------------
 
 
-def _snapshot(instance: _Instance) -> Snapshot:
+def _snapshot(instance: _InstanceBody) -> Snapshot:
     drifts: list[str] = []
     if instance.workflow_id is None:
         drifts.append("missing:workflowId")
@@ -129,7 +129,7 @@ def _snapshot(instance: _Instance) -> Snapshot:
     )
 
 
-def _steps(logs: list[_Entry] | None, drifts: list[str]) -> tuple[StepExecution, ...]:
+def _steps(logs: list[_StepBody] | None, drifts: list[str]) -> tuple[StepExecution, ...]:
     if logs is None:
         drifts.append("missing:logs")
         return ()
@@ -138,7 +138,7 @@ def _steps(logs: list[_Entry] | None, drifts: list[str]) -> tuple[StepExecution,
     return steps if len(last) == len(steps) else tuple(last.values())
 
 
-def _step(entry: _Entry, drifts: list[str]) -> StepExecution:
+def _step(entry: _StepBody, drifts: list[str]) -> StepExecution:
     if not entry.step_name:
         drifts.append("missing:logs.stepName")
     if not entry.id:
@@ -168,7 +168,7 @@ def folded_word(text: str) -> str:
     return word if folded == word.casefold() else folded
 
 
-def _error(fault: _Fault) -> WorkflowError:
+def _error(fault: _FaultBody) -> WorkflowError:
     moment = _set(parse_timestamp(fault.error_time)) if fault.error_time is not None else None
     return WorkflowError(bounded(fault.step or ""), clean(fault.message or "", _LONGEST_MESSAGE), moment)
 

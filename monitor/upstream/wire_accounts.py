@@ -32,7 +32,7 @@ class DefinitionPage(NamedTuple):
     drifts: tuple[str, ...]
 
 
-class _Body(msgspec.Struct, gc=False):
+class _AccountBody(msgspec.Struct, gc=False):
     """The API's documentation has id and version outside of it, its examples have them inside."""
 
     id: Any = None
@@ -40,11 +40,11 @@ class _Body(msgspec.Struct, gc=False):
     name: Any = None
 
 
-class _Definition(msgspec.Struct, gc=False):
+class _DefinitionRow(msgspec.Struct, gc=False):
     id: Any = None
     version: Any = None
     name: Any = None
-    definition: _Body | None = None
+    definition: _AccountBody | None = None
 
 
 class _Counts(msgspec.Struct, gc=False, rename="camel"):
@@ -54,7 +54,7 @@ class _Counts(msgspec.Struct, gc=False, rename="camel"):
 
 
 _PAGE = msgspec.json.Decoder(list[msgspec.Raw])
-_DEFINITION = msgspec.json.Decoder(_Definition)
+_DEFINITION = msgspec.json.Decoder(_DefinitionRow)
 _USAGE = msgspec.json.Decoder(list[_Counts] | _Counts)
 
 
@@ -105,7 +105,7 @@ def _listed(raw: bytes, drifts: list[str]) -> ListedDefinition | None:
     if isinstance(found, PollFailed):
         drifts.append("type:definitions")
         return None
-    body = found.definition or _Body()
+    body = found.definition or _AccountBody()
     about, version, name = found.id or body.id, found.version or body.version, found.name or body.name
     if not _is_fit(about):
         drifts.append("missing:definitions.id" if about is None else "id:definitions.id")

@@ -20,7 +20,7 @@ Declared = Mapping[int, Mapping[str, float | None]]
 """Version -> step -> seconds; None: not known before run time. Steps without a limit are absent."""
 
 
-class History(NamedTuple):
+class VersionHistory(NamedTuple):
     """The versions of one definition."""
 
     versions: Declared
@@ -44,13 +44,13 @@ class _Inputs(msgspec.Struct, gc=False):
     timeoutSeconds: Any = None  # noqa: N815 - the API's spelling, which the rules use
 
 
-class _Step(msgspec.Struct, gc=False, rename="camel"):
+class _DeclaredStep(msgspec.Struct, gc=False, rename="camel"):
     id: str
     step_type: str
     inputs: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Body(msgspec.Struct, gc=False):
+class _DefinitionBody(msgspec.Struct, gc=False):
     """Of a definition. The API's documentation has id and version outside of it, its examples have them inside."""
 
     steps: list[msgspec.Raw]
@@ -60,14 +60,14 @@ class _Body(msgspec.Struct, gc=False):
 
 
 class _Version(msgspec.Struct, gc=False):
-    definition: _Body
+    definition: _DefinitionBody
     id: str | None = None
     version: int | None = None
 
 
 _HISTORY = msgspec.json.Decoder(list[msgspec.Raw])
 _VERSION = msgspec.json.Decoder(_Version)
-_STEP = msgspec.json.Decoder(_Step)
+_STEP = msgspec.json.Decoder(_DeclaredStep)
 _INPUTS = msgspec.json.Decoder(_Inputs)
 
 
@@ -79,7 +79,7 @@ def read_definitions(
     definition: str,
     now: datetime | None = None,
     secret: str = "",
-) -> History | PollFailed:
+) -> VersionHistory | PollFailed:
     """An answer about `definition`. `now` and `secret` as in `read_refusal`."""
     if status != _OK:
         return read_refusal(status, headers, body, now=now, secret=secret)
@@ -93,7 +93,7 @@ def read_definitions(
         if found is not None and (number := _number(found, definition)) is not None:
             declared.setdefault(number, declared_limits(_steps(found)))
             names.setdefault(number, _name(found))
-    return History(declared, names[max(names)] if names else "")
+    return VersionHistory(declared, names[max(names)] if names else "")
 
 
 def _number(found: _Version, definition: str) -> int | None:

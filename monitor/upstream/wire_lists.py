@@ -22,17 +22,17 @@ _OK = 200
 _parse = datetime.fromisoformat
 
 
-class _Context(msgspec.Struct, gc=False, rename="camel"):
+class _RowContext(msgspec.Struct, gc=False, rename="camel"):
     """The part of `data` with the time of the trigger."""
 
     triggered_at: str | None = None
 
 
-class _Row(msgspec.Struct, gc=False, rename="camel"):
+class _InstanceRow(msgspec.Struct, gc=False, rename="camel"):
     """An entry of the list, in the documented order."""
 
     workflow_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
-    data: _Context | None = None
+    data: _RowContext | None = None
     definition_id: str | None = None
     version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
     status: str | None = None
@@ -52,12 +52,12 @@ class _RawRow(msgspec.Struct, gc=False, rename="camel"):
     completed_at: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_PAGE = msgspec.json.Decoder(list[_Row])
-_ROW = msgspec.json.Decoder(_Row)
+_PAGE = msgspec.json.Decoder(list[_InstanceRow])
+_ROW = msgspec.json.Decoder(_InstanceRow)
 _RAW_PAGE = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_ROW = msgspec.json.Decoder(_RawRow)
 _FIELDS = tuple(
-    (field.name, field.encode_name, msgspec.json.Decoder(field.type)) for field in msgspec.structs.fields(_Row)
+    (field.name, field.encode_name, msgspec.json.Decoder(field.type)) for field in msgspec.structs.fields(_InstanceRow)
 )
 
 
@@ -85,7 +85,7 @@ def read_page(
 # --- pages that are as documented: nearly all of them, so they are fast ----------------------------------------
 
 
-def _has_plain_ids(rows: Sequence[_Row], definition: str) -> bool:
+def _has_plain_ids(rows: Sequence[_InstanceRow], definition: str) -> bool:
     """Whether all rows are of the definition, with ids of letters, digits and dashes."""
     workflows = "".join([row.workflow_id or "/" for row in rows])
     if not (workflows.isascii() and workflows.encode().translate(None, b"-_").isalnum()):  # bytes: a fifth of the time
@@ -94,7 +94,7 @@ def _has_plain_ids(rows: Sequence[_Row], definition: str) -> bool:
     return None not in abouts and {(about or "").casefold() for about in abouts} == {definition.casefold()}
 
 
-def _documented(row: _Row) -> ListedInstance:
+def _documented(row: _InstanceRow) -> ListedInstance:
     """Raises KeyError or ValueError if a field is not as documented; its ids are checked already."""
     started, completed, triggered = _parse(row.started_at or ""), None, None
     if started.tzinfo is not UTC or started.year == 1 or row.version is None:
@@ -126,7 +126,7 @@ def _read_odd_page(body: bytes, definition: str) -> ListPage | PollFailed:
     return ListPage(tuple([found for found in each if found is not None]), len(rows), kinds(_once(drifts)))
 
 
-def _listed(row: _Row | None, definition: str, drifts: list[str]) -> ListedInstance | None:
+def _listed(row: _InstanceRow | None, definition: str, drifts: list[str]) -> ListedInstance | None:
     if row is None:
         return None
     workflow, status, version = row.workflow_id, STATUSES.get(row.status or ""), row.version
@@ -159,7 +159,7 @@ def _is_fit(workflow: str | None, drifts: list[str]) -> TypeGuard[str]:
     return True
 
 
-def _is_stray(row: _Row, definition: str, drifts: list[str]) -> bool:
+def _is_stray(row: _InstanceRow, definition: str, drifts: list[str]) -> bool:
     """Whether it is about another definition; a row without a definition is about the requested one."""
     about = row.definition_id
     if about is None:
@@ -176,7 +176,7 @@ def _odd_status(word: str | None, drifts: list[str]) -> Status:
     return Status.UNKNOWN
 
 
-def _row(row: bytes, drifts: list[str]) -> _Row | None:
+def _row(row: bytes, drifts: list[str]) -> _InstanceRow | None:
     """The row without fields of a wrong type; None if it is no row at all."""
     whole = decode(_ROW, row)
     if not isinstance(whole, PollFailed):
@@ -185,7 +185,7 @@ def _row(row: bytes, drifts: list[str]) -> _Row | None:
     if isinstance(fields, PollFailed):
         drifts.append("type:list")
         return None
-    found = _Row()
+    found = _InstanceRow()
     for name, spelling, decoder in _FIELDS:
         field = decode(decoder, bytes(getattr(fields, name)))
         if isinstance(field, PollFailed):

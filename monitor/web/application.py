@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 from monitor.store import StoreUnavailable
 from monitor.web.api.admin_token import AdminToken
 from monitor.web.api.alerts import Alerts
-from monitor.web.api.definitions import Definitions
+from monitor.web.api.definitions import DefinitionsApi
 from monitor.web.api.query import QueryError
 from monitor.web.api.responses import json_error
-from monitor.web.api.targets import Api
+from monitor.web.api.targets import TargetsApi
 from monitor.web.pages.front import Front
 from monitor.web.pages.layout import STYLE_HASH
 from monitor.web.pages.target import TargetPage
@@ -57,8 +57,8 @@ def build(
     application.on_response_prepare.append(_guard)
     for part in (
         Probes(view, registry, admin_token=admin_token, executor=executor),
-        Api(view, external_url=site),
-        Definitions(view),
+        TargetsApi(view, external_url=site),
+        DefinitionsApi(view),
         Alerts(view, external_url=site, admin_token=admin_token),
         Front(view, external_url=site),
         TargetPage(view, external_url=site),

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.core.discovery.starts import Listing, counted_from, counts, queue_delay
+from monitor.core.discovery.starts import DefinitionListing, counted_from, counts, queue_delay
 from monitor.core.listing import ListedInstance
 from monitor.core.model import Status
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
-EARLIER = Listing(NOW - timedelta(minutes=1), {"orders": 3})
+EARLIER = DefinitionListing(NOW - timedelta(minutes=1), {"orders": 3})
 
 
 def row(started: float | None, triggered: float | None = None) -> ListedInstance:
@@ -33,7 +33,7 @@ def row(started: float | None, triggered: float | None = None) -> ListedInstance
     ],
 )
 def test_a_version_counts_from_when_it_was_not_there_yet_or_from_now(
-    definition: str, version: int, before: Listing | None, since: datetime
+    definition: str, version: int, before: DefinitionListing | None, since: datetime
 ) -> None:
     assert counted_from(definition, version, before, NOW) == since
 

@@ -13,8 +13,8 @@ from monitor.core.discovery.storm import (
     Choice,
     Ended,
     Explanation,
-    Sample,
-    Told,
+    StormSample,
+    StormTold,
     choose,
     contradicts,
     explainable,
@@ -33,8 +33,8 @@ def ended(number: int, version: int = 1) -> Ended:
     return Ended(key, DefinitionVersion("acme", "orders", version), at(number))
 
 
-def sample(*explained: Explanation, wanted: int = 3, listed: int = 5000) -> Sample:
-    return Sample(listed, wanted, explained, at(0))
+def sample(*explained: Explanation, wanted: int = 3, listed: int = 5000) -> StormSample:
+    return StormSample(listed, wanted, explained, at(0))
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_everyone_is_explained_first_or_waits(members: list[tuple[int, int]], ro
 @pytest.mark.parametrize(
     ("explained", "expected"),
     [
-        pytest.param((FAULT, FAULT, FAULT), Told(Cause.FAULT, FAULT.group, from_sample=True), id="all the same"),
-        pytest.param((MANUAL, MANUAL), Told(Cause.MANUAL, from_sample=True), id="all deliberate"),
-        pytest.param((FAULT, MANUAL), Told(Cause.UNKNOWN), id="some deliberate"),
-        pytest.param((FAULT, OTHER), Told(Cause.UNKNOWN), id="different faults"),
-        pytest.param((UNKNOWN, UNKNOWN), Told(Cause.UNKNOWN), id="nobody knows"),
-        pytest.param((), Told(Cause.UNKNOWN), id="no explanation came"),
+        pytest.param((FAULT, FAULT, FAULT), StormTold(Cause.FAULT, FAULT.group, from_sample=True), id="all the same"),
+        pytest.param((MANUAL, MANUAL), StormTold(Cause.MANUAL, from_sample=True), id="all deliberate"),
+        pytest.param((FAULT, MANUAL), StormTold(Cause.UNKNOWN), id="some deliberate"),
+        pytest.param((FAULT, OTHER), StormTold(Cause.UNKNOWN), id="different faults"),
+        pytest.param((UNKNOWN, UNKNOWN), StormTold(Cause.UNKNOWN), id="nobody knows"),
+        pytest.param((), StormTold(Cause.UNKNOWN), id="no explanation came"),
     ],
 )
-def test_what_the_others_are_told_with(explained: tuple[Explanation, ...], expected: Told) -> None:
+def test_what_the_others_are_told_with(explained: tuple[Explanation, ...], expected: StormTold) -> None:
     assert told_with(sample(*explained)) == expected
 
 
@@ -114,15 +114,17 @@ def test_a_sample_speaks_when_it_is_complete_or_nobody_can_wait_longer() -> None
 @pytest.mark.parametrize(
     ("told", "explanation", "expected"),
     [
-        (Told(Cause.FAULT, FAULT.group, from_sample=True), FAULT, False),
-        (Told(Cause.FAULT, FAULT.group, from_sample=True), OTHER, True),
-        (Told(Cause.FAULT, FAULT.group, from_sample=True), MANUAL, True),
-        (Told(Cause.MANUAL, from_sample=True), FAULT, True),
-        (Told(Cause.FAULT, FAULT.group, from_sample=True), UNKNOWN, False),
-        (Told(Cause.UNKNOWN), FAULT, False),
+        (StormTold(Cause.FAULT, FAULT.group, from_sample=True), FAULT, False),
+        (StormTold(Cause.FAULT, FAULT.group, from_sample=True), OTHER, True),
+        (StormTold(Cause.FAULT, FAULT.group, from_sample=True), MANUAL, True),
+        (StormTold(Cause.MANUAL, from_sample=True), FAULT, True),
+        (StormTold(Cause.FAULT, FAULT.group, from_sample=True), UNKNOWN, False),
+        (StormTold(Cause.UNKNOWN), FAULT, False),
     ],
 )
-def test_it_is_told_again_only_if_the_sample_was_wrong(told: Told, explanation: Explanation, expected: bool) -> None:
+def test_it_is_told_again_only_if_the_sample_was_wrong(
+    told: StormTold, explanation: Explanation, expected: bool
+) -> None:
     assert contradicts(told, explanation) is expected
 
 
@@ -135,5 +137,5 @@ def test_it_is_told_again_only_if_the_sample_was_wrong(told: Told, explanation: 
         (sample(), "5,000 listed as Terminated, none looked at yet"),
     ],
 )
-def test_people_are_told_how_much_was_looked_at(sampled: Sample, text: str) -> None:
+def test_people_are_told_how_much_was_looked_at(sampled: StormSample, text: str) -> None:
     assert sentence(sampled) == text

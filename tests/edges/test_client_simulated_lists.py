@@ -11,7 +11,7 @@ from monitor.core.discovery.list_looks import ListLook
 from monitor.core.discovery.walk import Walk
 from monitor.core.listing import DefinitionList, ListPage, Usage
 from monitor.core.model import DefinitionVersion, Status
-from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.list_settings import ListOrder, Lists, Offset
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenarios import traffic
 from monitor.sim.server import base_url, serve
@@ -26,7 +26,7 @@ ACCOUNT, KEY, NOW = "traffic", "sim-key-traffic", 60.0
 LISTS = {
     "as documented": Lists(),
     "pages": Lists(offset=Offset.PAGE),
-    "by creation": Lists(order=Order.CREATED),
+    "by creation": Lists(order=ListOrder.CREATED),
     "exclusive bounds": Lists(from_inclusive=False, to_inclusive=False),
     "whole starts": Lists(from_inclusive=False, to_inclusive=False, whole_starts=True),
 }

@@ -10,7 +10,7 @@ import pytest
 from monitor.sim import script_builders
 from monitor.sim.api_enums import Endpoint
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.list_settings import Lists, Order
+from monitor.sim.list_settings import ListOrder, Lists
 from monitor.sim.scenario import Scenario
 from monitor.sim.scenario_builders import role, scene
 from tests.edges.sim_caller import REMINDERS, Caller
@@ -65,13 +65,13 @@ def test_a_row_may_lie_outside_of_the_bound_that_its_own_stamp_makes(whole: bool
 def test_newest_first_may_mean_by_creation() -> None:
     starts = tuple(-float(n) for n in range(60))
     orders = {}
-    for order in Order:
+    for order in ListOrder:
         caller = Caller(reminders(*starts, lists=Lists(order=order), queueing=20.0))
         rows = caller.rows()
         assert len({row["workflowId"] for row in rows}) == 60
         assert all(row["data"]["triggeredAt"] < row["startedAt"] for row in rows)
         orders[order] = rows
-    by_start, by_creation = orders[Order.STARTED], orders[Order.CREATED]
+    by_start, by_creation = orders[ListOrder.STARTED], orders[ListOrder.CREATED]
     assert [row["startedAt"] for row in by_start] == sorted((row["startedAt"] for row in by_start), reverse=True)
     assert by_creation == sorted(by_start, key=lambda row: row["data"]["triggeredAt"], reverse=True)
     assert by_creation != by_start

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.sim.api_enums import Status
 from monitor.sim.definitions import definition_id
-from monitor.sim.list_settings import Lists, Order
+from monitor.sim.list_settings import ListOrder, Lists
 from monitor.sim.playback import InstanceState, read
 from monitor.sim.population import Instance
 from monitor.sim.scenario import Scenario, workflow_id
@@ -291,7 +291,7 @@ def test_a_command_moves_an_instance_from_list_to_list() -> None:
 
 
 def test_traffic_may_be_listed_by_creation() -> None:
-    lists = Lists(order=Order.CREATED)
+    lists = Lists(order=ListOrder.CREATED)
     scenario = msgspec.structs.replace(traffic(2000, definitions=1), lists=lists, queueing=120.0)
     rows = everyone(World(scenario), 50.0)
     triggered = [row["data"]["triggeredAt"] for row in rows]

@@ -13,7 +13,7 @@ from monitor.core.model import DefinitionVersion, Status
 from monitor.sim.api_enums import Endpoint
 from monitor.sim.definitions import definition_id
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.list_settings import ListOrder, Lists, Offset
 from monitor.sim.scenario import workflow_id
 from monitor.sim.scenarios import traffic
 from monitor.sim.traffic import Storm
@@ -75,13 +75,13 @@ class SimulatedLists:
         pytest.param(Lists(), (), id="as documented"),
         pytest.param(Lists(from_inclusive=False, to_inclusive=False), (), id="exclusive bounds"),
         pytest.param(Lists(whole_starts=True, to_inclusive=False), (), id="bounds compared with more than is told"),
-        pytest.param(Lists(order=Order.CREATED, offset=Offset.PAGE), (), id="by creation"),
+        pytest.param(Lists(order=ListOrder.CREATED, offset=Offset.PAGE), (), id="by creation"),
         pytest.param(Lists(), (trouble(Trouble.STALE, seconds=120.0),), id="lagging"),
         pytest.param(Lists(), (trouble(Trouble.STALE_ROWS, seconds=90.0, rows=0.3),), id="old rows"),
         pytest.param(Lists(), (trouble(Trouble.LOST_ROWS, rows=0.2),), id="lost rows"),
         pytest.param(Lists(), (trouble(Trouble.REPEATED_ROWS, rows=0.3),), id="repeated rows"),
         pytest.param(
-            Lists(order=Order.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True),
+            Lists(order=ListOrder.CREATED, from_inclusive=False, to_inclusive=False, whole_starts=True),
             (
                 trouble(Trouble.STALE_ROWS, seconds=90.0, rows=0.2),
                 trouble(Trouble.LOST_ROWS, rows=0.1),

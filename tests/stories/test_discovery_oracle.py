@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.sim.api_enums import Endpoint
 from monitor.sim.faults import Fault, Trouble
-from monitor.sim.list_settings import Lists, Offset, Order
+from monitor.sim.list_settings import ListOrder, Lists, Offset
 from monitor.sim.population import Role
 from monitor.sim.scenario_builders import scene
 from tests.stories.house import House
@@ -37,7 +37,7 @@ _ENDS = ("workflow.completed", "workflow.terminated")
 lists = st.builds(
     Lists,
     offset=st.sampled_from(Offset),
-    order=st.sampled_from(Order),
+    order=st.sampled_from(ListOrder),
     from_inclusive=st.booleans(),
     to_inclusive=st.booleans(),
     whole_starts=st.booleans(),

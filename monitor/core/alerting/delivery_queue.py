@@ -24,7 +24,7 @@ PATIENCE: Final = 3
 """Failed tries of a subject's first delivery after which a more severe one may overtake it."""
 
 
-class _Entry(msgspec.Struct, gc=False):
+class _QueuedDelivery(msgspec.Struct, gc=False):
     delivery: Delivery
     ready_at: float
 
@@ -85,7 +85,7 @@ class DeliveryQueue:
         """The oldest pending delivery; an attribute, so that a scrape's thread may read it at any moment."""
         self.stuck = 0
         """Deliveries of subjects whose first one has failed, including that one."""
-        self._queues: dict[str, deque[_Entry]] = {}
+        self._queues: dict[str, deque[_QueuedDelivery]] = {}
         self._under_way: set[str] = set()
         self._fresh = _Line(self._severity_of, urgent_first=urgent_first)
         self._failed = _Line(self._severity_of, urgent_first=urgent_first)
@@ -108,7 +108,7 @@ class DeliveryQueue:
         self._pending[delivery.seq] = delivery
         self.oldest = self.oldest or delivery
         queue = self._queues.setdefault(delivery.subject, deque())
-        queue.append(_Entry(delivery, ready_at))
+        queue.append(_QueuedDelivery(delivery, ready_at))
         self.stuck += _has_failed(queue)
         if len(queue) == 1:
             self._line_up(delivery.subject)
@@ -148,7 +148,7 @@ class DeliveryQueue:
         self._under_way.discard(delivery.subject)
         queue = self._queues[delivery.subject]
         self.stuck -= _stuck_in(queue)
-        queue[0] = _Entry(delivery, ready_at)
+        queue[0] = _QueuedDelivery(delivery, ready_at)
         self.stuck += _stuck_in(queue)
         self._line_up(delivery.subject)
 
@@ -185,9 +185,9 @@ class DeliveryQueue:
 _LAST: Final = _Turn(math.inf, 0, "")
 
 
-def _has_failed(queue: deque[_Entry]) -> bool:
+def _has_failed(queue: deque[_QueuedDelivery]) -> bool:
     return queue[0].delivery.attempts > 0
 
 
-def _stuck_in(queue: deque[_Entry]) -> int:
+def _stuck_in(queue: deque[_QueuedDelivery]) -> int:
     return len(queue) if _has_failed(queue) else 0

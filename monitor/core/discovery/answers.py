@@ -52,7 +52,7 @@ def answered(sweep: Sweep, walk: Walk, running: RunningIndex, news: Iterable[dat
     """
     if walk.reached is None:
         return sweep
-    answer = _Answer(sweep, walk, _Listed(walk), running, sorted(news))
+    answer = _CohortAnswer(sweep, walk, _Listed(walk), running, sorted(news))
     first, last = _touched(sweep.cohorts, walk)
     before, after = sweep.cohorts[:first], sweep.cohorts[last:]
     cohorts = [piece for cohort in sweep.cohorts[first:last] for piece in answer.of(cohort)]
@@ -70,7 +70,7 @@ def _touched(cohorts: Sequence[Cohort], walk: Walk) -> tuple[int, int]:
     return first, len(cohorts) if starts[1] is None else bisect_left(cohorts, starts[1], key=_started_from)
 
 
-class _Answer:
+class _CohortAnswer:
     """The answer of one walk about each cohort."""
 
     def __init__(

@@ -13,7 +13,7 @@ import msgspec
 from monitor.core.listing import ListedInstance
 
 
-class Listing(msgspec.Struct, frozen=True):
+class DefinitionListing(msgspec.Struct, frozen=True):
     """The latest versions of an account's definitions, as they were listed at some time."""
 
     at: datetime
@@ -22,7 +22,7 @@ class Listing(msgspec.Struct, frozen=True):
     """By definition."""
 
 
-def counted_from(definition: str, version: int, before: Listing | None, now: datetime) -> datetime:
+def counted_from(definition: str, version: int, before: DefinitionListing | None, now: datetime) -> datetime:
     """From which start time on the instances of a version count that is followed from now on.
 
     `before`: the list before the one that was answered last; None: there was one answer at most. `now` and the result

@@ -49,7 +49,7 @@ class Choice(msgspec.Struct, frozen=True):
         return bool(self.waiting)
 
 
-class Sample(msgspec.Struct, frozen=True):
+class StormSample(msgspec.Struct, frozen=True):
     """The explained ends of a version."""
 
     listed: int
@@ -70,7 +70,7 @@ class Sample(msgspec.Struct, frozen=True):
         return len(self.explained) >= self.wanted or now - self.began_at >= timedelta(seconds=timeout)
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class StormTold(msgspec.Struct, frozen=True, gc=False):
     """The cause in the event of an end that comes from its row."""
 
     cause: Cause
@@ -107,20 +107,20 @@ def choose(ended: Iterable[Ended], room: int, sampled: Mapping[DefinitionVersion
     )
 
 
-def told_with(sample: Sample) -> Told:
+def told_with(sample: StormSample) -> StormTold:
     """The cause for an end that was not explained, once its sample is complete."""
     agreed = sample.agreed()
-    return Told(Cause.UNKNOWN) if agreed is None else Told(agreed.cause, agreed.group, from_sample=True)
+    return StormTold(Cause.UNKNOWN) if agreed is None else StormTold(agreed.cause, agreed.group, from_sample=True)
 
 
-def contradicts(told: Told, explanation: Explanation) -> bool:
+def contradicts(told: StormTold, explanation: Explanation) -> bool:
     """Whether it needs a second event. Neither an explanation without a cause nor an `unknown` contradicts anything."""
     if not told.from_sample or explanation.cause is Cause.UNKNOWN:
         return False
     return (told.cause, told.group) != (explanation.cause, explanation.group)
 
 
-def sentence(sample: Sample) -> str:
+def sentence(sample: StormSample) -> str:
     """For people: how many are known from the list only, and the explanations of the others."""
     looked = len(sample.explained)
     agreement = "all the same" if sample.agreed() is not None else "they differ"

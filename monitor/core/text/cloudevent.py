@@ -30,7 +30,7 @@ def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
     )
 
 
-class _Step(msgspec.Struct, gc=False):
+class _StepData(msgspec.Struct, gc=False):
     id: str
     name: str
     status: StepStatus
@@ -42,7 +42,7 @@ class _Error(msgspec.Struct, omit_defaults=True, gc=False):
     time: str | None = None
 
 
-class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
+class _EventData(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """`data` of the envelope, in the contract's order; a field that does not apply is absent."""
 
     severity: Severity
@@ -61,7 +61,7 @@ class _Facts(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     workflows: int | None = None
     found: int | None = None
     watched: int | None = None
-    step: _Step | None = None
+    step: _StepData | None = None
     errors: list[_Error] = []
     occurred_at: str | None = None
     observed_at: str
@@ -80,15 +80,15 @@ class _Envelope(msgspec.Struct, gc=False):
     subject: str
     time: str
     datacontenttype: str
-    data: _Facts
+    data: _EventData
 
 
 _ENCODER = msgspec.json.Encoder()
 
 
-def _facts(event: Event, link: str) -> _Facts:
+def _facts(event: Event, link: str) -> _EventData:
     step = event.step
-    return _Facts(
+    return _EventData(
         severity=event.severity,
         summary=event.summary,
         account=event.account,
@@ -105,7 +105,7 @@ def _facts(event: Event, link: str) -> _Facts:
         workflows=event.workflows,
         found=event.found,
         watched=event.watched,
-        step=_Step(step.id, step.step, step.status) if step is not None else None,
+        step=_StepData(step.id, step.step, step.status) if step is not None else None,
         errors=[
             _Error(error.step, error.message, format_timestamp(error.time) if error.time is not None else None)
             for error in event.errors

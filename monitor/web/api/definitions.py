@@ -32,7 +32,7 @@ class DefinitionShape(msgspec.Struct, omit_defaults=True, kw_only=True):
     ended_last_hour: int
 
 
-class Definitions:
+class DefinitionsApi:
     def __init__(self, view: View) -> None:
         self._view = view
 

@@ -25,7 +25,7 @@ class _Typed(msgspec.Struct):
 _TYPE_OF = msgspec.json.Decoder(_Typed).decode
 
 
-class Api:
+class TargetsApi:
     def __init__(self, view: View, *, external_url: str) -> None:
         self._view = view
         self._external_url = external_url
