@@ -91,7 +91,10 @@ def _event() -> dict[str, Any]:
         "occurred_at": {**_MOMENT, "description": "Where the API tells it."},
         "observed_at": _MOMENT,
         "last_seen_at": {**_MOMENT, "description": "When the monitor had last looked before."},
-        "seen_by": {"const": "list", "description": "A list told it; absent: a status request."},
+        "seen_by": {
+            "enum": ["status", "list"],
+            "description": "Of events of a workflow, the kind of request that showed it.",
+        },
         "link": {"type": "string", "format": "uri"},
         "labels": {"type": "object", "additionalProperties": _TEXT},
         "repeats": {

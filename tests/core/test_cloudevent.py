@@ -25,7 +25,7 @@ EXAMPLE = """
   "step": {"id": "b2c6185b", "name": "step1", "status": "Failed"},
   "errors": [{"step": "step1", "message": "Invalid subaccount id.", "time": "2026-01-05T10:00:02.500000Z"}],
   "occurred_at": "2026-01-05T10:00:02.500000Z", "observed_at": "2026-01-05T10:00:21.031000Z",
-  "last_seen_at": "2026-01-05T09:59:51.020000Z",
+  "last_seen_at": "2026-01-05T09:59:51.020000Z", "seen_by": "status",
   "link": "http://localhost:8808/targets/acme/5870442f-3ddd-4657-b74c-6e17308f5230/60dbe307fe55d99fc083db61",
   "labels": {"team": "messaging"}}}
 """
@@ -132,8 +132,18 @@ def test_what_is_overdue_says_by_whose_word_and_since_its_deadline() -> None:
         "step": {"id": "b2c6185b", "name": "step1", "status": "Sleeping"},
         "occurred_at": "2026-01-05T10:01:00.000000Z",
         "observed_at": "2026-01-05T10:01:01.000000Z",
+        "seen_by": "status",
         "link": "http://localhost:8808/targets/a/d/w",
     }
+
+
+@pytest.mark.parametrize(("listed", "word"), [(False, "status"), (True, "list")])
+@pytest.mark.parametrize("type_", EventType)
+def test_every_event_of_a_workflow_says_which_kind_of_request_showed_it(
+    type_: EventType, listed: bool, word: str
+) -> None:
+    event = msgspec.structs.replace(TERMINATED, type=type_, listed=listed)
+    assert read(event)["data"].get("seen_by") == (word if type_.value.startswith("workflow.") else None)
 
 
 def test_an_error_without_a_time_has_none() -> None:

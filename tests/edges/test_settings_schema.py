@@ -129,6 +129,7 @@ _EVENT: dict[str, Any] = {
         "occurred_at": "2026-01-05T10:00:02.500000Z",
         "observed_at": "2026-01-05T10:00:21.031000Z",
         "last_seen_at": "2026-01-05T09:59:51.020000Z",
+        "seen_by": "status",
         "link": "http://localhost:8808/targets/acme/5870442f/60dbe307",
         "labels": {"team": "messaging"},
     },

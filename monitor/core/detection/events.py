@@ -179,6 +179,7 @@ def overdue_event(finding: OverdueChange, occasion: Transition) -> Event:
         occasion,
         what=finding.what,
         step=finding.step,
+        listed=after.first_seen_at is None,
         occurred_at=ended_at if openers else finding.deadline,
         started_at=finding.started_at,
         limit=limit.seconds if limit is not None else None,

@@ -113,11 +113,18 @@ def _facts(event: Event, link: str) -> _EventData:
         occurred_at=format_timestamp(event.occurred_at) if event.occurred_at is not None else None,
         observed_at=format_timestamp(event.observed_at),
         last_seen_at=format_timestamp(event.last_seen_at) if event.last_seen_at is not None else None,
-        seen_by="list" if event.listed else None,
+        seen_by=_seen_by(event),
         link=link,
         labels=dict(event.labels),
         repeats=event.repeats,
     )
+
+
+def _seen_by(event: Event) -> str | None:
+    """The kind of request that showed it; None: it is about a whole account or a discovery."""
+    if event.type.of_account:
+        return None
+    return "list" if event.listed else "status"
 
 
 def _segment(id: str) -> str:
