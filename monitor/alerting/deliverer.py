@@ -23,7 +23,7 @@ from monitor.core.commits import Delivery
 from monitor.core.records import DeliveryOutcome, DeliveryRecord
 from monitor.core.scheduling.token_bucket import RateQuota, TokenBucket
 from monitor.notify import Notifier
-from monitor.store import DeliveryMark, StoreUnavailable
+from monitor.store import DeliveryMark, Store, StoreUnavailable
 
 _MARKING = 1.0
 """Seconds that a subject waits for the mark of its last delivery before it goes on without."""
@@ -46,13 +46,6 @@ class Receiver(msgspec.Struct, frozen=True):
     """How often it may be sent anything; every try counts."""
 
 
-class Outbox(Protocol):
-    """Keeps pending deliveries."""
-
-    async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]: ...
-    async def pending_counts(self) -> Mapping[str, tuple[int, datetime | None]]: ...
-
-
 class Ledger(Protocol):
     """Makes marks durable; it tries again by itself until they are."""
 
@@ -62,7 +55,7 @@ class Ledger(Protocol):
 class Surroundings(msgspec.Struct, frozen=True):
     """Shared by the loops of all receivers."""
 
-    outbox: Outbox
+    store: Store
     ledger: Ledger
     now: Callable[[], datetime]
     jitter: Callable[[], float]
@@ -76,7 +69,7 @@ class Deliverer:
     def __init__(
         self,
         receivers: Sequence[Receiver],
-        store: Outbox,
+        store: Store,
         writer: Ledger,
         *,
         now: Callable[[], datetime],
@@ -217,7 +210,7 @@ class ReceiverWorker:
                 await self._count()
             if not self.backlog.needs_page:
                 return
-            page = await self._around.outbox.pending(self._receiver.name, *self.backlog.next_page())
+            page = await self._around.store.pending(self._receiver.name, *self.backlog.next_page())
         except Exception as error:  # noqa: BLE001 - what is in memory can be delivered meanwhile
             self._failed_loads += 1
             self._load_at = _time() + backoff(self._failed_loads, 1.0)
@@ -229,7 +222,7 @@ class ReceiverWorker:
 
     async def _count(self) -> None:
         """Count what the store holds: at the start and once a minute, in case something was never enqueued here."""
-        counts = await self._around.outbox.pending_counts()
+        counts = await self._around.store.pending_counts()
         count, self._oldest_stored = counts.get(self._receiver.name, (0, None))
         if self._recount_at == -math.inf:
             self.backlog.count(count)
@@ -325,7 +318,7 @@ class ReceiverWorker:
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         """As the store has it; None if it is not pending there any more."""
-        found = await self._around.outbox.pending(delivery.receiver, delivery.seq - 1, 1)
+        found = await self._around.store.pending(delivery.receiver, delivery.seq - 1, 1)
         return next((one for one in found if one.seq == delivery.seq), None)
 
     def _retry_at(self, delivery: Delivery, verdict: Verdict, now: float) -> float | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from monitor.alerting.publisher import Publisher
 from monitor.app import from_settings
@@ -30,12 +30,6 @@ _ANSWERS: Final = (Endpoint.STATUS, Endpoint.LIST)
 """Requests whose outcome tells whether the account answers."""
 _LEAVE_AGAIN: Final = 60.0
 """Seconds until what could not be closed about an account that left is tried again."""
-
-
-class Spawn(Protocol):
-    """How a loop becomes a task of the daemon."""
-
-    def __call__(self, coro: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]: ...
 
 
 Sweeps = Callable[[str, Callable[[], None]], Coroutine[Any, Any, None]]
@@ -142,15 +136,15 @@ class Accounts:
         self.credentials[name], self.gates[name], self.queues[name] = credential, gate, queue
         self._runtimes[name] = AccountRuntime(gate, queue, watcher)
 
-    def begin(self, name: str, spawn: Spawn, polls: Coroutine[Any, Any, None], sweeps: Sweeps) -> None:
+    def begin(self, name: str, tasks: asyncio.TaskGroup, polls: Coroutine[Any, Any, None], sweeps: Sweeps) -> None:
         """Poll the account's targets, sweep its lists, and watch whether it answers.
 
-        `polls` ends when the account's queue is stopped.
+        `tasks`: of the daemon. `polls` ends when the account's queue is stopped.
         """
         runtime = self._runtimes[name]
-        runtime.sweeping = spawn(sweeps(name, self._loops.beat(f"sweep {name}")), name=f"sweep {name}")
-        runtime.polling = spawn(polls, name=f"poll {name}")
-        runtime.looking = spawn(runtime.watcher.run(self._loops.beat(f"look {name}")), name=f"look {name}")
+        runtime.sweeping = tasks.create_task(sweeps(name, self._loops.beat(f"sweep {name}")), name=f"sweep {name}")
+        runtime.polling = tasks.create_task(polls, name=f"poll {name}")
+        runtime.looking = tasks.create_task(runtime.watcher.run(self._loops.beat(f"look {name}")), name=f"look {name}")
 
     def change(self, account: AccountSettings, credential: Credential, *, rekeyed: bool) -> None:
         """An account that stays keeps its rate limiter with all it has learned and spent.

@@ -171,7 +171,7 @@ class Daemon:
         if parts.around.watch_files:
             self._turn("reload", parts.reloader.watch)
         self._loop("leave", parts.accounts.leave_others())
-        parts.reloader.open(self._tasks.create_task)
+        parts.reloader.open(self._tasks)
         await self._log_unconfigured_receivers()
         self.started.set()
 
@@ -186,7 +186,7 @@ class Daemon:
         from_settings.tune_gc()
         parts.telemetry.reload(ReloadRecord(True, self.now(), "start", added=len(change.added)))
         for name in parts.accounts:
-            parts.accounts.begin(name, self._tasks.create_task, parts.scheduler.run(name), parts.sweeper.run)
+            parts.accounts.begin(name, self._tasks, parts.scheduler.run(name), parts.sweeper.run)
 
     async def _log_unconfigured_receivers(self) -> None:
         """What a renamed or removed receiver has not had waits for one of that name, and for no other."""

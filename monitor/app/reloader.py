@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from monitor.aio import TURN
 from monitor.app import from_settings
-from monitor.app.accounts import Accounts, Spawn
+from monitor.app.accounts import Accounts
 from monitor.app.current_settings import CurrentSettings
 from monitor.core.records import ReloadRecord
 from monitor.core.watchlist import lost_half
@@ -70,15 +70,15 @@ class Reloader:
         self._tried_at = -math.inf
         """Loop time."""
         self._executor = executor
-        self._spawn: Spawn
+        self._tasks: asyncio.TaskGroup
         self._lock = asyncio.Lock()
         self._opened = asyncio.Event()
         self._closed = False
         self._under_way: asyncio.Task[tuple[str, ...]] | None = None
 
-    def open(self, spawn: Spawn) -> None:
-        """The start is over: reload from now on."""
-        self._spawn = spawn
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """The start is over: reload from now on. New accounts run in `tasks`."""
+        self._tasks = tasks
         self._opened.set()
 
     async def close(self) -> None:
@@ -155,7 +155,7 @@ class Reloader:
                 self._accounts.change(account, credentials[name], rekeyed=_rekeyed(account, old))
         await self._scheduler.apply(plan)
         for name in added:
-            self._accounts.begin(name, self._spawn, self._scheduler.run(name), self._sweeper.run)
+            self._accounts.begin(name, self._tasks, self._scheduler.run(name), self._sweeper.run)
         for name in [name for name in self._accounts if name not in configured]:
             await self._accounts.remove(name)
             await self._scheduler.lose_account(name)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from monitor.core.formats.clean import clean
 from monitor.core.formats.ids import check_id
@@ -16,6 +16,8 @@ _SHOWN: Final = 80
 """Characters of what was typed."""
 _DEFAULT_CONFIG: Final = "config/monitor.yaml"
 CLEAN, FAILED, USAGE = 0, 1, 2
+Adding = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+"""Adds a command by its name, its function and its description; returns the parser, which takes its options."""
 _WITHOUT_SETTINGS: Final = (
     "name yours by --config FILE or $MONITOR_CONFIG, or have some written by `workflow-monitor init DIR --account ID`; "
     "`workflow-monitor demo` needs none"
@@ -28,14 +30,6 @@ class UsageError(Exception):
 
 class CommandError(Exception):
     """It did not work; the message says why, and what to do. Exit code 1."""
-
-
-class Adding(Protocol):
-    """Adds a command; what it gives takes the command's options."""
-
-    def __call__(
-        self, name: str, run: Callable[[argparse.Namespace], int], text: str, /
-    ) -> argparse.ArgumentParser: ...
 
 
 def with_config(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
@@ -17,7 +16,7 @@ from monitor.core.alerts import AlertEnd, Closing
 from monitor.core.commits import Change
 from monitor.core.detection.blindness import Site
 from monitor.core.detection.detect import Detection, Policy, detect, overdue
-from monitor.core.detection.overdue import Limits, next_deadline
+from monitor.core.detection.overdue import next_deadline
 from monitor.core.detection.unanswered import heard
 from monitor.core.event_types import EventType
 from monitor.core.listing import ListedInstance
@@ -31,10 +30,10 @@ from monitor.core.model import (
     Status,
     StepStatus,
     Target,
-    TargetKey,
     TargetState,
 )
 from monitor.core.records import ListedEndRecord, PollRecord, PollTrace
+from monitor.polling.step_limits import StepLimits
 from monitor.polling.watched import Watched
 from monitor.store import Store, Writer
 from monitor.upstream.client import Client
@@ -42,15 +41,6 @@ from monitor.upstream.rate_limiter import Permit
 
 _TRACES = 5
 _NO_DRIFTS: frozenset[str] = frozenset()
-
-
-class Allowances(Protocol):
-    """What is known of definitions: how long their steps may take, and their names."""
-
-    def limits_for(self, key: TargetKey, version: int | None) -> Limits: ...
-    def learn(self, key: TargetKey, before: TargetState, after: TargetState) -> None: ...
-    def name(self, key: TargetKey) -> str | None: ...
-    async def hear_name(self, key: TargetKey) -> None: ...
 
 
 class Poller:
@@ -62,7 +52,7 @@ class Poller:
         client: Client,
         writer: Writer,
         store: Store,
-        allowances: Allowances,
+        limits: StepLimits,
         *,
         policy: Callable[[], Policy],
         errors_patience: float,
@@ -79,7 +69,7 @@ class Poller:
         target, by the loop's clock. `site`: the address that an account asks, for texts.
         """
         self._publisher = publisher
-        self._allowances = allowances
+        self._limits = limits
         self._policy = policy
         self._errors_patience = errors_patience
         self._client = client
@@ -127,7 +117,7 @@ class Poller:
         if watched.ended_at is None and watched.state.status.ended:
             watched.ended_at = observed_at
         if watched.state is not before:
-            self._allowances.learn(key, before, watched.state)
+            self._limits.learn(key, before, watched.state)
         record = PollRecord(
             target=watched.target,
             before=before.status,
@@ -199,7 +189,7 @@ class Poller:
 
     def show_name(self, watched: Watched) -> None:
         """Give the target its definition's name, which may have become known since."""
-        name, target = self._allowances.name(watched.target.key), watched.target
+        name, target = self._limits.name(watched.target.key), watched.target
         name = target.definition_alias or name
         if name is not None and name != target.definition_name:
             watched.target = msgspec.structs.replace(target, definition_name=name)
@@ -211,7 +201,7 @@ class Poller:
             state,
             watched.target,
             self._now(),
-            self._allowances.limits_for(key, state.version),
+            self._limits.limits_for(key, state.version),
             watched.last_seen_at,
             skew=self._skew(key.account),
         )
@@ -219,7 +209,7 @@ class Poller:
     def next_deadline(self, watched: Watched) -> datetime | None:
         """When something becomes overdue by the last known state, on our clock; it may have passed."""
         key, state = watched.target.key, watched.state
-        moment = next_deadline(state, watched.target, self._allowances.limits_for(key, state.version))
+        moment = next_deadline(state, watched.target, self._limits.limits_for(key, state.version))
         try:
             return moment - timedelta(seconds=self._skew(key.account)) if moment is not None else None
         except OverflowError:  # at the end of the calendar the skew makes no difference
@@ -241,7 +231,7 @@ class Poller:
         if target.name is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._errors_patience):
-                    await self._allowances.hear_name(target.key)
+                    await self._limits.hear_name(target.key)
 
     def _detect(self, watched: Watched, observation: Observation, now: datetime) -> Detection:
         self.show_name(watched)
@@ -253,7 +243,7 @@ class Poller:
             now=now,
             policy=self._policy(),
             known_drifts=self.drifts.get(watched.target.key.account, _NO_DRIFTS),
-            limits=self._allowances.limits_for(watched.target.key, _version(watched.state, observation)),
+            limits=self._limits.limits_for(watched.target.key, _version(watched.state, observation)),
             skew=self._skew(watched.target.key.account),
             silence=watched.silence.lasted,
             site=self._site(watched.target.key.account),

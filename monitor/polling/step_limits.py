@@ -8,8 +8,7 @@ of a step holds from when it is written, or a crash would take it back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 from monitor.aio import TURN, at_most, beating
 from monitor.core.detection.overdue import Limits
@@ -17,21 +16,13 @@ from monitor.core.detection.step_durations import Counts, add, completed_duratio
 from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
 from monitor.polling.definition_lookups import DefinitionLookups, Library
 from monitor.store import StoreUnavailable
-from monitor.store.step_limits import Declared, DefinitionKey, StepDurations, StepLimitData
+from monitor.store.step_limits import Declared, DefinitionKey, StepDurations, StepLimitData, StepLimitStore
 from monitor.upstream.wire_definitions import VersionHistory
 
 _WRITE_EVERY = 60.0
 _MOST_STEPS = 500
 """Steps of one version whose executions are counted; their names come from outside, and must not fill the memory."""
 _EVERY_STEP = "*"
-
-
-class Shelf(Protocol):
-    """Stores all of this."""
-
-    async def declare(self, declared: Mapping[DefinitionVersion, Declared]) -> None: ...
-    async def name(self, about: DefinitionKey, name: str) -> None: ...
-    async def experience(self, experiences: Sequence[StepDurations]) -> None: ...
 
 
 class _VersionLimits:
@@ -68,7 +59,7 @@ class StepLimits:
     def __init__(
         self,
         library: Library,
-        shelf: Shelf,
+        shelf: StepLimitStore,
         *,
         slack: Callable[[], float],
         writable: Callable[[], Awaitable[object]],

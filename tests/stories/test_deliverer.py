@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerting.deliverer import Deliverer, Ledger, Outbox, Receiver
+from monitor.alerting.deliverer import Deliverer, Ledger, Receiver
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.commits import Change, Delivery, OutboxEntry
 from monitor.core.event_types import EventType, Severity
@@ -77,6 +77,18 @@ class Slow:
         await self.writer.mark(mark)
 
 
+class Busy(Store):
+    """A store whose first reads of pending deliveries fail."""
+
+    failures = 3
+
+    async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise StoreUnavailable("busy")
+        return await super().pending(receiver, after_seq, limit)
+
+
 class House:
     """A store on disk, and what runs on it."""
 
@@ -85,7 +97,8 @@ class House:
         self.faults: list[Exception] = []
         self.beats: list[str] = []
         self.told = 0
-        self.store = Store(f"sqlite:///{folder}/monitor.db", writer=InlineExecutor(), reader=InlineExecutor())
+        self.url = f"sqlite:///{folder}/monitor.db"
+        self.store = Store(self.url, writer=InlineExecutor(), reader=InlineExecutor())
         self.writer = Writer(self.store, report=lambda _: None, jitter=lambda: 0.0)
         self.deliverer: Deliverer | None = None
 
@@ -114,7 +127,7 @@ class House:
         self,
         ledger: Ledger | None = None,
         *,
-        outbox: Outbox | None = None,
+        store: Store | None = None,
         window: int = 5000,
         concurrency: int = 16,
         urgent_first: bool = False,
@@ -124,7 +137,7 @@ class House:
         """A deliverer that is killed at the end, with whatever was under way."""
         deliverer = self.deliverer = Deliverer(
             [Receiver(name, notifier, concurrency, urgent_first, pace) for name, notifier in notifiers.items()],
-            outbox or self.store,
+            store or self.store,
             ledger or self.writer,
             now=now,
             jitter=lambda: JITTER,
@@ -513,27 +526,16 @@ async def test_what_was_delivered_but_could_not_be_marked_is_not_sent_again(hous
 
 
 async def test_a_store_that_cannot_be_read_is_asked_again(house: House) -> None:
-    class Reading:
-        failures = 3
-
-        async def pending_counts(self) -> dict[str, tuple[int, datetime | None]]:
-            return await house.store.pending_counts()
-
-        async def pending(self, receiver: str, after_seq: int, limit: int) -> list[Delivery]:
-            self.failures -= 1
-            if self.failures >= 0:
-                raise StoreUnavailable("busy")
-            return await house.store.pending(receiver, after_seq, limit)
-
-    oncall = Scripted()
+    oncall, store = Scripted(), Busy(house.url, writer=InlineExecutor(), reader=InlineExecutor())
     await house.tell("a1")
-    async with house.delivering(outbox=Reading(), oncall=oncall) as deliverer:
+    async with house.delivering(store=store, oncall=oncall) as deliverer:
         await asyncio.sleep(0.1)
         await house.tell("b1")
         assert deliverer.pending() == {"oncall": 2}
         await asyncio.sleep(60)
 
     assert oncall.ids == ["a1", "b1"]
+    await store.close()
     assert house.faults == [], "of a store that is away the writer tells"
 
 
