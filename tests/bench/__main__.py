@@ -9,6 +9,7 @@ from tests.bench.house import Figure, say
 from tests.bench.hundred_thousand import run as hundred_thousand
 from tests.bench.list_looks import run as list_looks
 from tests.bench.looks import run as looks
+from tests.bench.memory import run as memory
 from tests.bench.micro import run as micro
 from tests.bench.poll_cpu import run as poll_cpu
 from tests.bench.storm import run as storm
@@ -21,6 +22,7 @@ _BENCHES = {
     "hundred-thousand": hundred_thousand,
     "list-looks": list_looks,
     "looks": looks,
+    "memory": memory,
     "micro": micro,
 }
 _WORDS = {True: "yes", False: "NO", None: ""}
