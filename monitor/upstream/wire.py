@@ -77,9 +77,7 @@ def read_status(
 
     `workflow` is the requested id: an answer about another one is refused. `now` and `secret` as in `read_refusal`.
     """
-    if status != _OK:
-        return read_refusal(status, headers, body, now=now, secret=secret)
-    instance = decode(_INSTANCE, body)
+    instance = decode_answer(_INSTANCE, status, headers, body, now=now, secret=secret)
     if isinstance(instance, PollFailed):
         return instance
     about = instance.workflow_id
@@ -92,9 +90,7 @@ def read_errors(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
 ) -> tuple[WorkflowError, ...] | PollFailed:
     """An answer of `/errors`: the documented list, or the single object of the documented example."""
-    if status != _OK:
-        return read_refusal(status, headers, body, now=now, secret=secret)
-    faults = decode(_FAULTS, body)
+    faults = decode_answer(_FAULTS, status, headers, body, now=now, secret=secret)
     if isinstance(faults, PollFailed):
         return faults
     if isinstance(faults, _FaultBody):
@@ -204,6 +200,21 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 """Any escape of a JSON string; the group matches a lone surrogate."""
+
+
+def decode_answer(
+    decoder: msgspec.json.Decoder[_T],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: datetime | None,
+    secret: str,
+) -> _T | PollFailed:
+    """Decode the body of a 200; of any other status, the reason. `now` and `secret` as in `read_refusal`."""
+    if status != _OK:
+        return read_refusal(status, headers, body, now=now, secret=secret)
+    return decode(decoder, body)
 
 
 def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T | PollFailed:

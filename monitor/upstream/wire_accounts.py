@@ -13,11 +13,9 @@ from monitor.core.formats.clean import clean
 from monitor.core.formats.ids import check_id
 from monitor.core.listing import DefinitionList, ListedDefinition, Usage
 from monitor.core.model import PollFailed
-from monitor.upstream.error_response import read_refusal
-from monitor.upstream.wire import decode, kinds
+from monitor.upstream.wire import decode, decode_answer, kinds
 from monitor.upstream.wire_definitions import LARGEST_VERSION, LONGEST_NAME
 
-_OK = 200
 _MOST_ON_A_PAGE = 1_000
 _LARGEST_COUNT = 2**53
 """Larger numbers of JSON are not exact."""
@@ -62,9 +60,7 @@ def read_active(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
 ) -> DefinitionPage | PollFailed:
     """An answer about an account's definitions. `now` and `secret` as in `read_refusal`."""
-    if status != _OK:
-        return read_refusal(status, headers, body, now=now, secret=secret)
-    page = decode(_PAGE, body)
+    page = decode_answer(_PAGE, status, headers, body, now=now, secret=secret)
     if isinstance(page, PollFailed):
         return page
     drifts: list[str] = []
@@ -90,9 +86,7 @@ def read_usage(
     secret: str = "",
 ) -> Usage | PollFailed:
     """An answer about the account's usage: the documented list, or the single object of the documented example."""
-    if status != _OK:
-        return read_refusal(status, headers, body, now=now, secret=secret)
-    answer = decode(_USAGE, body)
+    answer = decode_answer(_USAGE, status, headers, body, now=now, secret=secret)
     if isinstance(answer, PollFailed):
         return answer
     counts = [answer] if isinstance(answer, _Counts) else answer

@@ -13,8 +13,7 @@ import msgspec
 from monitor.core.detection.declared_limits import DeclaredStep, declared_limits
 from monitor.core.formats.clean import clean
 from monitor.core.model import PollFailed
-from monitor.upstream.error_response import read_refusal
-from monitor.upstream.wire import bounded, decode
+from monitor.upstream.wire import bounded, decode, decode_answer
 
 Declared = Mapping[int, Mapping[str, float | None]]
 """Version -> step -> seconds; None: not known before run time. Steps without a limit are absent."""
@@ -29,7 +28,6 @@ class VersionHistory(NamedTuple):
 
 
 _T = TypeVar("_T")
-_OK = 200
 _MOST_STEPS = 1000
 LARGEST_VERSION = 2**31 - 1
 LONGEST_NAME = 80
@@ -81,9 +79,7 @@ def read_definitions(
     secret: str = "",
 ) -> VersionHistory | PollFailed:
     """An answer about `definition`. `now` and `secret` as in `read_refusal`."""
-    if status != _OK:
-        return read_refusal(status, headers, body, now=now, secret=secret)
-    history = decode(_HISTORY, body)
+    history = decode_answer(_HISTORY, status, headers, body, now=now, secret=secret)
     if isinstance(history, PollFailed):
         return history
     declared: dict[int, Mapping[str, float | None]] = {}
