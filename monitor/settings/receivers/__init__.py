@@ -1,8 +1,17 @@
 """Receivers: one frozen section per type, with the keys of that type and no others.
 
-The rule of this folder: a type of receiver is one file here, with its keys and the construction of its notifier, and
-one line in `Receiver`. All other code uses the section; only the documents list the types, too, and tests compare them.
-The protocol of a type is in `notify/`.
+The rule of this folder: a type of receiver is one file here, and its name in `Receiver`. All other code uses the
+section; only the documents list the types, too, and tests compare them.
+
+To add a type:
+
+1. Write its file: a `ReceiverSection` with `type: Literal["..."]`, its keys, and `notifier`, which makes the notifier.
+   For a service of messages or pages that is a `Pager`, which turns a `Page` into a request by `HttpSender`, within
+   `IncidentNotifier`. A few requests stand in the same file; a protocol that needs more has a file in `notify/`.
+   `tests/edges/pigeon_receiver.py` is a complete example.
+2. Import the section below, and name it in `Receiver`.
+3. Show it in `config/README.md`, in the table of receivers in `deploy/REFERENCE.md`, and in the comment that
+   `workflow-monitor init` writes.
 """
 
 import difflib
