@@ -174,6 +174,7 @@ class Wiring:
             self.scheduler,
             self.targets,
             now=now,
+            skew=self.accounts.skew,
             want=self.step_limits.request,
             report=telemetry.overdue,
             fault=telemetry.fault,

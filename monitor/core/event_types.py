@@ -33,6 +33,17 @@ class AlertKind(enum.Enum):
     """A fact; opens nothing. It may close a condition."""
 
 
+class FactKind(enum.StrEnum):
+    """Which looks show a fact; the `kind` label of metrics."""
+
+    END = "end"
+    """That an instance ended: lists and status requests show it."""
+    STEP = "step"
+    """That a step failed or was cancelled: only status requests show it."""
+    CONDITION = "condition"
+    """That something lasts, or is over again: suspended, overdue, not found."""
+
+
 class EventType(enum.StrEnum):
     """Every type of event, as receivers see it."""
 
@@ -66,6 +77,10 @@ class EventType(enum.StrEnum):
         return FACTS[self].kind
 
     @property
+    def fact(self) -> FactKind:
+        return FACTS[self].fact
+
+    @property
     def severity(self) -> Severity:
         """The default; `facts.deliberate` is the one exception."""
         return FACTS[self].severity
@@ -82,6 +97,7 @@ class EventFacts(msgspec.Struct, frozen=True, gc=False):
     severity: Severity
     """The default."""
     kind: AlertKind = AlertKind.NOTICE
+    fact: FactKind = FactKind.CONDITION
     ends: tuple[EventType, ...] = ()
     """Types of the target's or account's alerts that it ends."""
     held_in: str = ""
@@ -103,6 +119,8 @@ class EventFacts(msgspec.Struct, frozen=True, gc=False):
 
 _CONDITION: Final = AlertKind.CONDITION
 _EVENT: Final = AlertKind.EVENT
+_END: Final = FactKind.END
+_STEP: Final = FactKind.STEP
 _INFO: Final = Severity.INFO
 _WARNING: Final = Severity.WARNING
 _CRITICAL: Final = Severity.CRITICAL
@@ -112,14 +130,16 @@ _LEFT: Final = "its target has left the watchlist by then, and says nothing any 
 
 FACTS: Final[Mapping[EventType, EventFacts]] = {
     EventType.TERMINATED: EventFacts(
-        _CRITICAL, _EVENT, ends=(EventType.SUSPENDED,), status_change=True, failure=True, deliberate=_WARNING
+        _CRITICAL, _EVENT, _END, ends=(EventType.SUSPENDED,), status_change=True, failure=True, deliberate=_WARNING
     ),
-    EventType.COMPLETED: EventFacts(_INFO, ends=(EventType.SUSPENDED, EventType.STEP_FAILED), status_change=True),
+    EventType.COMPLETED: EventFacts(
+        _INFO, fact=_END, ends=(EventType.SUSPENDED, EventType.STEP_FAILED), status_change=True
+    ),
     EventType.SUSPENDED: EventFacts(_WARNING, _CONDITION, held_in="suspended", status_change=True),
     EventType.RESUMED: EventFacts(_INFO, ends=(EventType.SUSPENDED,), status_change=True),
     # Its alert also ends when the step completes after all (`step_log.recovered`), without an event.
-    EventType.STEP_FAILED: EventFacts(_WARNING, _EVENT, failure=True),
-    EventType.STEP_CANCELLED: EventFacts(_INFO),
+    EventType.STEP_FAILED: EventFacts(_WARNING, _EVENT, _STEP, failure=True),
+    EventType.STEP_CANCELLED: EventFacts(_INFO, fact=_STEP),
     EventType.OVERDUE: EventFacts(_WARNING, _CONDITION, held_in="overdue"),
     EventType.OVERDUE_CLEARED: EventFacts(_INFO, ends=(EventType.OVERDUE,)),
     EventType.STEP_OVERDUE: EventFacts(_WARNING, _CONDITION),

@@ -101,6 +101,8 @@ class OverdueRecord(msgspec.Struct, frozen=True, gc=False):
 
     target: Target
     events: tuple[Event, ...]
+    skew: float
+    """The account's clock skew at that time, seconds."""
 
 
 class ListedEndRecord(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +112,8 @@ class ListedEndRecord(msgspec.Struct, frozen=True, gc=False):
     before: Status
     state: TargetState
     events: tuple[Event, ...]
+    skew: float
+    """The account's clock skew at that time, seconds."""
 
 
 class LaneRecord(msgspec.Struct, frozen=True, gc=False):

@@ -61,15 +61,20 @@ class OverdueWatcher:
         targets: WatchedTargets,
         *,
         now: Callable[[], datetime],
+        skew: Callable[[str], float],
         want: Callable[[Target, TargetState], None],
         report: Callable[[OverdueRecord], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
-        """`want` takes every watched target with its last known state: its limits may have to be asked for first."""
+        """`want` takes every watched target with its last known state: its limits may have to be asked for first.
+
+        `skew`: seconds that an account's API is ahead of us.
+        """
         self._poller = poller
         self._scheduler = scheduler
         self._targets = targets
         self._now = now
+        self._skew = skew
         self._want = want
         self._report = report
         self._fault = fault
@@ -309,7 +314,7 @@ class OverdueWatcher:
         key = watched.target.key
         try:
             if not watched.state.status.ended and (events := await self._poller.check_overdue(watched)):
-                self._report(OverdueRecord(watched.target, events))
+                self._report(OverdueRecord(watched.target, events, self._skew(key.account)))
         except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
             self._survive(key, error)
             return

@@ -162,7 +162,7 @@ class Poller:
         Not while a poll of the target is under way; a poll that begins meanwhile waits.
         """
         watched.judging = asyncio.Event()
-        before, now = watched.state, self._now()
+        before, now, skew = watched.state, self._now(), self._skew(watched.target.key.account)
         events: tuple[Event, ...] | None = None
         try:
             while events is None and not watched.state.status.ended:
@@ -184,7 +184,7 @@ class Poller:
             watched.judging = None
         if watched.state.status.ended:
             watched.ended_at = watched.ended_at or now
-            self._report_listed(ListedEndRecord(watched.target, before.status, watched.state, events or ()))
+            self._report_listed(ListedEndRecord(watched.target, before.status, watched.state, events or (), skew))
         return events or ()
 
     def show_name(self, watched: Watched) -> None:

@@ -78,14 +78,15 @@ class Sweeper:
         now: Callable[[], datetime],
         skew: Callable[[str], float],
         truncations: TruncationWatcher,
-        followed: Callable[[str, str], None],
+        followed: Callable[[str, str, datetime], None],
         begun: Callable[[StartRecord], None],
         fault: Callable[[str, Exception], None],
     ) -> None:
         """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
 
         `end_listed` publishes an end that a list shows. `truncations` hears how many instances a discovery finds.
-        `followed` is called with an account and the label of a definition, before `begun` is with an instance of it.
+        `followed` is called with an account, the label of a definition, and the time on the API's clock from which on
+        its lists are read, before `begun` is with an instance of it.
         """
         self._client = client
         self._gates = gates
@@ -269,7 +270,8 @@ class Sweeper:
             del swept.versions[about]
         change = changes(before, swept.wishes)
         for id_ in (*change.arrived, *change.changed):
-            self._followed(account, swept.wishes[id_].name or id_)
+            since = self._tell_from.get(DefinitionKey(account, id_), self._clock(account))
+            self._followed(account, swept.wishes[id_].name or id_, since)
         await self._lose(account, change.retired, wishes)
         await self._configure(account, {id_: swept.wishes[id_] for id_ in change.changed})
         if begun:

@@ -78,7 +78,7 @@ class Families:
             "Seconds from when it occurred, in the monitor's clock, to when it was observed; without what had "
             "happened before the first look.",
             _DETECTION,
-            "account",
+            *("account", "kind"),
         )
         self.requests = counter(
             "workflow_monitor_requests_total",

@@ -2,12 +2,13 @@
 
 import platform
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from monitor import __version__
 from monitor.core.detection.clock_skew import detection_delay
-from monitor.core.event_types import EventType, Severity
+from monitor.core.event_types import EventType, FactKind, Severity
 from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
@@ -18,6 +19,7 @@ from monitor.core.records import (
     LaneRecord,
     ListedEndRecord,
     OldestLookRecord,
+    OverdueRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -56,7 +58,8 @@ class _AccountMetrics:
             endpoint: families.request_duration.labels(account, endpoint.value) for endpoint in Endpoint
         }
         self.schedule_delay = families.schedule_delay.labels(account)
-        families.detection_delay.labels(account)
+        for kind in FactKind:
+            families.detection_delay.labels(account, kind.value)
         self.succeeded_at = 0.0
         self.skew = 0.0
         # Read by a scrape, which is rare, rather than set by each request.
@@ -87,6 +90,8 @@ class Metrics:
         self._accounts: dict[str, _AccountMetrics] = {}
         self._definitions: set[tuple[str, str]] = set()
         self._steps: dict[tuple[str, str], dict[str, Counter]] = {}
+        self._followed: dict[tuple[str, str], datetime] = {}
+        """Since when the lists of a definition are read, on the API's clock."""
 
     # --- series that exist with 0 from the start ---
 
@@ -129,8 +134,9 @@ class Metrics:
         families.started.labels(account, definition)
         families.queue_delay.labels(account, definition)
 
-    def definition_followed(self, account: str, definition: str) -> None:
+    def definition_followed(self, account: str, definition: str, since: datetime) -> None:
         """Create the count of what begins, and nothing more: an account may have thousands where nothing runs."""
+        self._followed.setdefault((account, definition), since)
         self._families.started.labels(account, definition)
 
     def _steps_of(self, target: Target, state: TargetState) -> None:
@@ -196,17 +202,29 @@ class Metrics:
             self._steps_of(record.target, record.state)
         if record.before is not record.state.status:
             self._transition(record)
-        for event in record.events:
-            self._event(event)
-            if event.occurred_at is not None and event.last_seen_at is not None:
-                delay = detection_delay(event.occurred_at, event.observed_at, record.skew)
-                self._families.detection_delay.labels(name).observe(delay)
+        self._detected(record)
 
     def listed_end(self, record: ListedEndRecord) -> None:
         if record.before is not record.state.status:
             self._transition(record)
+        self._detected(record)
+
+    def overdue(self, record: OverdueRecord) -> None:
+        self._detected(record)
+
+    def _detected(self, record: PollRecord | ListedEndRecord | OverdueRecord) -> None:
         for event in record.events:
             self._event(event)
+            if event.occurred_at is not None and self._was_looked_at_before(event, event.occurred_at):
+                delay = detection_delay(event.occurred_at, event.observed_at, record.skew)
+                self._families.detection_delay.labels(event.account, event.type.fact.value).observe(delay)
+
+    def _was_looked_at_before(self, event: Event, occurred_at: datetime) -> bool:
+        """Whether its target was, or the lists that show it."""
+        if event.last_seen_at is not None:
+            return True
+        followed_since = self._followed.get((event.account, event.definition_label))
+        return followed_since is not None and followed_since <= occurred_at
 
     def begun(self, record: StartRecord) -> None:
         account, definition = record.target.key.account, record.target.definition_label

@@ -1,6 +1,7 @@
 """The interface of telemetry: one method per record, which writes lines, numbers or both."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
@@ -88,9 +89,9 @@ class Telemetry:
         self._metrics.listed_end(record)
         self._journal.listed_end(record)
 
-    def definition_followed(self, account: str, label: str) -> None:
-        """A definition's instances are looked for from now on. `label`: its id or alias."""
-        self._metrics.definition_followed(account, label)
+    def definition_followed(self, account: str, label: str, since: datetime) -> None:
+        """A definition's instances are looked for, and what happened `since` is found. `label`: its id or alias."""
+        self._metrics.definition_followed(account, label, since)
 
     def oldest_look(self, record: OldestLookRecord) -> None:
         self._metrics.oldest_look(record)
@@ -106,7 +107,7 @@ class Telemetry:
         self._metrics.usage(record)
 
     def overdue(self, record: OverdueRecord) -> None:
-        self._metrics.events(record.events)
+        self._metrics.overdue(record)
         self._journal.overdue(record)
 
     def lane(self, record: LaneRecord) -> None:

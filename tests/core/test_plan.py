@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.event_types import FactKind
 from monitor.core.scheduling.arms import Terms
 from monitor.core.scheduling.looks import Looks
-from monitor.core.scheduling.plan import ArmGroup, FactKind, plan_budget
+from monitor.core.scheduling.plan import ArmGroup, plan_budget
 
 END, STEP = FactKind.END, FactKind.STEP
 

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from monitor import __version__
-from monitor.core.event_types import EventType, Severity
+from monitor.core.event_types import EventType, FactKind, Severity
 from monitor.core.listing import Usage
 from monitor.core.model import (
     Endpoint,
@@ -36,7 +36,9 @@ from monitor.core.records import (
     HeartbeatOutcome,
     HeartbeatRecord,
     LaneRecord,
+    ListedEndRecord,
     OldestLookRecord,
+    OverdueRecord,
     PollRecord,
     ReloadRecord,
     RequestRecord,
@@ -58,7 +60,7 @@ CONTRACT = {
     "workflow_run_duration_seconds": ("histogram", {"account", "definition", "status"}),
     "workflow_started_total": ("counter", {"account", "definition"}),
     "workflow_queue_delay_seconds": ("histogram", {"account", "definition"}),
-    "workflow_detection_delay_seconds": ("histogram", {"account"}),
+    "workflow_detection_delay_seconds": ("histogram", {"account", "kind"}),
     "workflow_monitor_requests_total": ("counter", {"account", "endpoint", "outcome"}),
     "workflow_monitor_looks_total": ("counter", {"account", "purpose"}),
     "workflow_monitor_request_duration_seconds": ("histogram", {"account", "endpoint"}),
@@ -240,7 +242,8 @@ def test_counters_of_a_watched_account_are_there_before_the_first_failure(scene:
     for type_ in [each for each in EventType if each.of_account]:
         labels = {"account": "acme", "definition": "", "event": type_.value, "severity": type_.severity.value}
         assert scene.value("workflow_events_total", **labels) == 0.0
-    assert scene.value("workflow_detection_delay_seconds_count", account="acme") == 0.0
+    for kind in FactKind:
+        assert scene.value("workflow_detection_delay_seconds_count", account="acme", kind=kind.value) == 0.0
     assert scene.value("workflow_monitor_schedule_delay_seconds_count", account="acme") == 0.0
 
 
@@ -298,7 +301,7 @@ def test_the_oldest_look_goes_with_what_is_looked_at_and_with_its_account(scene:
 
 def test_a_followed_definition_counts_starts_from_0_under_its_alias(scene: Scene) -> None:
     place = {"account": "acme", "definition": "orders"}
-    scene.telemetry.definition_followed("acme", "orders")
+    scene.telemetry.definition_followed("acme", "orders", NOW)
     assert scene.value("workflow_started_total", **place) == 0.0
     target = msgspec.structs.replace(TARGET, definition_alias="orders")
     for delay in (0.2, 40.0, None):
@@ -366,8 +369,43 @@ def test_an_end_is_counted_once_with_how_long_the_run_was(scene: Scene) -> None:
 )
 def test_detection_delay(scene: Scene, changes: Any, skew: float, count: int, seconds: float) -> None:
     scene.telemetry.poll(poll_record(events=(event(**changes),), skew=skew))
-    assert scene.value("workflow_detection_delay_seconds_count", account="acme") == count
-    assert scene.value("workflow_detection_delay_seconds_sum", account="acme") == seconds
+    assert scene.value("workflow_detection_delay_seconds_count", account="acme", kind="end") == count
+    assert scene.value("workflow_detection_delay_seconds_sum", account="acme", kind="end") == seconds
+
+
+@pytest.mark.parametrize(
+    ("type", "kind"),
+    [
+        (EventType.TERMINATED, "end"),
+        (EventType.COMPLETED, "end"),
+        (EventType.STEP_FAILED, "step"),
+        (EventType.STEP_CANCELLED, "step"),
+        (EventType.STEP_OVERDUE, "condition"),
+        (EventType.OVERDUE, "condition"),
+    ],
+)
+def test_a_detection_delay_counts_by_what_is_detected(scene: Scene, type: EventType, kind: str) -> None:
+    scene.telemetry.overdue(OverdueRecord(TARGET, (event(type=type),), 0.0))
+    counts = {
+        each.value: scene.value("workflow_detection_delay_seconds_count", account="acme", kind=each.value)
+        for each in FactKind
+    }
+    assert counts == {each.value: float(each.value == kind) for each in FactKind}
+
+
+@pytest.mark.parametrize(
+    ("since", "count"),
+    [(timedelta(seconds=30), 1), (timedelta(seconds=20), 1), (timedelta(seconds=10), 0)],
+    ids=["while lists were read", "at the first look", "before the first look"],
+)
+def test_an_end_on_a_list_counts_if_lists_were_read_when_it_occurred(
+    scene: Scene, since: timedelta, count: int
+) -> None:
+    scene.telemetry.definition_followed("acme", "5870442f", NOW - since)
+    record = ListedEndRecord(TARGET, Status.RUNNABLE, ENDED, (event(last_seen_at=None),), -5.0)
+    scene.telemetry.listed_end(record)
+    assert scene.value("workflow_detection_delay_seconds_count", account="acme", kind="end") == count
+    assert scene.value("workflow_detection_delay_seconds_sum", account="acme", kind="end") == 15.0 * count
 
 
 def test_a_step_is_counted_with_zero_as_soon_as_it_is_seen(scene: Scene) -> None:

@@ -67,6 +67,7 @@ async def test_an_error_of_ours_about_one_target_keeps_no_other_from_its_deadlin
         Scheduler(),
         targets,
         now=now,
+        skew=lambda _: 0.0,
         want=lambda _target, _state: None,
         report=lambda _: None,
         fault=lambda loop, error: faults.append(f"{loop}: {type(error).__name__}"),

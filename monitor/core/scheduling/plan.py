@@ -6,22 +6,13 @@ cannot know when things happen is better on the same arms. `looks.py` keeps to i
 the rounds for which an arm is passed over make `T` shorter, the shortest time between two looks makes it longer.
 """
 
-import enum
 import math
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from monitor.core.event_types import FactKind
 from monitor.core.scheduling.trust import MOST_ROUNDS
-
-
-class FactKind(enum.StrEnum):
-    """What the looks are for; the `kind` label of the metrics."""
-
-    END = "end"
-    """That an instance ended: lists and status requests show it."""
-    STEP = "step"
-    """That a step failed or is overdue: only status requests show it."""
 
 
 class ArmGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -29,6 +20,7 @@ class ArmGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     definition: str
     kind: FactKind
+    """What the looks are for: ends or steps."""
     count: int
     rate: float
     """Facts per second in each of them."""
