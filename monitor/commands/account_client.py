@@ -1,6 +1,6 @@
-"""How a command asks the API as one account, without the daemon: its client, and failures in words.
+"""Requests of a command to the API for one account, without the daemon: the client, and error messages.
 
-A command begins with one permit, and the rest come at the account's rate: a daemon may be asking beside it.
+A command starts with one permit; more come at the account's rate, since a daemon may use the same account.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class LookFailedError(Exception):
 
 
 def account_named(settings: Settings, name: str) -> AccountSettings:
-    """Raises UsageError where it is not configured."""
+    """Raises UsageError if it is not configured."""
     known = {account.id: account for account in settings.accounts}
     if name not in known:
         raise UsageError(f"account {name!r} is not configured; {settings.path} has {', '.join(known)}")
@@ -34,7 +34,7 @@ def account_named(settings: Settings, name: str) -> AccountSettings:
 
 @contextlib.asynccontextmanager
 async def client_of(settings: Settings, account: AccountSettings) -> AsyncIterator[tuple[Client, RateLimiter]]:
-    """A client that asks as this account alone, and its rate limiter."""
+    """A client for this account only, and its rate limiter."""
     gate = RateLimiter(
         account.id, from_settings.limits(account), now=utc_now, jitter=random.random, report=lambda _: None, permits=1
     )
@@ -49,6 +49,6 @@ async def client_of(settings: Settings, account: AccountSettings) -> AsyncIterat
 
 
 def trouble(settings: Settings, account: AccountSettings, failed: PollFailed) -> str:
-    """The API's own words; then whom was asked, as whom, and by which key."""
+    """The API's message, then its address, the account and the place of the key."""
     asked = f"asked {settings.api.base_url}, account {account.id}, by the key in {account.secret.place}"
     return f"{failed.outcome.value}: {failed.detail.rstrip('.')}; {asked}"

@@ -1,4 +1,4 @@
-"""`workflow-monitor alerts`: what is open, with ids, ages and receivers."""
+"""`workflow-monitor alerts`: list the open alerts with ids, ages and receivers."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ from monitor.commands.options import (
 from monitor.commands.tables import TableRow, age, said, table
 
 _ALERTS: Final = {"id": 40, "severity": 8, "type": 28, "age": 8, "name": 28}
-"""Columns, each with the characters that a cell gets."""
+"""Columns, each with the most characters of a cell."""
 
 
 _TOLD: Final = {"delivered": "acknowledged", "pending": "pending", "dead": "given up"}
@@ -58,7 +58,7 @@ def _alert(alert: Mapping[str, Any], now: datetime) -> TableRow:
 
 
 def _told(telling: Mapping[str, Any], now: datetime) -> str:
-    """What came of one receiver: `oncall: acknowledged 5m ago`."""
+    """The state of the delivery to one receiver, e.g. `oncall: acknowledged 5m ago`."""
     status = said(telling, "status")
     word = f"{said(telling, 'receiver')}: {_TOLD.get(status, status)}"
     ago = f" {gone} ago" if (gone := age(telling.get("at"), now)) else ""

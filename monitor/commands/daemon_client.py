@@ -1,7 +1,7 @@
-"""The running daemon of a configuration, asked over HTTP.
+"""HTTP requests to the running daemon of a configuration.
 
-The admin token goes to this machine, to the host that the configuration names, or anywhere by https; redirects are not
-followed, and no answer is believed to be longer than it may be.
+The admin token is sent to this machine, to the host that the configuration names, or anywhere by https. Redirects are
+not followed, and the length of an answer is limited.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from monitor.settings import Settings
 _TIMEOUT: Final = 30.0
 """Seconds for one answer; a commit of the daemon may take a while on a busy disk."""
 _MOST = 64 * 1024 * 1024
-"""Bytes of an answer."""
+"""The most bytes of an answer."""
 _SHOWN = 300
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, not bound
-"""Addresses to listen on that mean this machine to whoever asks."""
+"""Addresses to listen on, each with the address that a client on this machine uses."""
 STRANGE: Final = "the daemon answers as no version that this one knows"
 _OK = 200
 
 
 def address(settings: Settings, url: str | None) -> str:
-    """Where the daemon is: what `--url` says, or what the configuration says. Raises UsageError."""
+    """The URL of the daemon: `--url`, or else that of the configuration. Raises UsageError."""
     if url is not None:
         try:
             return parse_base_url(url)
@@ -65,14 +65,14 @@ def _own_hosts(settings: Settings) -> tuple[str | None, ...]:
 
 
 class DaemonClient:
-    """The daemon at an address, with the token where something is to be changed."""
+    """The daemon at an address; changes need the admin token."""
 
     def __init__(self, site: str, token: str | None = None) -> None:
         self._site = site
         self._token = token
 
     def get(self, path: str, asked: Mapping[str, str]) -> dict[str, Any]:
-        """The JSON of its answer. Raises CommandError, with its own words where it refused."""
+        """The JSON of its answer. Raises CommandError, with the daemon's message if it refused."""
         return asyncio.run(self._ask("GET", path, asked))
 
     def post(self, path: str, asked: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from monitor.upstream.rate_limiter import RateLimiter
 MOST_COUNTED: Final = 100
 """Definitions whose instances are counted: one request each."""
 _OF_ONE: Final = (Outcome.MALFORMED, Outcome.NOT_FOUND, Outcome.BAD_REQUEST)
-"""An answer about one definition that says nothing of the next."""
+"""Failures that concern one definition only."""
 _LONGEST_ID: Final = 200
 _HEAD: Final = ("definition", "name", "versions", "running")
 _LIMITS: Final = (_LONGEST_ID, 50, 12, 14)
@@ -44,10 +44,10 @@ class Found(NamedTuple):
     account: str
     definitions: Sequence[ListedDefinition]
     running: Sequence[RunningCount | None]
-    """Of each of them; None: not counted."""
+    """Of each definition; None: not counted."""
     complete: bool
     notes: Sequence[str]
-    """What is missing, in words."""
+    """What is missing, for people."""
 
 
 def add(command: Adding) -> None:
@@ -87,7 +87,7 @@ async def find(settings: Settings, account: AccountSettings) -> Found:
 async def _count(
     client: Client, gate: RateLimiter, account: str, definitions: Sequence[ListedDefinition]
 ) -> tuple[list[RunningCount | None], PollFailed | None]:
-    """Of each in turn, as far as the API answers; and the first failure."""
+    """The count of each in turn, until the API does not answer; and the first failure."""
     running: list[RunningCount | None] = []
     failed: PollFailed | None = None
     for each in definitions:
@@ -131,7 +131,7 @@ def _entry(account: str, each: ListedDefinition) -> str:
 
 
 def _quoted(id: str) -> str:
-    """As YAML takes it for nothing but this text."""
+    """Quoted, so that YAML reads it as text."""
     return json.dumps(id, ensure_ascii=False)
 
 
@@ -146,7 +146,7 @@ def _amount(running: RunningCount | None) -> str:
 
 
 def as_json(found: Found) -> str:
-    """For a program; null is what is not known."""
+    """For a program; null: unknown."""
     shown = {
         "account": found.account,
         "complete": found.complete,

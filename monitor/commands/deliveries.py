@@ -1,4 +1,4 @@
-"""`workflow-monitor deliveries`: what is pending or was given up, and why; or try that again."""
+"""`workflow-monitor deliveries`: list pending and dead deliveries with the reason, or retry the dead ones."""
 
 import argparse
 import json
@@ -103,7 +103,7 @@ def _delivery(delivery: Mapping[str, Any], now: datetime) -> TableRow:
 
 
 def _name(delivery: Mapping[str, Any]) -> str:
-    """What it is about; without a name the last part of its subject, an id."""
+    """The name of its target; without one, the last part of its subject, an id."""
     return said(delivery, "name") or said(delivery, "subject").rpartition("/")[2]
 
 

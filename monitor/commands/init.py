@@ -108,11 +108,11 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _write(file: Path, text: str) -> None:
-    """A new file; whatever is there already stays."""
+    """Write a new file; raises FileExistsError if there is one."""
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
 
 
 def _quoted(account: str) -> str:
-    """As YAML takes it for nothing but this text, which may hold quotes."""
+    """Quoted, so that YAML reads it as text, whatever it holds."""
     return json.dumps(account, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What commands have in common: their options, their exit codes, how they speak."""
+"""Shared by the commands: options, exit codes and output."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from monitor.core.formats.units import parse_duration
 from monitor.settings import ConfigurationError, Receiver, Settings, load_settings
 
 _SHOWN: Final = 80
-"""Characters of what was typed."""
+"""The most characters of an argument that a message repeats."""
 _DEFAULT_CONFIG: Final = "config/monitor.yaml"
 CLEAN, FAILED, USAGE = 0, 1, 2
 Adding = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
@@ -25,11 +25,11 @@ _WITHOUT_SETTINGS: Final = (
 
 
 class UsageError(Exception):
-    """What was typed, or configured, does not do; the message says what would. Exit code 2."""
+    """Arguments or settings cannot be used; the message says what to do. Exit code 2."""
 
 
 class CommandError(Exception):
-    """It did not work; the message says why, and what to do. Exit code 1."""
+    """The command failed; the message says why, and what to do. Exit code 1."""
 
 
 def with_config(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def with_config(parser: argparse.ArgumentParser) -> None:
 
 
 def loader(options: argparse.Namespace) -> Callable[[], Settings]:
-    """Reads the settings that were asked for; raises ConfigurationError, at once where there is no such file."""
+    """Reads the settings that were asked for; raises ConfigurationError, at once if there is no such file."""
     path: Path = options.config
     if not path.exists():
         raise ConfigurationError([f"{path}: there is no such file; {_WITHOUT_SETTINGS}"])
@@ -90,7 +90,7 @@ def with_daemon(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_receivers(settings: Settings, name: str | None) -> Sequence[Receiver]:
-    """The one that is named, or all. Raises UsageError where there is none."""
+    """The named receiver, or all. Raises UsageError if there is none."""
     if not settings.receivers:
         raise UsageError(f"{settings.path}: receivers: there are none, so nobody is told of anything")
     chosen = [receiver for receiver in settings.receivers if name in (None, receiver.name)]

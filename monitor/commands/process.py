@@ -1,4 +1,4 @@
-"""How a command that lives on starts, stops on a signal, and ends."""
+"""Start, stop by a signal and end of commands that run until a signal."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def stop_on_signals() -> asyncio.Event:
 
 
 def lived(life: Coroutine[Any, Any, None]) -> int:
-    """Run to the end; a failure to start, alone in its group, is told as what it is."""
+    """Run to the end. Raises StartError alone, without the group of its task."""
     try:
         asyncio.run(life)
     except* app.StartError as group:

@@ -10,7 +10,7 @@ from monitor.commands.options import Adding, loader, with_config
 from monitor.commands.process import lived, stop_on_signals
 
 _LOOKUPS = 32
-"""Threads at most that resolve names at once; there are about as many as there are hosts that do not answer."""
+"""The most threads that resolve names; each lookup that hangs takes one."""
 
 
 def add(command: Adding) -> None:

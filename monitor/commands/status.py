@@ -39,7 +39,7 @@ _UNKNOWN = "unknown"
 
 
 _NOBODYS = ("00000000-0000-0000-0000-000000000000", "000000000000000000000000")
-"""Ids of a definition and of an instance, in their usual shape."""
+"""A definition and an instance that no account has; ids of the usual form."""
 
 
 _MEANINGS = {
@@ -51,7 +51,7 @@ _MEANINGS = {
 
 
 async def look(settings: Settings, key: TargetKey) -> Seen:
-    """The instance as the API shows it now, with its errors where it is Terminated. Raises LookFailedError."""
+    """The instance as the API shows it now, with its errors if it is Terminated. Raises LookFailedError."""
     account = account_named(settings, key.account)
     async with client_of(settings, account) as (client, gate):
         found = await client.status(key, await gate.acquire_urgent())
@@ -64,23 +64,23 @@ async def look(settings: Settings, key: TargetKey) -> Seen:
 
 
 async def try_key(settings: Settings, name: str) -> str:
-    """One request with the key of an account; what came of it. Raises LookFailedError where it is not taken.
+    """Try the key of an account by one request; returns the result for people. Raises LookFailedError if it is refused.
 
-    About its first target. An account without one is asked about an instance that nobody has.
+    The request is for the account's first target, or for an instance that does not exist if it has no target.
     """
     account = account_named(settings, name)
     nobodys = TargetKey(name, *_NOBODYS)
     key = next((key for key in settings.watchlist.targets if key.account == name), nobodys)
     async with client_of(settings, account) as (client, gate):
         found = await client.status(key, await gate.acquire_urgent())
-    # Whoever is told that there is no such instance was let in.
+    # The API accepts the key if it answers that there is no such instance.
     if isinstance(found, PollFailed) and found.outcome is not Outcome.NOT_FOUND:
         raise LookFailedError(settings, account, found)
     return f"account {name}: {settings.api.base_url} takes the key in {account.secret.place}"
 
 
 def as_json(key: TargetKey, seen: Seen) -> str:
-    """For a program: the words of the monitor's events, moments in RFC 3339; null is what does not apply."""
+    """For a program: words as in the monitor's events, times in RFC 3339; null if a value does not apply."""
     snapshot = seen.snapshot
     shown = {
         **key._asdict(),

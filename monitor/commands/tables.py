@@ -1,4 +1,4 @@
-"""Tables for people: a row of short cells, and beneath it what takes a line of its own; 120 columns at most."""
+"""Tables for people: rows of short cells, with longer texts on lines below the row; at most 120 columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from monitor.core.formats.units import format_duration
 WIDTH: Final = 120
 """Columns."""
 MOST: Final = 200
-"""Rows; the rest is counted."""
+"""Rows that are shown; the others are counted."""
 _INDENT: Final = "    "
 ABSENT: Final = "-"
 
@@ -18,7 +18,7 @@ ABSENT: Final = "-"
 class TableRow(NamedTuple):
     cells: Sequence[str]
     beneath: Sequence[str] = ()
-    """Lines; an empty one is left out."""
+    """Lines below the row; an empty one is left out."""
 
 
 def table(head: Sequence[str], limits: Sequence[int], rows: Sequence[TableRow]) -> str:
@@ -44,13 +44,13 @@ def _beneath(row: TableRow) -> Iterator[str]:
 
 
 def age(moment: object, now: datetime) -> str:
-    """How long ago the moment is, as the daemon writes it; "" where it is none."""
+    """How long ago the moment is, as the daemon writes it; "" if it is none."""
     at = _moment(moment)
     return format_duration(max(round((now - at).total_seconds()), 0)) if at is not None else ""
 
 
 def until(moment: object, now: datetime) -> str:
-    """The other way round."""
+    """The time until the moment; "" if it is none."""
     at = _moment(moment)
     return format_duration(max(round((at - now).total_seconds()), 0)) if at is not None else ""
 
@@ -63,5 +63,5 @@ def _moment(moment: object) -> datetime | None:
 
 
 def said(shown: Mapping[str, Any], *keys: str) -> str:
-    """The first of these that is there."""
+    """The value of the first key that has one; empty if none has."""
     return next((str(shown[key]) for key in keys if shown.get(key) is not None), "")

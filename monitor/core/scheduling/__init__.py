@@ -1,1 +1,1 @@
-"""Rules of the budget: whose turn it is, what to look at next, and when a request may be sent."""
+"""Rules of the budget: the order of polls, the choice of the next look, and the time of each request."""

@@ -1,8 +1,8 @@
-"""Arms by a time each: a heap with lazy deletion in which an item is one whole number, and its garbage is bounded.
+"""Arms in the order of their times: a heap with lazy deletion. An item is one integer; dead items are bounded.
 
-An arm has one time at most; a new one replaces it. What is replaced stays in the heap as garbage, which is swept in
-crumbs: a heap of a million that is rebuilt at once holds the loop. It is set aside instead, and each later change moves
-a few of its items over; taking items off the *end* of a heap leaves a heap.
+An arm has at most one time; a new one replaces it, and the old item stays in the heap, dead. Compacting a heap of a
+million items at once would block the loop. So the heap is set aside, and each later change moves a few of its items to
+a new one; removing items from the *end* of a heap leaves a heap.
 """
 
 import heapq
@@ -18,7 +18,7 @@ _TAGS = 8
 NEVER: Final = 1 << 62
 _FARTHEST = (1 << 62) / _PER_SECOND / _TAGS / 2
 _GARBAGE = 64
-"""Dead items that may lie about beyond one for two living."""
+"""Dead items that are allowed beyond one for two living ones."""
 _CRUMB = 8
 _FEW = 7
 
@@ -36,25 +36,25 @@ def seconds(tick: int) -> float:
 class ArmHeap:
     """Arms are numbers from 0 to `MOST_ARMS`; times are seconds, which may be negative.
 
-    Heaps of which each arm is in one at most may share their `ticks`; each has a `tag` of its own, below 8, then.
+    Heaps may share `ticks` if each arm is in at most one of them; then each heap has its own `tag`, below 8.
     """
 
     __slots__ = ("_items", "_living", "_set_aside", "_tag", "_ticks")
 
     def __init__(self, ticks: "array[int]", tag: int = 0) -> None:
         self._ticks = ticks
-        """When each arm is due, and in which heap; `NEVER` for those that are in none."""
+        """When each arm is due, and in which heap; `NEVER`: it is in none."""
         self._tag = tag
         self._items: list[int] = []
         self._set_aside: list[int] = []
-        """The heap that is being swept; empty most of the time."""
+        """The heap that is being compacted; empty most of the time."""
         self._living = 0
 
     def __len__(self) -> int:
         return self._living
 
     def put(self, arm: int, time: float) -> None:
-        """Due from `time` on, and then alone; not at all for a time that never comes."""
+        """Make it due at `time`, instead of any time before; a time too far away drops it."""
         if time > _FARTHEST:
             self.drop(arm)
             return
@@ -73,7 +73,7 @@ class ArmHeap:
             self._compact()
 
     def head(self) -> tuple[int, int] | None:
-        """The arm that is due first, after the tick at which it is."""
+        """The arm that is due first, as (tick, arm)."""
         head = self._top(self._items)
         if self._set_aside:
             other = self._top(self._set_aside)
@@ -94,7 +94,7 @@ class ArmHeap:
         return first
 
     def pop_due(self, now: int) -> int | None:
-        """The arm that is due first, if its tick is not after `now`; it has no time any more."""
+        """The arm that is due first, if its tick is not after `now`; it is removed."""
         head = self.head()
         if head is None or head[0] > now:
             return None
@@ -114,7 +114,7 @@ class ArmHeap:
         return self._ticks[item & _MASK] == item >> _BITS
 
     def _compact(self) -> None:
-        """A crumb of tidying; due after each step that may have left something dead."""
+        """One step of compaction; called after each operation that may leave a dead item."""
         old = self._set_aside
         if not old:
             if len(self._items) <= self._living * 3 // 2 + _GARBAGE:

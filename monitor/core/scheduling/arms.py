@@ -1,4 +1,4 @@
-"""The arms of a budget in flat columns: what is known of each, and what a look at it is worth (`looks.py`)."""
+"""The arms of a budget in flat columns: their terms, and the value of a look at each (`looks.py`)."""
 
 import math
 from array import array
@@ -14,21 +14,21 @@ WEIGHTS: Final[Mapping[Severity, float]] = {Severity.INFO: 0.1, Severity.WARNING
 """The weight of an arm by the severity that its facts would have."""
 
 _FAR = 1e9
-"""Seconds after its last look that an arm waits at most for its index."""
+"""The most seconds after its last look that an arm waits for its index."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known of an arm."""
+    """The properties of an arm."""
 
     rate: float
-    """Facts per second that become visible in it, at times that nobody knows."""
+    """Facts per second that become visible in it, at unknown times."""
     weight: float = 1.0
     cost: float = 1.0
     """Requests per look; above 0."""
     longest: float = math.inf
-    """Seconds between two looks that are promised; infinite: none are."""
+    """The promised longest time between two looks, in seconds; infinite: no promise."""
     shortest: float = 0.0
-    """Seconds between two looks, within which another is of no use."""
+    """Seconds after a look within which another one is of no use."""
 
     def __post_init__(self) -> None:
         if not (self.rate >= 0 and self.weight >= 0 and 0 < self.cost < math.inf and 0 <= self.shortest < math.inf):
@@ -44,13 +44,13 @@ class Arms:
 
     def __init__(self) -> None:
         self.last = array("d")
-        """When each was looked at."""
+        """The time of the last look at each."""
         self.rates, self.weights, self.costs = array("f"), array("f"), array("f")
         self.longest, self.shortest = array("f"), array("f")
         self.moments = KnownMoments()
 
     def make_room(self, arms: int) -> None:
-        """For so many arms more."""
+        """For this many more arms."""
         self.last.extend(array("d", [0.0]) * arms)
         for column in (self.rates, self.weights, self.costs, self.longest, self.shortest):
             column.extend(array("f", [0.0]) * arms)
@@ -65,11 +65,11 @@ class Arms:
         return self.rates[arm] * self.weights[arm] / self.costs[arm]
 
     def root(self, arm: int) -> float:
-        """What it adds to the sum of `plan.py`."""
+        """Its term in the sum of `plan.py`."""
         return math.sqrt(self.costs[arm] * self.rates[arm] * self.weights[arm])
 
     def index(self, arm: int, now: float) -> float:
-        """What a look ends, in weighted seconds of delay per request."""
+        """The delay that a look ends, in weighted seconds per request."""
         last = self.last[arm]
         value = self.rates[arm] * (now - last) ** 2 / 2
         for moment, chance in self.moments.of(arm):

@@ -1,10 +1,10 @@
-"""How often something worth telling happens, learned per definition, version and step; and when it may.
+"""The rates of facts, learned per definition, version and step, and the moments at which facts are likely.
 
-A look says of all the time since the one before how many facts fell into it, so rates need no model of what was missed:
-events over watched seconds, with a Gamma prior. A known moment that has passed says whether something changed at it:
-hits over tries, with a Beta prior. Either prior is what the definition's other versions say of the same step, of a few
-pseudo-observations' strength, so that a new version begins as its sisters are and soon speaks for itself. What was
-learned fades with a half-life of weeks.
+A look shows all facts since the look before, so a rate is events over watched seconds, with a Gamma prior; nothing is
+missed that would need a model. A known moment that has passed shows whether something changed at it: hits over tries,
+with a Beta prior. Both priors are the evidence of the definition's other versions for the same step, with the weight of
+a few observations: a new version starts with their rates, and its own observations soon outweigh them. Evidence fades
+with a half-life of weeks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,29 +16,29 @@ import msgspec
 from monitor.core.model import DefinitionVersion
 
 HALF_LIFE: Final = timedelta(days=14)
-"""After which what was learned counts half."""
+"""Evidence of this age counts half."""
 VERSIONS: Final = 16
-"""Versions of a definition whose evidence is kept for a step; the one that was learned from last is kept longest."""
+"""Versions of a definition whose evidence is kept for a step; the version with the newest evidence is kept longest."""
 _STRONGEST = 4.0
 """Events or tries that a prior is worth at most."""
 _FIRST_EVENTS, _FIRST_SECONDS = 0.5, 0.5 * 86400.0
-"""What is believed of a rate before anything is known, and how strongly: one event a day."""
+"""The prior of a rate without any evidence, and its weight: one event a day."""
 _FIRST_HITS, _FIRST_TRIES = 0.5, 1.0
 
 
 class HazardKey(NamedTuple):
-    """What rates belong to: a step of one version of a definition; the step is "" for the instance as a whole."""
+    """The key of a rate: a step of one version of a definition; the step is "" for the instance as a whole."""
 
     version: DefinitionVersion
     step: str
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """What was seen, as it counts at the time `at`. To be stored and restored."""
+    """Observations as they count at the time `at`; they are stored and restored."""
 
     at: datetime
     events: float = 0.0
-    """Facts that came at times that nobody knew."""
+    """Facts at unknown times."""
     seconds: float = 0.0
     """Instances times the seconds for which each was watched."""
     hits: float = 0.0
@@ -66,7 +66,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 
 def rate(own: Evidence, others: Iterable[Evidence] = ()) -> float:
-    """Facts per second, by the evidence of one version and that of its sisters, all as of one time."""
+    """Facts per second, by the evidence of one version and of the other versions, all as of one time."""
     events, seconds = _FIRST_EVENTS, _FIRST_SECONDS
     for other in others:
         events, seconds = events + other.events, seconds + other.seconds
@@ -84,12 +84,12 @@ def chance(own: Evidence, others: Iterable[Evidence] = ()) -> float:
 
 
 class Hazards:
-    """The evidence of all definitions. What changed is told once, for the store."""
+    """The evidence of all definitions. `take_changed` returns each change once, for the store."""
 
     __slots__ = ("_changed", "_known")
 
     def __init__(self, known: Mapping[HazardKey, Evidence] | None = None) -> None:
-        """With what was stored."""
+        """`known`: the stored evidence."""
         self._known: dict[tuple[str, str, str], dict[int, Evidence]] = {}
         """By account, definition and step, then by version, in the order of learning."""
         self._changed: dict[HazardKey, Evidence] = {}
@@ -97,7 +97,7 @@ class Hazards:
             self._keep(key, evidence)
 
     def learn(self, key: HazardKey, seen: Evidence) -> None:
-        """A look was made at `seen.at`, and found this."""
+        """Add what a look at `seen.at` found."""
         before = self._versions(key).get(key.version.version)
         after = seen if before is None else before.plus(seen)
         self._keep(key, after)
@@ -110,12 +110,12 @@ class Hazards:
         return chance(*self._evidence(key, now))
 
     def forget(self, account: str, definition: str) -> None:
-        """The definition is gone; what is stored of it is its owner's to delete."""
+        """Forget a definition; the owner deletes the stored evidence."""
         self._known = {key: kept for key, kept in self._known.items() if key[:2] != (account, definition)}
         self._changed = {key: kept for key, kept in self._changed.items() if key.version[:2] != (account, definition)}
 
     def take_changed(self) -> dict[HazardKey, Evidence]:
-        """What was learned since the last call."""
+        """The evidence that changed since the last call."""
         changed, self._changed = self._changed, {}
         return changed
 
@@ -139,8 +139,8 @@ def step_moments(durations: Sequence[tuple[float, int]], age: float, chance: flo
     """When a step that has run for `age` seconds is likely over: seconds from its start, each with a probability.
 
     `durations`: seconds and how many executions took at most that, each counted once, the shortest first (see
-    `core/detection/step_durations.py`); endless ones are infinite. `chance`: that its end is worth telling. At most
-    four moments, of equal weight as far as the counts allow; none if no execution took longer than `age`.
+    `core/detection/step_durations.py`); endless ones are infinite. `chance`: the probability that its end is a
+    fact. At most four moments, of equal weight as far as the counts allow; none if no execution took longer than `age`.
     """
     left = [(seconds, count) for seconds, count in durations if seconds > age]
     total = sum(count for _, count in left)

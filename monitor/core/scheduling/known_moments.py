@@ -1,6 +1,6 @@
 """Moments at which something changes with some probability, for each arm in the order of time: 20 bytes each.
 
-They are told from outside: a wait ends, a deadline passes, a step usually is over by then, a retry is due.
+The caller adds them: the end of a wait, a deadline, the usual end of a step, a retry.
 """
 
 from array import array
@@ -10,7 +10,7 @@ _END = -1
 
 
 class KnownMoments:
-    """Flat: a pool of moments, linked from arm to moment to moment. Arms are numbers from 0."""
+    """A pool of moments in flat arrays; those of an arm are a linked list. Arms are numbers from 0."""
 
     __slots__ = ("_chances", "_first", "_free", "_next", "_times")
 
@@ -23,7 +23,7 @@ class KnownMoments:
         self._free = array("i")
 
     def make_room(self, arms: int) -> None:
-        """For so many arms more."""
+        """For this many more arms."""
         self._first.extend(array("i", [_END]) * arms)
 
     def add(self, arm: int, time: float, chance: float) -> None:
@@ -38,7 +38,7 @@ class KnownMoments:
             self._next[before] = number
 
     def clear(self, arm: int, until: float) -> None:
-        """Forget those up to `until`, itself among them; all for `math.inf`."""
+        """Forget those up to and including `until`; `math.inf`: all."""
         number = self._first[arm]
         while number != _END and self._times[number] <= until:
             self._free.append(number)

@@ -1,23 +1,23 @@
-"""What to look at next: the arm whose look is worth most, for every request of a budget.
+"""The choice of the next look: for every request of a budget, the arm with the most valuable look.
 
-An arm is one thing that can be asked: a list, or one instance. Its *index* is the delay that a look ends, per request:
+An arm is one resource to request: a list, or one instance. Its *index* is the delay that a look ends, per request:
 `(weight / cost) * integral of s dLambda(s)` over the time since its last look, the online form of the square-root law
 (Vaidya and Hameed, 1999; for age of information Tripathi and Modiano, 2019). A constant rate `r` of facts adds
 `r * t**2 / 2`; a known moment `d`, at which something changes with the probability `q`, adds `q * (d - last look)` once
 it has passed. The spacing is even and never random: random spacing doubles the mean delay.
 
-Whose turn it is:
+The next look is the first of these that there is:
 
-1.  The *promised*: what is older than its promise, the one that is due first at first. If the promises are infeasible,
-    they get half of the budget.
-2.  The *passed over*: what had no look for several rounds, whatever is believed of it (`trust.py`). They have a share
-    of the budget, so that many at once wait for twice as long at most.
-3.  The largest index. The *price* is what a request must end; an arm is compared with others once its index is past it.
-    If too many are, the price rises; if none is, it falls to the index that reaches it first. So it follows any rate
-    of requests, and nothing is recomputed.
+1.  A *promised* arm: its last look is older than its promise; the earliest promise first. Infeasible promises get half
+    of the budget.
+2.  An arm that was *passed over*: it had no look for several rounds, whatever its index (`trust.py`). These arms have a
+    share of the budget, so that if there are many, each waits at most twice as long.
+3.  The arm with the largest index. Only arms whose index has reached the *price* are compared. If too many have, the
+    price rises; if none has, it falls to the largest index. So it follows any rate of requests, and nothing is
+    recomputed.
 
-What comes before all this, explanations and confirmations, is its owner's. A decision costs O(log n) and is bounded.
-Times are the loop's clock, in seconds, and do not fall.
+Explanations and confirmations come before these; the owner sends them. A decision costs O(log n) and is bounded. Times
+are the loop's clock, in seconds, and never decrease.
 """
 
 import math
@@ -30,15 +30,15 @@ from monitor.core.scheduling.rounds import Pace, Rounds
 from monitor.core.scheduling.trust import Trust
 
 _CROWDED, _COMPARED = 24, 32
-"""Arms past the price beyond which it is raised, and that are compared at most."""
+"""More arms past the price than `_CROWDED` raise it; at most `_COMPARED` are compared."""
 _RAISE, _FIRST_PRICE, _LEAST_PRICE = 1.1, 1e-3, 1e-12
 _SURE = 0.5
-"""Share of the price by the rates alone that it is raised to at once."""
+"""The price is raised at once to this share of the price by the rates alone."""
 _BELOW = 0.999
-"""Share of the price under which an arm waits again."""
+"""An arm with an index below this share of the price waits again."""
 _BANDS = 8
 _CRUMB = 256
-"""Arms whose time has come that are seen to in one decision, in all and in each band."""
+"""The most arms whose time has come that one decision handles, in all and in each band."""
 _ROOM = 4096
 
 
@@ -47,7 +47,7 @@ _FREE, _WAITING, _RESTING, _UNDER_WAY, _LEAVING = range(5)
 
 
 class Looks:
-    """The arms of one budget, by number. Pure: it knows no clock and asks nothing by itself."""
+    """The arms of one budget, by number. Pure: it has no clock and sends nothing."""
 
     __slots__ = (
         "_allotted",
@@ -76,31 +76,31 @@ class Looks:
 
     def __init__(self) -> None:
         self.price = _FIRST_PRICE
-        """What a request is worth now: weighted seconds of delay that it must end."""
+        """The value of a request now: weighted seconds of delay that it must end."""
         self._phases = array("b")
         self._arms = Arms()
         self._crossing_ticks, self._below_ticks, self._timer_ticks = array("q"), array("q"), array("q")
         self._crossings = tuple(ArmHeap(self._crossing_ticks, tag) for tag in range(_BANDS))
-        """Those that wait, by the time at which their index reaches the price, and by their band: many whose crossing
-        was reckoned at another price keep none of another band waiting."""
+        """Waiting arms, by band and by the time at which their index reaches the price. Many arms whose time was
+        computed at another price delay no arm of another band."""
         self._below = ArmHeap(self._below_ticks)
-        """Those that wait with an index below the price though a known moment of theirs has passed, by their rank."""
+        """Waiting arms with an index below the price after one of their known moments has passed, by rank."""
         self._heaps = (*self._crossings, self._below)
         self._timers = ArmHeap(self._timer_ticks)
-        """Those that rest by the end of their rest; those that wait by their promise."""
+        """Resting arms by the end of their rest; waiting arms by their promise."""
         self._ready: dict[int, None] = {}
-        """Those that wait with an index past the price, as far as they are compared."""
+        """Waiting arms with an index past the price, as far as they are compared."""
         self._late: dict[int, None] = {}
-        """Those that wait past their promise, the first due first."""
+        """Waiting arms past their promise, the earliest due first."""
         self._promises = 0.0
         """Requests per second that all promises take."""
         self._roots = 0.0
         """The sum of sqrt(cost * rate * weight), as in `plan.py`."""
         self._pace = Pace()
         self._lead = 0.0
-        """Requests that infeasible promises were given beyond their half."""
+        """Requests that infeasible promises have had beyond their half."""
         self._owed = 0.0
-        """Requests that those who were passed over may still have: many at once do not take all that there is."""
+        """Requests that passed-over arms may still have, so that many at once do not take the whole budget."""
         self._rounds = Rounds()
         self._trust = Trust()
         self._waiting = 0
@@ -110,12 +110,12 @@ class Looks:
     def __len__(self) -> int:
         return self._allotted - len(self._free)
 
-    # --- what there is ---
+    # --- the arms ---
 
     def add(self, terms: Terms, now: float, last: float | None = None) -> int:
-        """A new arm's number, which may have been another's before; `last`: when it was looked at, `now` for None.
+        """Add an arm; returns its number, which may be a removed arm's. `last`: the time of its last look; None: `now`.
 
-        Promises that fall due at once hold up all others: spread `last` where nothing is known.
+        Promises that become due together delay all others: spread `last` if nothing is known.
         """
         arm = self._allot()
         self._arms.last[arm] = now if last is None else min(last, now)
@@ -125,7 +125,7 @@ class Looks:
         return arm
 
     def change(self, arm: int, terms: Terms, now: float) -> None:
-        """Other terms from now on; what was said of its moments stays."""
+        """Other terms from now on; its known moments stay."""
         phase, longest, shortest = self._phases[arm], self._arms.longest[arm], self._arms.shortest[arm]
         self._band(arm).drop(arm)
         self._leave(arm)
@@ -158,7 +158,7 @@ class Looks:
         if self._phases[arm] == _WAITING:
             self._compare(arm, now)
 
-    # --- whose turn it is ---
+    # --- the next look ---
 
     def wait(self, now: float) -> float | None:
         """Seconds until an arm may be looked at; 0.0: now; None: nothing waits or rests."""
@@ -190,7 +190,7 @@ class Looks:
         return arm
 
     def looked(self, arm: int, now: float, happened: Iterable[float] = ()) -> None:
-        """The look is over. `happened`: when each fact happened that it told and that was not known before."""
+        """The look is over. `happened`: the times of the facts that it showed first."""
         rounds, last = self._rounds, self._arms.last[arm]
         self._trust.found([rounds.at(max(moment, last)) for moment in happened], rounds.count, self._arms.weights[arm])
         self._arms.moments.clear(arm, now)
@@ -199,15 +199,15 @@ class Looks:
         self._end(arm, now + self._arms.shortest[arm], now)
 
     def put_back(self, arm: int, now: float, until: float) -> None:
-        """The look told nothing; the next comes not before `until`. It goes on being as old as it was."""
+        """The look has no result; the next one comes at `until` at the earliest. The last look stays the last."""
         self._end(arm, until, now)
 
     def last(self, arm: int) -> float:
-        """When it was looked at, at last."""
+        """The time of its last look."""
         return self._arms.last[arm]
 
     def oldest(self) -> int | None:
-        """The arm that was passed over the longest of those that may be looked at."""
+        """The arm that was passed over the longest, of those that may be looked at."""
         for _ in range(_CRUMB):
             arm = self._rounds.oldest()
             if arm is None or self._phases[arm] == _WAITING:
@@ -235,8 +235,8 @@ class Looks:
     def _best(self, now: float) -> int:
         """The arm with the largest index of those past the price, and of a few others; the price follows.
 
-        Others: those that will be past it soon, and the one that was passed over the longest. They were reckoned at a
-        higher price, perhaps, than those that were looked at since.
+        The others are those that will be past it soon, and the one that was passed over the longest. Their times may
+        have been computed at a higher price than those of arms that were looked at since.
         """
         self._gather(now)
         ready = {arm: self._arms.index(arm, now) for arm in self._ready}
@@ -258,7 +258,7 @@ class Looks:
                 self._compare(arm, now)
 
     def _gather(self, now: float) -> None:
-        """Arms whose time has come are ready, unless the price has risen since it was reckoned."""
+        """Arms whose time has come are ready, unless the price has risen since their time was computed."""
         current = tick(now)
         for band in self._crossings:
             if len(band):
@@ -282,17 +282,17 @@ class Looks:
                 self._put_below(arm, now)
 
     def _put_below(self, arm: int, now: float) -> None:
-        """If a known moment of it has passed, the arm is found again as soon as the price falls to its index."""
+        """Find an arm again as soon as the price falls to its index, if one of its known moments has passed."""
         moment = next(self._arms.moments.of(arm), None)
         if moment is not None and moment[0] <= now and (index := self._arms.index(arm, now)) > 0.0:
             self._below.put(arm, seconds(_rank(index)))
 
     def _fair_price(self) -> float:
-        """The price at which the rates alone use up the budget, evenly spaced."""
+        """The price at which evenly spaced looks by the rates alone use the whole budget."""
         return (self._roots / self._pace.rate) ** 2 / 2
 
     def _compare(self, arm: int, now: float) -> None:
-        """It waits until its index reaches the price as that is now."""
+        """Let it wait until its index reaches the present price."""
         self._ready.pop(arm, None)
         self._below.drop(arm)
         self._band(arm).put(arm, self._arms.crossing(arm, self.price))
@@ -304,7 +304,7 @@ class Looks:
     # --- from phase to phase ---
 
     def _wake(self, now: float) -> None:
-        """Rests that are over, and promises that are due."""
+        """Handle rests that are over, and promises that are due."""
         timers, current = self._timers, tick(now)
         for _ in range(_CRUMB):
             if (arm := timers.pop_due(current)) is None:
@@ -376,7 +376,7 @@ class Looks:
         return self._allotted - 1
 
     def _make_room(self) -> None:
-        """For many arms at once: columns that grow one by one take most of the time of adding."""
+        """For many arms at once, since growing the columns one by one would take most of the time of `add`."""
         more = min(_ROOM, MOST_ARMS - len(self._phases))
         if not more:
             raise OverflowError(f"expected at most {MOST_ARMS:,} arms in one budget")
@@ -388,7 +388,7 @@ class Looks:
 
 
 def _band(worth: float) -> int:
-    """Which of the bands an arm belongs to by its weighted facts per second and request: each is 16 times the next."""
+    """The band of an arm by its weighted facts per second and request: each band is 16 times the next."""
     return min(max(-math.frexp(worth)[1] // 4, 0), _BANDS - 1) if worth else _BANDS - 1
 
 

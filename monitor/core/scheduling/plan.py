@@ -1,9 +1,9 @@
-"""What the budget buys, before it is spent: how often each kind of arm is looked at, and how late its facts are seen.
+"""The plan of the looks: the time between two looks at each kind of arm, and the delay of its facts.
 
-With `c` requests per look, `a` weighted facts per second and `R` requests per second, looks `T = sqrt(c / a) * S / R`
-apart, `S = sum of sqrt(c * a)`, make the weighted mean delay least: `D* = S**2 / (2 * R * sum of a)`. No policy that
-cannot know when things happen is better on the same arms. `looks.py` keeps to it, within three walls: a promise and
-the rounds for which an arm is passed over make `T` shorter, the shortest time between two looks makes it longer.
+With `c` requests per look, `a` weighted facts per second and `R` requests per second, the weighted mean delay is least,
+`D* = S**2 / (2 * R * sum of a)`, if looks are `T = sqrt(c / a) * S / R` apart, with `S = sum of sqrt(c * a)`. No policy
+that does not know when facts happen is better on the same arms. `looks.py` follows it within three limits: a promise
+and the rounds for which an arm is passed over make `T` shorter, the shortest time between two looks makes it longer.
 """
 
 import math
@@ -28,13 +28,13 @@ class ArmGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cost: float = 1.0
     """Requests per look."""
     longest: float = math.inf
-    """Seconds between two looks that are promised."""
+    """The promised longest time between two looks, in seconds."""
     shortest: float = 0.0
-    """Seconds between two looks, within which another is of no use."""
+    """Seconds after a look within which another one is of no use."""
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):
-    """How late the facts of one kind are seen in one definition: seconds, an answer's time not counted."""
+    """The delay of the facts of one kind in one definition, in seconds, without the time of an answer."""
 
     definition: str
     kind: FactKind
@@ -57,7 +57,7 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
     delay: float
     """Seconds: the weighted mean delay of this plan."""
     price: float
-    """Seconds of `best_delay` that one more request per second would save, nearly."""
+    """Seconds of `best_delay` that one more request per second would save, approximately."""
     intervals: tuple[float, ...]
     """Seconds between two looks at an arm of each group, in the order in which they were given."""
     bounds: tuple[Bound, ...]
@@ -65,7 +65,7 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def feasible(self) -> bool:
-        """Whether all promises can be kept; else `promised` is the rate that would make them."""
+        """Whether all promises can be kept; if not, `promised` is the rate that would suffice."""
         return self.promised <= self.allowed
 
     def warning(self) -> str | None:
@@ -80,7 +80,7 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_budget(groups: Iterable[ArmGroup], allowed: float) -> BudgetPlan:
-    """The plan for these arms at `allowed` requests per second, those for explanations and confirmations taken off."""
+    """The plan for these arms at `allowed` requests per second, without those for explanations and confirmations."""
     arms = [group for group in groups if group.count]
     root_sum = math.fsum(one.count * math.sqrt(one.cost * one.rate * one.weight) for one in arms)
     facts = math.fsum(one.count * one.rate * one.weight for one in arms)
@@ -103,7 +103,7 @@ def _promised(arms: Sequence[ArmGroup]) -> float:
     return math.fsum(one.count * one.cost / one.longest for one in arms)
 
 
-# --- how often each is looked at --------------------------------------------------------------------------
+# --- the time between two looks ----------------------------------------------------------------------------
 
 
 def _intervals(arms: Sequence[ArmGroup], allowed: float) -> list[float]:
@@ -147,7 +147,7 @@ _SHORTEST = 1e-9
 _WIDEST, _STEPS = 60.0, 64
 
 
-# --- how late facts are seen ------------------------------------------------------------------------------
+# --- the delay of facts ------------------------------------------------------------------------------------
 
 
 def _bounds(arms: Sequence[ArmGroup], intervals: Sequence[float]) -> Iterable[Bound]:

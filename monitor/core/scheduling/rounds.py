@@ -1,7 +1,7 @@
-"""Which arm was passed over the longest, counted in what was spent since: the order of a round robin.
+"""The arms in the order of a round robin, with the requests that were spent since the last look at each.
 
-A round is as much spending as one look at every arm costs. It is counted in requests, not in seconds, so that it
-follows whatever rate the API allows, through outages, too.
+A round is the cost of one look at every arm. It is counted in requests, not in seconds, so that it follows the rate
+that the API allows, also through outages.
 """
 
 import math
@@ -15,7 +15,7 @@ _ROUNDING = 1e-9
 _MARKS_PER_ROUND, _MARKS = 16, 256
 
 _LOOKS = 64
-"""Over which the pace is taken, about."""
+"""The pace is averaged over about this many looks."""
 
 
 class Rounds:
@@ -27,25 +27,25 @@ class Rounds:
         self.cost = 0.0
         """Requests that one round takes."""
         self.count = 0.0
-        """Rounds so far. Requests that keep a promise are not free to go round, and do not count."""
+        """Rounds so far. Requests for a promise do not count."""
         self._stamps = array("d")
-        """What the count was when the arm was looked at."""
+        """The count at the last look at each arm."""
         self._before = array("i")
         self._after = array("i")
         self._oldest = self._newest = _END
         self._now = 0.0
         self._times: list[float] = []
         self._marks: list[float] = []
-        """What the count was at some times."""
+        """The counts at `_times`."""
 
     def make_room(self, arms: int) -> None:
-        """For so many arms more."""
+        """For this many more arms."""
         self._stamps.extend(array("d", [0.0]) * arms)
         self._before.extend(array("i", [_OUT]) * arms)
         self._after.extend(array("i", [_OUT]) * arms)
 
     def spend(self, cost: float, now: float) -> None:
-        """A look that keeps no promise; `now`, in seconds, does not fall."""
+        """Count a look that is not for a promise; `now`, in seconds, never decreases."""
         times, marks = self._times, self._marks
         if not times or self.count - marks[-1] >= 1 / _MARKS_PER_ROUND:
             times.append(now)
@@ -56,7 +56,7 @@ class Rounds:
         self._now = now
 
     def append(self, arm: int) -> None:
-        """It is looked at now, and behind all others. It is not in the order yet."""
+        """Put an arm that is looked at now behind all others. It must not be in the order yet."""
         self._stamps[arm] = self.count
         self._before[arm], self._after[arm] = self._newest, _END
         if self._newest == _END:
@@ -66,7 +66,7 @@ class Rounds:
         self._newest = arm
 
     def come_back(self, arm: int) -> None:
-        """Before all others, if it is not in the order: one that was out of it for a while is old."""
+        """Put it before all others, unless it is in the order: an arm that was out of it for a while is old."""
         if self._before[arm] != _OUT:
             return
         self._before[arm], self._after[arm] = _END, self._oldest
@@ -98,7 +98,7 @@ class Rounds:
         return (self.count - self._stamps[arm] + cost / self.cost) * (1 + _ROUNDING)
 
     def at(self, moment: float) -> float:
-        """What the count was then, in seconds; of long ago, the oldest that is known."""
+        """The count at `moment`, in seconds; for a moment long ago, the oldest known count."""
         times, marks = self._times, self._marks
         after = bisect_right(times, moment)
         if after == 0:
@@ -130,5 +130,5 @@ class Pace:
         self._last = now
 
     def pause(self) -> None:
-        """Nothing waits: the time until the next request says nothing."""
+        """Nothing waits: the time until the next request does not count."""
         self._last = None

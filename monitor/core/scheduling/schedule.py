@@ -1,4 +1,4 @@
-"""The poll schedule of one account's targets: which one is due, and when it is due again.
+"""The poll schedule of one account's targets: when each is due, and due again.
 
 Every target has its slots, `k * interval + phase`, on a *virtual* clock; the phase is a stable hash of its key. Real
 time is virtual time plus an offset. While the budget suffices, the offset is constant and no slot drifts. If it does
@@ -86,7 +86,7 @@ class Schedule:
             self._put(entry, _slot(entry, clock))
 
     def remove(self, key: TargetKey) -> None:
-        """Poll it no more; unknown keys are ignored."""
+        """Stop polling it; unknown keys are ignored."""
         entry = self._agenda.entries.get(key)
         if entry is None:
             return
@@ -135,7 +135,7 @@ class Schedule:
             self._confirming.add(key)
         return True
 
-    # --- whose turn it is ---
+    # --- the next poll ---
 
     def wait(self, now: float) -> float | None:
         """Seconds until the next target is due; 0.0: now; None: no target waits."""

@@ -1,29 +1,29 @@
-"""How far beliefs may be followed: an account into which each fact that was found pays, or from which it draws.
+"""The trust in learned rates: a credit that the delay of each fact raises or lowers.
 
-A round robin finds a fact after half a round on average, whatever is true and whatever is believed. So every fact says
-by how much the beliefs were better than that, or worse. What they have gained is staked on them: with an empty account
-every arm has its turn in each round, and the result is that of a round robin; with a full one an arm is passed over for
-several rounds. So wrong beliefs lose what they have gained, and then nothing more.
+A round robin finds a fact after half a round on average, whether the rates are right or wrong. So the delay of each
+fact shows by how much the rates did better than that, or worse. Without credit every arm has a look in each round, as
+in a round robin; with full credit an arm may be passed over for several rounds. So wrong rates lose the credit that
+they earned, and nothing more.
 
-Facts are reckoned by the round in which they *happened*, half a round after its end. What is gained is known by then,
-and what is found later only draws. A fact that pays as soon as it is found would speak for beliefs that keep others
-from being found.
+Facts are counted in the round in which they *happened*, half a round after its end. Gains are known by then, and a fact
+that is found later only lowers the credit. If each fact raised the credit as soon as it is found, rates that keep other
+facts from being found would gain trust.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
 MOST_ROUNDS: Final = 6.0
-"""Rounds for which an arm is passed over at most: a sixth of the budget, if the beliefs want none of it."""
+"""The most rounds for which an arm is passed over: such looks take at least a sixth of the budget."""
 _ALLOWED = 0.51
-"""Rounds that facts may take on average: beliefs that are a little worse get another try."""
+"""Rounds that facts may take on average; above a half, so that rates that are a little worse get another try."""
 _FULL, _ENOUGH, _FIRST, _DEBT = 4.0, 2.0, 0.4, -4.0
-"""The most in the account; what makes trust whole; what is in it at first, which is enough for two rounds, when more is
-earned; and what is remembered against the beliefs. All in rounds."""
+"""The credit, in rounds: its maximum; the amount for full trust; the first amount, with which an arm may be passed over
+for two rounds; and its minimum."""
 _FEW = 8.0
-"""Facts of mean weight in a round that count half."""
+"""Rounds with this many facts of mean weight count half."""
 _FACTS, _ROUNDS = 256.0, 8.0
-"""Over which the mean weight of a fact and of a round are taken."""
+"""The mean weights of a fact and of a round are taken over about this many."""
 
 
 class Trust:
@@ -36,14 +36,14 @@ class Trust:
         self._of_fact = self._of_round = 0.0
         """The mean weight of a fact, and of all facts of a round; 0.0 before the first."""
         self._gains: dict[int, float] = {}
-        """What the facts gained that happened in a round, by the round; of those that are not settled."""
+        """The gain of the facts that happened in a round, by round, for rounds that are not settled."""
         self._weights: dict[int, float] = {}
         self._settled = 0
-        """Rounds before this one are."""
+        """Rounds before this one are settled."""
 
     @property
     def rounds(self) -> float:
-        """For how many rounds an arm may be passed over, from 1.0 to `MOST_ROUNDS`."""
+        """The rounds for which an arm may be passed over, from 1.0 to `MOST_ROUNDS`."""
         return 1.0 + (MOST_ROUNDS - 1.0) * max(0.0, min(self._credit / _ENOUGH, 1.0))
 
     def found(self, happened: Iterable[float], now: float, weight: float) -> None:
