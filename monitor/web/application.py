@@ -12,6 +12,7 @@ from monitor.store import StoreUnavailable
 from monitor.web.api.admin_token import AdminToken
 from monitor.web.api.alerts import Alerts
 from monitor.web.api.definitions import DefinitionsApi
+from monitor.web.api.openapi import OpenApi
 from monitor.web.api.query import QueryError
 from monitor.web.api.responses import json_error
 from monitor.web.api.targets import TargetsApi
@@ -59,6 +60,7 @@ def build(
         Probes(view, registry, admin_token=admin_token, executor=executor),
         TargetsApi(view, external_url=site),
         DefinitionsApi(view),
+        OpenApi(),
         Alerts(view, external_url=site, admin_token=admin_token),
         Front(view, external_url=site),
         TargetPage(view, external_url=site),

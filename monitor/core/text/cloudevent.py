@@ -17,7 +17,7 @@ from monitor.core.text.links import link_of
 def encode(event: Event, *, base_url: str, external_url: str) -> bytes:
     """The JSON of the event, always the same bytes. The URLs may end in `/`; ids in them are quoted."""
     return _ENCODER.encode(
-        _Envelope(
+        Envelope(
             specversion="1.0",
             id=event.id,
             type=event.type,
@@ -72,7 +72,7 @@ class _EventData(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     repeats: str | None = None
 
 
-class _Envelope(msgspec.Struct, gc=False):
+class Envelope(msgspec.Struct, gc=False):
     specversion: str
     id: str
     type: EventType

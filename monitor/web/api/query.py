@@ -15,9 +15,9 @@ from monitor.core.model import Status, TargetKey
 from monitor.store import DeliveryStatus
 from monitor.store.step_limits import DefinitionKey
 
-_USUAL_LIMIT: Final = 100
-_MOST: Final = 1000
-_LAST_SEQ: Final = 2**63 - 1
+USUAL_LIMIT: Final = 100
+MOST: Final = 1000
+LAST_SEQ: Final = 2**63 - 1
 _SHOWN: Final = 40
 """Characters of an invalid value that the error repeats."""
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -39,15 +39,15 @@ def parameters(query: MultiMapping[str], expected: Collection[str]) -> dict[str,
 
 
 def limit(text: str | None) -> int:
-    number = _USUAL_LIMIT if text is None else _number(text, _MOST)
+    number = USUAL_LIMIT if text is None else _number(text, MOST)
     if not number:
-        raise QueryError(f"limit: expected a number from 1 to {_MOST}, got {(text or '')[:_SHOWN]!r}")
+        raise QueryError(f"limit: expected a number from 1 to {MOST}, got {(text or '')[:_SHOWN]!r}")
     return number
 
 
 def sequence(text: str | None) -> int:
     """The cursor of events and deliveries; 0 without one, which means from the oldest."""
-    number = 0 if text is None else _number(text, _LAST_SEQ)
+    number = 0 if text is None else _number(text, LAST_SEQ)
     if number is None:
         raise QueryError(f"after: expected the `next` of an earlier answer, got {(text or '')[:_SHOWN]!r}")
     return number
