@@ -41,7 +41,9 @@ async def test_it_is_served(client: Client) -> None:
     assert await asked(client, PATH) == document()
 
 
-async def test_the_daemon_answers_generated_requests_as_the_document_says(client: Client, daemon: Daemon) -> None:
+async def test_the_daemon_answers_generated_requests_as_the_document_says(
+    client: Client, daemon: Daemon, tmp_path: Path
+) -> None:
     daemon.open = [alert(told("am", DeliveryStatus.DELIVERED), labels={"team": "messaging"})]
     daemon.outbox = [
         StoredDelivery(
@@ -57,19 +59,19 @@ async def test_the_daemon_answers_generated_requests_as_the_document_says(client
             attempts=3,
         )
     ]
-    output = await _generated(str(client.make_url(PATH)))
+    output = await _generated(str(client.make_url(PATH)), tmp_path)
     assert "No issues found" in output, output
 
 
-async def _generated(document: str) -> str:
-    """What the generator of requests says about the whole interface."""
+async def _generated(document: str, folder: Path) -> str:
+    """What the generator of requests, which keeps its notes in `folder`, says about the whole interface."""
     arguments = [
         "run", document, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
         "--seed", "1", "-H", f"Authorization: Bearer {TOKEN}", "--no-color",
     ]  # fmt: skip
     program = Path(sys.executable).with_name("st")
     process = await asyncio.create_subprocess_exec(
-        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program, *arguments, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
         async with asyncio.timeout(120):
