@@ -26,9 +26,11 @@ from monitor.app.receivers import Receivers
 from monitor.app.reloader import Reloader
 from monitor.app.stored_states import StoredStates
 from monitor.app.view import DaemonView
+from monitor.core.scheduling.hazard import Hazards
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
+from monitor.polling.budget import Budget
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
@@ -184,6 +186,7 @@ class Wiring:
         self.step_limits.on_change = self.overdue.limits_changed
         self.step_limits.on_name = self.scheduler.show_name
 
+        self.budget = Budget(Hazards(), now)
         self.discovery_store = DiscoveryStore(store)
         self.truncations = TruncationWatcher(
             publisher,
@@ -204,6 +207,7 @@ class Wiring:
             now=now,
             skew=self.accounts.skew,
             truncations=self.truncations,
+            budget=self.budget,
             followed=telemetry.definition_followed,
             begun=telemetry.begun,
             fault=telemetry.fault,

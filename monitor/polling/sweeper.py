@@ -32,6 +32,8 @@ from monitor.core.discovery.walk import Walk
 from monitor.core.listing import ListedInstance
 from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
 from monitor.core.records import StartRecord
+from monitor.core.scheduling.plan import ArmGroup
+from monitor.polling.budget import Budget
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.swept_account import SHARE, SweptAccount
 from monitor.polling.swept_version import SweptVersion, target_of
@@ -78,6 +80,7 @@ class Sweeper:
         now: Callable[[], datetime],
         skew: Callable[[str], float],
         truncations: TruncationWatcher,
+        budget: Budget,
         followed: Callable[[str, str, datetime], None],
         begun: Callable[[StartRecord], None],
         fault: Callable[[str, Exception], None],
@@ -98,6 +101,7 @@ class Sweeper:
         self._now = now
         self._skew = skew
         self._truncations = truncations
+        self._budget = budget
         self._followed = followed
         self._begun = begun
         self._fault = fault
@@ -135,6 +139,11 @@ class Sweeper:
         """How many versions are swept."""
         swept = self._accounts.get(account)
         return len(swept.versions) if swept is not None else 0
+
+    def arm_groups(self, account: str) -> Mapping[DefinitionVersion, tuple[ArmGroup, ...]]:
+        """What the account's budget is spent on: for each swept version its lists and its running instances."""
+        swept = self._accounts.get(account)
+        return self._budget.arm_groups(swept.versions.values() if swept is not None else ())
 
     def oldest_look(self, account: str) -> datetime | None:
         """When the oldest of the last looks at lists was made, on our clock; None: nothing is swept."""

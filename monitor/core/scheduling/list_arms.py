@@ -1,0 +1,78 @@
+"""The look at a list as an arm of the budget: what it reveals, how often that happens, and what it costs.
+
+Ends are learned per definition and version, under steps that no instance is at: `ENDS` says which. A window reveals the
+ends of the instances that run in it, so its rate is the chance of one of them, times how many run. One more is counted
+than is known to run: what begins and ends between two looks is known to no one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from monitor.core.discovery.list_looks import ListLook
+from monitor.core.event_types import EventType, Severity
+from monitor.core.model import DefinitionVersion, Status
+from monitor.core.scheduling.arms import WEIGHTS, Terms
+from monitor.core.scheduling.hazard import HazardKey, Hazards
+
+ENDS: Final[Mapping[Status, str]] = {
+    Status.TERMINATED: "",
+    Status.SUSPENDED: "*suspended",
+    Status.COMPLETE: "*complete",
+}
+"""The step under which it is learned how often instances come to be so."""
+_EVENTS: Final[Mapping[Status, EventType]] = {
+    Status.TERMINATED: EventType.TERMINATED,
+    Status.SUSPENDED: EventType.SUSPENDED,
+    Status.COMPLETE: EventType.COMPLETED,
+}
+_BEGINS: Final = 1.0 / 60
+"""Begins per second that are supposed; they make no event, so they weigh as little as they may."""
+_WEIGHT_OF_BEGINS: Final = 0.01
+_SHORTEST: Final = 1.0
+_OFTEN: Final = 10.0
+"""A list is looked at this many times as often as wanted at most, however much of the budget is left."""
+
+
+def list_terms(
+    look: ListLook,
+    living: int,
+    hazards: Hazards,
+    severities: Mapping[EventType, Severity],
+    now: datetime,
+    *,
+    interval: float,
+    longest: float,
+) -> Terms:
+    """`living`: instances known to run in its window. `interval`: seconds between two looks that are wanted.
+
+    `longest`: the same, as far as it can be promised.
+    """
+    rates = {status: (living + 1) * end_rate(hazards, look.version, status, now) for status in look.reveals}
+    weighted = sum(rate * end_weight(status, severities) for status, rate in rates.items())
+    rate = sum(rates.values())
+    if look.begins:
+        rate, weighted = rate + _BEGINS, weighted + _BEGINS * _WEIGHT_OF_BEGINS
+    return Terms(
+        rate=rate,
+        weight=weighted / rate if rate else 0.0,
+        cost=look.requests,
+        longest=longest,
+        shortest=shortest_between(interval),
+    )
+
+
+def end_rate(hazards: Hazards, version: DefinitionVersion, status: Status, now: datetime) -> float:
+    """How often one instance comes to be so, per second."""
+    return hazards.rate(HazardKey(version, ENDS[status]), now)
+
+
+def end_weight(status: Status, severities: Mapping[EventType, Severity]) -> float:
+    """By the severity that its event would have."""
+    event = _EVENTS[status]
+    return WEIGHTS[severities.get(event, event.severity)]
+
+
+def shortest_between(interval: float) -> float:
+    """Seconds between two looks at a list, within which another is of no use."""
+    return min(max(interval / _OFTEN, _SHORTEST), interval)
