@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from monitor.core.discovery.list_looks import ListLook
+from monitor.core.event_types import FactKind
 from monitor.core.model import DefinitionVersion, Status
 from monitor.core.scheduling.hazard import HazardKey, Hazards
 from monitor.core.scheduling.instance_arms import ANY_STEP, SHORTEST, instance_terms
 from monitor.core.scheduling.list_arms import list_terms
-from monitor.core.scheduling.plan import ArmGroup, FactKind
+from monitor.core.scheduling.plan import ArmGroup
 from monitor.polling.swept_version import SweptVersion
 
 
