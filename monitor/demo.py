@@ -1,6 +1,6 @@
 """The demo: the simulated API, the daemon and a console in one process, over real HTTP, with nothing to configure.
 
-The console reads what anybody can read: the events of the store by their cursor, the metrics, the beliefs.
+The console reads public interfaces: the events of the store by their cursor, the metrics, the last known states.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ _LIMITS: Mapping[str, Mapping[str, Any]] = {
     "survey-lima": {"step_timeouts": {"wait_for_reply": "15s"}},
     "survey-oslo": {"max_runtime": "25s"},
 }
-"""By the name of a target, what a watchlist says of how long it may take."""
+"""Limits in the watchlist, by the name of a target."""
 
 
 async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> None:
-    """Until `stop` is set. Raises StartError where the port is not to be had."""
+    """Until `stop` is set. Raises StartError if the port cannot be used."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     world = World(demo_day(), epoch=datetime.now(UTC))
@@ -92,7 +92,7 @@ async def _narrate(console: "_Console", stage: "_Stage", clock: Callable[[], flo
 
 @contextlib.asynccontextmanager
 async def _receiver() -> AsyncIterator[str]:
-    """The URL of somebody who is told everything and acknowledges it, so that deliveries can be watched, too."""
+    """The URL of a webhook receiver that acknowledges everything, so that the demo has deliveries."""
 
     async def take(request: web.Request) -> web.Response:
         await request.read()
@@ -110,7 +110,7 @@ async def _receiver() -> AsyncIterator[str]:
 
 
 def _free_port() -> int:
-    """Known beforehand, since links are made of it."""
+    """A port must be known before the start, since links contain it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -118,7 +118,7 @@ def _free_port() -> int:
 
 
 class _Stage:
-    """The folder with the demo's configuration, written anew for each turn of the scripted day."""
+    """The folder with the demo's configuration, written again for each turn of the scripted day."""
 
     def __init__(self, folder: Path, world: World, api: str, port: int, hook: str) -> None:
         self._folder = folder
@@ -172,7 +172,7 @@ def _variable(account: str) -> str:
 
 
 class _Console:
-    """What a person sees."""
+    """The output for a person."""
 
     def __init__(self, daemon: Daemon, out: TextIO) -> None:
         self.daemon = daemon
@@ -181,7 +181,7 @@ class _Console:
         self._cursor = 0
         self._requests = 0.0
         self._shown = False
-        """Whether one alert was shown whole."""
+        """Whether the full text of one alert was shown."""
 
     def greet(self) -> None:
         address = f"http://127.0.0.1:{self.daemon.port}"
@@ -190,7 +190,7 @@ class _Console:
         self._print(f"Metrics: {address}/metrics   Pages: {address}/   End: Ctrl-C\n")
 
     async def tell_events(self) -> None:
-        """What was committed since the last look."""
+        """Print the events that were committed since the last call."""
         while True:
             events, self._cursor = await self.daemon.store.events(self._cursor, None, 100)
             for event in events:
@@ -203,14 +203,14 @@ class _Console:
                 return
 
     def tell_new_day(self) -> None:
-        """The same day begins again, with others in it."""
+        """The same day starts again, with other workflows."""
         number = len(self.daemon.targets)
         self._print(
             f"--------  a new day: {number} new workflows are on the watchlist, those of yesterday have left it"
         )
 
     async def _show_alert(self, event: str) -> None:
-        """Once, the whole text that on-call gets by mail or chat."""
+        """Print, once, the full text that on-call gets by mail or chat."""
         alert = await self.daemon.store.alert(event)
         if alert is None:
             return
@@ -246,7 +246,7 @@ class _Console:
 
 
 def _delayed(facts: dict[str, str]) -> str:
-    """How long after it happened it was seen."""
+    """The delay of the detection, for people."""
     if "occurred_at" not in facts:
         return ""
     observed, occurred = datetime.fromisoformat(facts["observed_at"]), datetime.fromisoformat(facts["occurred_at"])

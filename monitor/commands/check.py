@@ -1,4 +1,4 @@
-"""`workflow-monitor check`: validate the configuration, say who gets what and what the budget buys."""
+"""`workflow-monitor check`: validate the configuration, print the events of each receiver and the budget's plan."""
 
 import argparse
 import asyncio
@@ -38,7 +38,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _discoveries(settings: Settings) -> str:
-    """Which instances are watched without being named, and how often the lists are asked for them."""
+    """The discoveries of the watchlist, and the intervals of their requests."""
     found = settings.watchlist.discoveries
     if not found:
         return "discoveries: none"
@@ -65,7 +65,7 @@ def _versions(wish: Versions | tuple[int, ...]) -> str:
 
 
 def _receivers(settings: Settings) -> str:
-    """Who gets what."""
+    """The receivers, each with the events that it gets."""
     if not settings.receivers:
         return "receivers: none"
     routes = zip(settings.receivers, app.routes(settings), strict=True)
@@ -74,7 +74,7 @@ def _receivers(settings: Settings) -> str:
 
 
 def _short(settings: Settings) -> Iterator[str]:
-    """Accounts whose budget does not suffice; the plan says so in words, and to be strict that is wrong."""
+    """Accounts whose budget does not suffice: errors with `--strict`; the plan has the details."""
     for index, account in enumerate(settings.plan().accounts):
         if not account.sufficient:
             place = f"{settings.path}: accounts[{index}].requests_per_second"
@@ -82,7 +82,7 @@ def _short(settings: Settings) -> Iterator[str]:
 
 
 def _online(settings: Settings) -> int:
-    """Try each account's key by one request; a refused one is an error of the configuration, silence is not."""
+    """Try each account's key by one request; a refused key is an error of the configuration, no answer is not."""
     refused: list[str] = []
     silent: list[str] = []
     for index, account in enumerate(settings.accounts):

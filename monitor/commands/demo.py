@@ -24,5 +24,5 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         return lived(live())
     except app.StartError as error:
-        # Here the port is no key of a file.
+        # The port of the demo is an option, not a setting.
         raise app.StartError(str(error).replace("server.port:", "--port:")) from error
