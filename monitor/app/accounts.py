@@ -96,6 +96,10 @@ class Accounts:
     def values(self) -> list[AccountRuntime]:
         return list(self._runtimes.values())
 
+    def rates(self) -> dict[str, float]:
+        """Requests per second that each account allows now."""
+        return {name: gate.requests_per_second for name, gate in self.gates.items()}
+
     # --- coming and going ---
 
     def add(self, account: AccountSettings, credential: Credential) -> None:

@@ -1,12 +1,12 @@
 """The settings in force: the one place from which every part reads what a reload may change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from monitor.alerting.publisher import AlertPolicy
 from monitor.app import from_settings
 from monitor.core.detection.detect import Policy
 from monitor.core.discovery.following import Discovery
-from monitor.core.model import TargetKey
+from monitor.core.model import Target, TargetKey
 from monitor.settings import Settings
 
 
@@ -51,6 +51,9 @@ class CurrentSettings:
     def blind_after(self) -> float:
         """Seconds without an answer after which an account is blind."""
         return self.value.polling.blind_after
+
+    def watchlist(self) -> Mapping[TargetKey, Target]:
+        return self.value.watchlist.targets
 
     def discoveries(self) -> Sequence[Discovery]:
         return self.value.watchlist.discoveries

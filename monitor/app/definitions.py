@@ -1,10 +1,12 @@
 """The definitions with watched targets, and those that discoveries follow."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import DefinitionSummary
+from monitor.core.scheduling.plan import BudgetPlan
+from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.definition_counts import DefinitionCounts
 from monitor.polling.step_limits import StepLimits
 from monitor.polling.sweeper import Sweeper
@@ -14,18 +16,29 @@ from monitor.store.step_limits import DefinitionKey
 
 class Definitions:
     def __init__(
-        self, targets: WatchedTargets, sweeper: Sweeper, limits: StepLimits, *, now: Callable[[], datetime]
+        self,
+        targets: WatchedTargets,
+        sweeper: Sweeper,
+        limits: StepLimits,
+        plans: BudgetPlans,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         """Counts every target that is watched from now on."""
         self._counts = DefinitionCounts(targets, now)
         targets.subscribe(self._counts)
         self._sweeper = sweeper
         self._limits = limits
+        self._plans = plans
         self._now = now
 
     def keys(self) -> Collection[DefinitionKey]:
         """In any order."""
         return {*self._counts.keys(), *self._sweeper.followed()}
+
+    def budgets(self) -> Mapping[str, BudgetPlan]:
+        """What the budget of each account buys now."""
+        return self._plans.plans
 
     def summary(self, about: DefinitionKey) -> DefinitionSummary | None:
         """None if it has had no target for an hour, and no discovery follows it."""
@@ -44,4 +57,5 @@ class Definitions:
             begun=count.begun.count(now) if count is not None else 0,
             ended=count.ended.count(now) if count is not None else 0,
             discovered=wish is not None,
+            bounds=self._plans.bounds(about),
         )

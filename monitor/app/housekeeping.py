@@ -1,4 +1,4 @@
-"""Periodic work: hides targets that ended long ago, prunes the store, flushes the log, tells of old looks."""
+"""Periodic work: hides targets that ended long ago, prunes the store, flushes the log, tells of old looks, plans."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from monitor.aio import TURN, beating
 from monitor.app.current_settings import CurrentSettings
 from monitor.core.model import TargetKey
+from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.watched import WatchedTargets
@@ -30,6 +31,7 @@ class Housekeeper:
         logs: Logs,
         *,
         oldest_looks: OldestLooks,
+        plans: BudgetPlans,
         current: CurrentSettings,
         receivers: Collection[str],
         now: Callable[[], datetime],
@@ -41,6 +43,7 @@ class Housekeeper:
         self._writer = writer
         self._logs = logs
         self._oldest_looks = oldest_looks
+        self._plans = plans
         self._current = current
         self._receivers = receivers
         self._now = now
@@ -53,6 +56,7 @@ class Housekeeper:
             if loop.time() >= tell_at:
                 await self._oldest_looks.tell()
                 tell_at = loop.time() + _TELL_EVERY
+            await self._plans.renew()
             await self._scheduler.expire_ended()
             self._logs.flush()
             if loop.time() >= prune_at and self._writer.available:

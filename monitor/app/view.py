@@ -49,6 +49,7 @@ class DaemonView:
         self._telemetry = telemetry
         self.definitions = definitions.keys
         self.definition = definitions.summary
+        self.budgets = definitions.budgets
         self._publisher = publisher
         self._deliverer = deliverer
         self._current = current

@@ -31,6 +31,7 @@ from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
 from monitor.polling.budget import Budget
+from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
@@ -214,6 +215,15 @@ class Wiring:
         )
         self.targets.subscribe(self.sweeper)
 
+        self.plans = BudgetPlans(
+            self.accounts.rates,
+            self.targets,
+            watchlist=current.watchlist,
+            discovered=self.sweeper.arm_groups,
+            followed=self.sweeper.active,
+            report=telemetry.bounds,
+            executor=self.background,
+        )
         self.usage = UsageWatcher(self.client, self.accounts.watching, report=telemetry.usage, fault=telemetry.fault)
 
         # --- what ends alerts, and periodic work ---
@@ -260,6 +270,7 @@ class Wiring:
             oldest_looks=OldestLooks(
                 self.accounts.__iter__, self.targets, listed=self.sweeper.oldest_look, report=telemetry.oldest_look
             ),
+            plans=self.plans,
             current=current,
             receivers=[*made],
             now=now,
@@ -282,7 +293,7 @@ class Wiring:
             self.scheduler,
             store,
             telemetry,
-            Definitions(self.targets, self.sweeper, self.step_limits, now=now),
+            Definitions(self.targets, self.sweeper, self.step_limits, self.plans, now=now),
             publisher=publisher,
             deliverer=self.deliverer,
             current=current,

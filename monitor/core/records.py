@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from monitor.core.event_types import EventType
+from monitor.core.event_types import EventType, FactKind
 from monitor.core.listing import Usage
 from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
+from monitor.core.scheduling.plan import Bound
 
 _PURPOSES: Final = {
     Endpoint.STATUS: Purpose.STEPS,
@@ -79,6 +80,14 @@ class OldestLookRecord(msgspec.Struct, frozen=True, gc=False):
     """At lists."""
     steps: datetime | None
     """At the status of an instance that runs."""
+
+
+class BoundsRecord(msgspec.Struct, frozen=True, gc=False):
+    """How late the facts of an account are seen at worst, by its plan; all that it promises now."""
+
+    account: str
+    worst: Mapping[tuple[str, FactKind], float]
+    """Seconds, by the label of a definition."""
 
 
 class StartRecord(msgspec.Struct, frozen=True, gc=False):
@@ -220,6 +229,8 @@ class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Targets that ended within the last hour."""
     discovered: bool = False
     """Whether a discovery follows it."""
+    bounds: Mapping[FactKind, Bound] = {}
+    """How late its facts are seen, by the plan; nothing for a kind that is not looked for."""
 
 
 class NextPoll(msgspec.Struct, frozen=True, gc=False):

@@ -5,12 +5,13 @@ does not interrupt; the values are objects whose fields are replaced, never dict
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from monitor.core.event_types import FactKind
 from monitor.core.model import Status, Target, TargetKey
 
 Pending = Callable[[], Mapping[str, tuple[int, datetime | None]]]
@@ -178,6 +179,32 @@ class NamedTargets(Collector):
             "Named targets without series of their own, because there are too many.",
             value=len(self._waiting),
         )
+
+
+class DetectionBounds(Collector):
+    """`workflow_monitor_detection_bound_seconds`: of the first thousand definitions and kinds, the worst ones."""
+
+    def __init__(self, most: int = _MOST_SERIES) -> None:
+        """`most`: series of one account."""
+        self._most = most
+        self._worst: dict[str, Sequence[tuple[tuple[str, FactKind], float]]] = {}
+
+    def replace(self, account: str, worst: Mapping[tuple[str, FactKind], float]) -> None:
+        """All that is promised of the account from now on, in seconds."""
+        shown = sorted(worst.items(), key=lambda item: (-item[1], item[0]))[: self._most]
+        self._worst = {**self._worst, account: shown}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "workflow_monitor_detection_bound_seconds",
+            "How late an end, or what happens to a step, is seen at worst while the API answers, by the plan of the "
+            "budget.",
+            labels=("account", "definition", "kind"),
+        )
+        for account, shown in self._worst.items():
+            for (definition, kind), seconds in shown:
+                family.add_metric((account, definition, kind.value), seconds)
+        yield family
 
 
 class PendingDeliveries(Collector):

@@ -12,6 +12,7 @@ from monitor.core.event_types import EventType, FactKind, Severity
 from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
+    BoundsRecord,
     DeliveryOutcome,
     DeliveryRecord,
     HeartbeatOutcome,
@@ -27,7 +28,7 @@ from monitor.core.records import (
     StoreRecord,
     UsageRecord,
 )
-from monitor.telemetry.collectors import DefinitionNames, NamedTargets, TargetsByStatus
+from monitor.telemetry.collectors import DefinitionNames, DetectionBounds, NamedTargets, TargetsByStatus
 from monitor.telemetry.families import Families
 from monitor.telemetry.histogram import FastHistogram
 
@@ -80,7 +81,8 @@ class Metrics:
         self._census = TargetsByStatus()
         self._names = DefinitionNames(self._census.watches)
         self._named = NamedTargets()
-        for collector in (self._census, self._names, self._named):
+        self._bounds = DetectionBounds()
+        for collector in (self._census, self._names, self._named, self._bounds):
             registry.register(collector)
         for loop in ("commit", "deadlines", "definitions", "usage"):
             self._families.faults.labels(loop)
@@ -112,6 +114,7 @@ class Metrics:
                 gauge.remove(account)
             for gauge in (families.workflows_allowed, families.workflows_executed, families.oldest_look):
                 gauge.remove_by_labels({"account": account})
+            self._bounds.replace(account, {})
 
     def receiver(self, receiver: str) -> None:
         for outcome in DeliveryOutcome:
@@ -285,6 +288,9 @@ class Metrics:
                 self._families.oldest_look.labels(record.account, kind).set(at.timestamp())
             else:
                 self._families.oldest_look.remove_by_labels({"account": record.account, "kind": kind})
+
+    def bounds(self, record: BoundsRecord) -> None:
+        self._bounds.replace(record.account, record.worst if record.account in self._accounts else {})
 
     def lane(self, record: LaneRecord) -> None:
         if (account := self._accounts.get(record.account)) is not None:

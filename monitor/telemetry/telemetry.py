@@ -10,6 +10,7 @@ from monitor.core.event_types import Severity
 from monitor.core.model import Status, Target, TargetKey, TargetState
 from monitor.core.records import (
     AccountRecord,
+    BoundsRecord,
     DeliveryRecord,
     HeartbeatRecord,
     LaneRecord,
@@ -95,6 +96,9 @@ class Telemetry:
 
     def oldest_look(self, record: OldestLookRecord) -> None:
         self._metrics.oldest_look(record)
+
+    def bounds(self, record: BoundsRecord) -> None:
+        self._metrics.bounds(record)
 
     def begun(self, record: StartRecord) -> None:
         self._metrics.begun(record)

@@ -6,6 +6,7 @@ from typing import Protocol
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import DefinitionSummary, NextPoll
+from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 from monitor.store.step_limits import DefinitionKey
@@ -46,6 +47,10 @@ class View(Protocol):
 
     def definition(self, about: DefinitionKey) -> DefinitionSummary | None:
         """None if nothing is known of it any more."""
+        ...
+
+    def budgets(self) -> Mapping[str, BudgetPlan]:
+        """What the budget of each account buys now; an account is absent while that is not known."""
         ...
 
     def next_poll(self, key: TargetKey) -> NextPoll:

@@ -31,6 +31,7 @@ from monitor.core.model import (
 )
 from monitor.core.records import (
     AccountRecord,
+    BoundsRecord,
     DeliveryOutcome,
     DeliveryRecord,
     HeartbeatOutcome,
@@ -61,6 +62,7 @@ CONTRACT = {
     "workflow_started_total": ("counter", {"account", "definition"}),
     "workflow_queue_delay_seconds": ("histogram", {"account", "definition"}),
     "workflow_detection_delay_seconds": ("histogram", {"account", "kind"}),
+    "workflow_monitor_detection_bound_seconds": ("gauge", {"account", "definition", "kind"}),
     "workflow_monitor_requests_total": ("counter", {"account", "endpoint", "outcome"}),
     "workflow_monitor_looks_total": ("counter", {"account", "purpose"}),
     "workflow_monitor_request_duration_seconds": ("histogram", {"account", "endpoint"}),
@@ -174,6 +176,7 @@ def exercise(scene: Scene) -> None:
     telemetry.account(AccountRecord("acme", (event(EventType.BLIND, definition=None, workflow=None),)))
     telemetry.lane(LaneRecord("acme", open=False, requests_per_second=5.0, reason="429"))
     telemetry.oldest_look(OldestLookRecord("acme", NOW, NOW))
+    telemetry.bounds(BoundsRecord("acme", {("5870442f", FactKind.END): 4.0}))
     telemetry.usage(UsageRecord("acme", Usage(50_000, 1_200)))
     telemetry.delivery(DeliveryRecord("oncall", "3f0c", EventType.TERMINATED, DeliveryOutcome.DELIVERED, 1, 0.03))
     telemetry.reload(ReloadRecord(successful=True, at=NOW, trigger="start", added=1))
@@ -297,6 +300,27 @@ def test_the_oldest_look_goes_with_what_is_looked_at_and_with_its_account(scene:
     scene.telemetry.unwatch("acme")
     scene.telemetry.oldest_look(OldestLookRecord("acme", NOW, NOW))
     assert shown() == [None, None]
+
+
+def test_bounds_are_those_of_the_last_plan_and_go_with_their_account(scene: Scene) -> None:
+    def shown(definition: str, kind: FactKind) -> float | None:
+        name = "workflow_monitor_detection_bound_seconds"
+        return scene.value(name, account="acme", definition=definition, kind=kind.value)
+
+    scene.telemetry.bounds(BoundsRecord("acme", {("orders", FactKind.END): 4.0, ("orders", FactKind.STEP): math.inf}))
+    assert [shown("orders", kind) for kind in (FactKind.END, FactKind.STEP)] == [4.0, math.inf]
+    scene.telemetry.bounds(BoundsRecord("acme", {("calls", FactKind.END): 5.0}))
+    assert [shown("orders", FactKind.END), shown("calls", FactKind.END)] == [None, 5.0]
+    scene.telemetry.unwatch("acme")
+    scene.telemetry.bounds(BoundsRecord("acme", {("calls", FactKind.END): 5.0}))
+    assert shown("calls", FactKind.END) is None
+
+
+def test_of_more_bounds_than_there_may_be_series_the_worst_are_shown(scene: Scene) -> None:
+    worst = {(f"d{number}", FactKind.END): float(number) for number in range(1100)}
+    scene.telemetry.bounds(BoundsRecord("acme", worst))
+    (family,) = [each for each in scene.registry.collect() if each.name == "workflow_monitor_detection_bound_seconds"]
+    assert sorted(sample.value for sample in family.samples) == [float(number) for number in range(100, 1100)]
 
 
 def test_a_followed_definition_counts_starts_from_0_under_its_alias(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from monitor.core.event_types import EventType, Severity
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Cause, Event, Outcome, Status, StepExecution, StepStatus, Target, TargetKey, TargetState
 from monitor.core.records import DefinitionSummary, NextPoll, PollTrace
+from monitor.core.scheduling.plan import BudgetPlan
 from monitor.core.text import cloudevent
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable
@@ -99,6 +100,7 @@ class Daemon:
 
     def __init__(self) -> None:
         self.entries: dict[TargetKey, Watched] = {KEY: watched()}
+        self.plans: dict[str, BudgetPlan] = {}
         self.summaries: dict[DefinitionKey, DefinitionSummary | None] = {}
         self.stored: list[StoredEvent] = [event(1)]
         self.open: list[OpenAlert] = []
@@ -151,6 +153,9 @@ class Daemon:
 
     def definition(self, about: DefinitionKey) -> DefinitionSummary | None:
         return self.summaries[about]
+
+    def budgets(self) -> Mapping[str, BudgetPlan]:
+        return self.plans
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return NextPoll(key, NOW + timedelta(seconds=10), "interval 10s")

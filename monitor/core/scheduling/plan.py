@@ -64,6 +64,11 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
     """By definition and kind, in the order in which they were given."""
 
     @property
+    def saved_by_one_more(self) -> float:
+        """Seconds of `best_delay` that one more request per second would save."""
+        return self.best_delay / (self.allowed + 1) if self.allowed else math.inf
+
+    @property
     def feasible(self) -> bool:
         """Whether all promises can be kept; if not, `promised` is the rate that would suffice."""
         return self.promised <= self.allowed
@@ -111,22 +116,25 @@ def _intervals(arms: Sequence[ArmGroup], allowed: float) -> list[float]:
         return [math.inf] * len(arms)
     walls = _walls(arms, allowed)
     wanted = [math.sqrt(one.cost / (one.rate * one.weight)) if one.rate * one.weight else math.inf for one in arms]
+    columns = [
+        (every, low, high, one.count * one.cost) for one, every, (low, high) in zip(arms, wanted, walls, strict=True)
+    ]  # of plain numbers: an account may have thousands of groups
 
     def at(scale: float) -> list[float]:
-        return [max(low, min(scale * every, high)) for every, (low, high) in zip(wanted, walls, strict=True)]
+        return [max(low, min(scale * every, high)) for every, low, high, _ in columns]
 
     def used(scale: float) -> float:
-        return math.fsum(one.count * one.cost / every for one, every in zip(arms, at(scale), strict=True))
+        return math.fsum([cost / max(low, min(scale * every, high)) for every, low, high, cost in columns])
 
     return at(_scale(used, allowed))
 
 
 def _walls(arms: Sequence[ArmGroup], allowed: float) -> list[tuple[float, float]]:
     """The shortest and the longest time between two looks at an arm of each group."""
-    promised = _promised(arms)
+    promised, cost = _promised(arms), math.fsum(one.count * one.cost for one in arms)
     stretch = 1.0 if promised <= allowed else 2 * promised / allowed  # infeasible promises get half of the budget
     free = allowed - promised if promised < allowed else allowed / 2
-    rounds = MOST_ROUNDS * math.fsum(one.count * one.cost for one in arms) / free
+    rounds = MOST_ROUNDS * cost / free
     return [(max(one.shortest, _SHORTEST), max(min(one.longest * stretch, rounds), one.shortest)) for one in arms]
 
 
@@ -144,20 +152,17 @@ def _scale(used: Callable[[float], float], allowed: float) -> float:
 
 _SHORTEST = 1e-9
 """Seconds; no look takes less."""
-_WIDEST, _STEPS = 60.0, 64
+_WIDEST, _STEPS = 60.0, 48
 
 
 # --- the delay of facts ------------------------------------------------------------------------------------
 
 
 def _bounds(arms: Sequence[ArmGroup], intervals: Sequence[float]) -> Iterable[Bound]:
-    kinds = dict.fromkeys((one.definition, one.kind) for one in arms)
-    for definition, kind in kinds:
-        of = [
-            (one, every)
-            for one, every in zip(arms, intervals, strict=True)
-            if (one.definition, one.kind) == (definition, kind)
-        ]
+    kinds: dict[tuple[str, FactKind], list[tuple[ArmGroup, float]]] = {}
+    for one, every in zip(arms, intervals, strict=True):
+        kinds.setdefault((one.definition, one.kind), []).append((one, every))
+    for (definition, kind), of in kinds.items():
         facts = math.fsum(one.count * one.rate for one, _ in of)
         late = math.fsum(one.count * one.rate * every / 2 for one, every in of)
         worst = max(every for _, every in of)
