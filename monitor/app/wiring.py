@@ -184,8 +184,7 @@ class Wiring:
         )
         self.targets.subscribe(self.overdue)
         # The two ties that come late: what is learned of definitions changes targets that were made with its help.
-        self.step_limits.on_change = self.overdue.limits_changed
-        self.step_limits.on_name = self.scheduler.show_name
+        self.step_limits.on_change, self.step_limits.on_name = self.overdue.limits_changed, self.scheduler.show_name
 
         self.budget = Budget(Hazards(), now)
         self.discovery_store = DiscoveryStore(store)

@@ -13,7 +13,7 @@ from monitor.core.text.cloudevent import Envelope
 from monitor.store import DeliveryStatus
 from monitor.web.api import query
 from monitor.web.api.alert_schemas import AlertShape, DeliveryShape
-from monitor.web.api.definitions import DefinitionShape
+from monitor.web.api.definitions import BudgetShape, DefinitionShape
 from monitor.web.api.responses import json_response
 from monitor.web.api.target_schemas import TargetDetails, TargetShape
 
@@ -40,6 +40,7 @@ class EventsPage(msgspec.Struct):
 
 
 class DefinitionsPage(msgspec.Struct):
+    budgets: list[BudgetShape]
     definitions: list[DefinitionShape]
     next: str | None
 
