@@ -72,6 +72,11 @@ class ArmHeap:
             self._living -= 1
             self._compact()
 
+    def time(self, arm: int) -> float | None:
+        """When it is due; None if it is in none of the heaps that share the ticks."""
+        due = self._ticks[arm]
+        return None if due == NEVER else seconds(due // _TAGS)
+
     def head(self) -> tuple[int, int] | None:
         """The arm that is due first, as (tick, arm)."""
         head = self._top(self._items)

@@ -22,7 +22,7 @@ are the loop's clock, in seconds, and never decrease.
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from monitor.core.scheduling.arm_heap import MOST_ARMS, NEVER, ArmHeap, seconds, tick
 from monitor.core.scheduling.arms import Arms, Terms
@@ -168,26 +168,29 @@ class Looks:
         head = self._timers.head()
         return None if head is None else max(seconds(head[0]) - now, 0.0)
 
-    def next(self, now: float) -> int | None:
-        """The arm to look at now, under way until `looked` or `put_back`; None if none may be looked at."""
+    def next(self, now: float, may: Callable[[int], bool] | None = None) -> int | None:
+        """The arm to look at now, under way until `looked` or `put_back`; None if none may be looked at.
+
+        `may` says of each arm whose turn it would be whether it can be looked at now. One that cannot has no turn, and
+        is under way until `put_back`.
+        """
         self._wake(now)
-        if not self._waiting:
-            return None
-        arm = self._promised()
-        if arm is None:
-            arm = self._passed_over()
-            if arm is None:
-                arm = self._best(now)
-            else:
-                self._owed -= self._arms.costs[arm]
-            self._owed = min(self._owed + self._arms.costs[arm] / self._trust.rounds, self._arms.costs[arm])
-            self._rounds.spend(self._arms.costs[arm], now)
-            self._lead = max(self._lead - self._arms.costs[arm], 0.0)
-        self._pace.spend(self._arms.costs[arm], now)
+        while self._waiting:
+            arm, promised = self._chosen(now)
+            self._start(arm)
+            if may is None or may(arm):
+                self._spend(arm, now, promised=promised)
+                return arm
+        return None
+
+    def take(self, arm: int) -> bool:
+        """Look at it now, out of turn: it is under way as after `next`. False if it is already."""
+        if self._phases[arm] not in (_WAITING, _RESTING):
+            return False
         self._start(arm)
         if not self._waiting:
             self._pace.pause()
-        return arm
+        return True
 
     def looked(self, arm: int, now: float, happened: Iterable[float] = ()) -> None:
         """The look is over. `happened`: the times of the facts that it showed first."""
@@ -201,6 +204,19 @@ class Looks:
     def put_back(self, arm: int, now: float, until: float) -> None:
         """The look has no result; the next one comes at `until` at the earliest. The last look stays the last."""
         self._end(arm, until, now)
+
+    def wake(self, arm: int, at: float, now: float) -> None:
+        """If it rests, it does so until `at` at the latest."""
+        if self._phases[arm] == _RESTING and at < (self._timers.time(arm) or 0.0):
+            self._rest(arm, at, now)
+
+    def due(self, arm: int, now: float) -> float | None:
+        """When it will be looked at, as things are now; None if it is under way."""
+        if self._phases[arm] not in (_WAITING, _RESTING):
+            return None
+        rests_until = self._timers.time(arm) if self._phases[arm] == _RESTING else None
+        promised = self._arms.last[arm] + self._arms.longest[arm]
+        return max(min(self._arms.crossing(arm, self.price), promised), rests_until or now, now)
 
     def last(self, arm: int) -> float:
         """The time of its last look."""
@@ -216,6 +232,26 @@ class Looks:
         return None
 
     # --- the three reasons ---
+
+    def _chosen(self, now: float) -> tuple[int, bool]:
+        """Whose turn it is, and whether that is because of a promise."""
+        if (arm := self._promised()) is not None:
+            return arm, True
+        arm = self._passed_over()
+        if arm is None:
+            return self._best(now), False
+        self._owed -= self._arms.costs[arm]
+        return arm, False
+
+    def _spend(self, arm: int, now: float, *, promised: bool) -> None:
+        cost = self._arms.costs[arm]
+        if not promised:
+            self._owed = min(self._owed + cost / self._trust.rounds, cost)
+            self._rounds.spend(cost, now)
+            self._lead = max(self._lead - cost, 0.0)
+        self._pace.spend(cost, now)
+        if not self._waiting:
+            self._pace.pause()
 
     def _promised(self) -> int | None:
         arm = next(iter(self._late), None)

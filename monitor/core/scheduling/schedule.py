@@ -61,6 +61,11 @@ class Schedule:
         entry = self._agenda.entries.get(key)
         return entry is not None and entry.under_way
 
+    def interval(self, key: TargetKey) -> float | None:
+        """Its interval in seconds; None for a target that is unknown or was removed."""
+        entry = self._agenda.entries.get(key)
+        return None if entry is None or key in self._leaving else entry.interval
+
     def next_due(self, key: TargetKey) -> float | None:
         """When it is due, at the present offset; None for a target that is under way or unknown."""
         entry = self._agenda.entries.get(key)
@@ -172,7 +177,7 @@ class Schedule:
         entry.last = entry.due
         if failures:
             self._backing_off[key] = None
-            self._put(entry, clock + _backoff(entry.interval, failures, max_backoff, jitter))
+            self._put(entry, clock + backoff(entry.interval, failures, max_backoff, jitter))
         else:
             self._put(entry, _slot(entry, max(clock, entry.due + entry.interval / 2)))
 
@@ -222,7 +227,7 @@ def _slot(entry: Entry, after: float) -> float:
     return slot if slot > after else (count + 1) * interval + phase
 
 
-def _backoff(interval: float, failures: int, max_backoff: float, jitter: float) -> float:
+def backoff(interval: float, failures: int, max_backoff: float, jitter: float) -> float:
     """Seconds, spread between the interval and its back-off, so that targets that failed together return apart.
 
     A target with an interval above `max_backoff` is tried again after `max_backoff`: one lost answer must not leave it
