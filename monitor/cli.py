@@ -14,6 +14,7 @@ from monitor.commands import (
     deliveries,
     demo,
     drill,
+    explain,
     init,
     run,
     schema,
@@ -61,6 +62,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    for one in (run, init, check, demo, simulate, status, definitions, schema, alerts, close, deliveries, drill):
+    for one in (
+        run,
+        init,
+        check,
+        demo,
+        simulate,
+        status,
+        definitions,
+        schema,
+        explain,
+        alerts,
+        close,
+        deliveries,
+        drill,
+    ):
         one.add(command)
     return parser

@@ -9,6 +9,7 @@ from monitor.alerting.deliverer import Deliverer
 from monitor.alerting.publisher import Publisher
 from monitor.app.current_settings import CurrentSettings
 from monitor.app.definitions import Definitions
+from monitor.app.explainer import Explainer
 from monitor.app.health import Readiness
 from monitor.app.loops import Loops
 from monitor.core.alerts import AlertEnd, Closing
@@ -35,6 +36,7 @@ class DaemonView:
         telemetry: Telemetry,
         definitions: Definitions,
         *,
+        explainer: Explainer,
         publisher: Publisher,
         deliverer: Deliverer,
         current: CurrentSettings,
@@ -50,6 +52,7 @@ class DaemonView:
         self.definitions = definitions.keys
         self.definition = definitions.summary
         self.budgets = definitions.budgets
+        self.explain = explainer.explain
         self._publisher = publisher
         self._deliverer = deliverer
         self._current = current

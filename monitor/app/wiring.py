@@ -19,6 +19,7 @@ from monitor.app.current_settings import CurrentSettings
 from monitor.app.daemon_clock import Clock
 from monitor.app.definitions import Definitions
 from monitor.app.environment import Environment, StartError
+from monitor.app.explainer import Explainer
 from monitor.app.health import Health, Readiness
 from monitor.app.housekeeping import Housekeeper
 from monitor.app.loops import Loops
@@ -32,6 +33,7 @@ from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
 from monitor.polling.budget import Budget
 from monitor.polling.budget_plan import BudgetPlans
+from monitor.polling.look_log import LookLog
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
@@ -145,6 +147,7 @@ class Wiring:
             jitter=jitter,
             named=telemetry.definition_named,
         )
+        looks = LookLog(telemetry.poll, telemetry.listed_end)
         self.poller = Poller(
             publisher,
             self.client,
@@ -154,8 +157,8 @@ class Wiring:
             policy=current.detection_policy,
             errors_patience=settings.api.timeout,
             now=now,
-            report=telemetry.poll,
-            report_listed=telemetry.listed_end,
+            report=looks.polled,
+            report_listed=looks.listed_end,
             skew=self.accounts.skew,
             answered_at=self.accounts.answered_at,
             site=self.accounts.site,
@@ -226,24 +229,23 @@ class Wiring:
         self.usage = UsageWatcher(self.client, self.accounts.watching, report=telemetry.usage, fault=telemetry.fault)
 
         # --- what ends alerts, and periodic work ---
-        changes = WatchlistChanges(
-            store,
-            publisher,
-            now=now,
-            grace=current.unwatched_after,
-            is_watched=current.is_watched,
-            was_seen=self.scheduler.was_seen,
-            believe=self.scheduler.take_over,
-            report=telemetry.account,
-            leaving=telemetry.leaving,
-        )
         self.closer = Closer(
             store,
             publisher,
             now=now,
             hold=current.hold,
             routes=from_settings.routes(settings),
-            changes=changes,
+            changes=WatchlistChanges(
+                store,
+                publisher,
+                now=now,
+                grace=current.unwatched_after,
+                is_watched=current.is_watched,
+                was_seen=self.scheduler.was_seen,
+                believe=self.scheduler.take_over,
+                report=telemetry.account,
+                leaving=telemetry.leaving,
+            ),
             count=telemetry.alerts_open,
             fault=telemetry.fault,
         )
@@ -293,6 +295,16 @@ class Wiring:
             store,
             telemetry,
             Definitions(self.targets, self.sweeper, self.step_limits, self.plans, now=now),
+            explainer=Explainer(
+                self.targets,
+                self.scheduler,
+                store,
+                self.step_limits,
+                looks,
+                routes=from_settings.routes(settings),
+                skew=self.accounts.skew,
+                now=now,
+            ),
             publisher=publisher,
             deliverer=self.deliverer,
             current=current,

@@ -193,6 +193,21 @@ def open_alerts(engine: Engine, now: datetime, hold: float) -> list[OpenAlert]:
     ]
 
 
+def alerts_by_id(engine: Engine, ids: Collection[str]) -> list[Alert]:
+    """Those of them that exist, open or closed."""
+    return [
+        rows.alert(row)
+        for some in in_batches(sorted(ids))
+        for row in fetch_all(engine, select(alerts).where(alerts.c.id.in_(some)))
+    ]
+
+
+def notifications(engine: Engine, refs: Collection[str]) -> dict[str, list[Notification]]:
+    """By the id of the event, alert or incident that each is about, in the order of the deliveries."""
+    with translated(engine.url), engine.connect() as connection:
+        return dict(_tellings(connection, sorted(refs)))
+
+
 def _tellings(connection: Connection, refs: Sequence[str]) -> dict[str, list[Notification]]:
     found: dict[str, list[Notification]] = defaultdict(list)
     for some in in_batches(refs):

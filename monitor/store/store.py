@@ -21,7 +21,7 @@ from monitor.store import alert_queries, outbox, outbox_queries, pruning, querie
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
 from monitor.store.queries import Loaded
-from monitor.store.values import DeliveryStatus, OpenAlert, Pruned, StoredDelivery, StoredEvent
+from monitor.store.values import DeliveryStatus, Notification, OpenAlert, Pruned, StoredDelivery, StoredEvent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -167,6 +167,14 @@ class Store:
     async def unwatched_alerts(self) -> dict[str, TargetKey]:
         """Event alerts that were closed because their target left the watchlist: id to target, oldest first."""
         return await self.read(alert_queries.unwatched_alerts)
+
+    async def alerts_by_id(self, ids: Collection[str]) -> list[Alert]:
+        """Those of them that exist, open or closed."""
+        return await self.read(alert_queries.alerts_by_id, ids)
+
+    async def notifications(self, refs: Collection[str]) -> dict[str, list[Notification]]:
+        """By the id of the event, alert or incident that each is about, in the order of the deliveries."""
+        return await self.read(alert_queries.notifications, refs)
 
     async def known_alerts(self, ids: Collection[str]) -> frozenset[str]:
         """Those of the ids that belong to alerts, open or closed."""

@@ -12,6 +12,7 @@ from monitor.store import StoreUnavailable
 from monitor.web.api.admin_token import AdminToken
 from monitor.web.api.alerts import Alerts
 from monitor.web.api.definitions import DefinitionsApi
+from monitor.web.api.explain import Explain
 from monitor.web.api.openapi import OpenApi
 from monitor.web.api.query import QueryError
 from monitor.web.api.responses import json_error
@@ -60,6 +61,7 @@ def build(
         Probes(view, registry, admin_token=admin_token, executor=executor),
         TargetsApi(view, external_url=site),
         DefinitionsApi(view),
+        Explain(view),
         OpenApi(),
         Alerts(view, external_url=site, admin_token=admin_token),
         Front(view, external_url=site),

@@ -10,6 +10,7 @@ from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
 from monitor.store.step_limits import DefinitionKey
+from monitor.web.explanation import Explanation
 
 
 class View(Protocol):
@@ -55,6 +56,10 @@ class View(Protocol):
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         """The next poll of a visible target."""
+        ...
+
+    async def explain(self, key: TargetKey) -> Explanation | None:
+        """Why there were alerts about a target, or none; None: it is not watched."""
         ...
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:

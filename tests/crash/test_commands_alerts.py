@@ -18,7 +18,7 @@ from monitor.store import DeliveryStatus, Notification, StoredDelivery
 from monitor.web import build
 from tests.crash.running import Ended, command
 from tests.edges.notifier_kit import http, receiver
-from tests.edges.web_kit import NOW, SITE, TOKEN, Daemon, alert
+from tests.edges.web_kit import KEY, NOW, SITE, TOKEN, Daemon, alert
 
 LONG = "a-name-that-is-longer-than-its-column"
 NOWHERE = "http://127.0.0.1:1/s3cret-path"
@@ -86,6 +86,34 @@ def delivery(seq: int, receiver: str, status: DeliveryStatus, **facts: Any) -> S
         status=status,
         **facts,
     )
+
+
+# --- explain --------------------------------------------------------------------------------------------------
+
+
+async def test_explain_says_what_limits_a_workflow_and_who_was_notified_of_it(here: Place) -> None:
+    ended = await here.run("explain", *KEY)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("onboarding-reply: Terminated, last seen ")
+    for line in (
+        "Next look: 2026-01-05T10:00:10.000000Z (interval 10s)",
+        "the workflow: 1h (configured), runs for ",
+        ", passed at 2026-01-05T09:00:00.000000Z",
+        "step step1: no limit",
+        "warning workflow.step_failed: event 1; alert open",
+        "am: delivered ",
+        "pager: not notified: it gets critical and above, and this is warning",
+        " by status, ok: unchanged",
+        "a note",
+    ):
+        assert line in ended.stdout
+    assert json.loads((await here.run("explain", *KEY, "--json")).stdout)["limits"][0]["seconds"] == 3600.0
+
+
+async def test_explain_says_of_a_workflow_that_is_not_watched_what_to_do(here: Place) -> None:
+    ended = await here.run("explain", "acme", "d", "unknown")
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "this target is not watched" in ended.stderr
 
 
 # --- close ----------------------------------------------------------------------------------------------------

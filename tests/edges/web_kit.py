@@ -13,15 +13,18 @@ from prometheus_client import CollectorRegistry
 
 from monitor.core.alerts import Alert
 from monitor.core.commits import DeliveryKind
+from monitor.core.detection.overdue import AppliedLimit, Limit, LimitSource
 from monitor.core.event_types import EventType, Severity
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Cause, Event, Outcome, Status, StepExecution, StepStatus, Target, TargetKey, TargetState
 from monitor.core.records import DefinitionSummary, NextPoll, PollTrace
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.core.text import cloudevent
+from monitor.polling.look_log import Look
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable
 from monitor.store.step_limits import DefinitionKey
+from monitor.web.explanation import ExplainedEvent, Explanation
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, tzinfo=UTC)
 SITE = "https://watch.example/monitor"
@@ -159,6 +162,34 @@ class Daemon:
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return NextPoll(key, NOW + timedelta(seconds=10), "interval 10s")
+
+    async def explain(self, key: TargetKey) -> Explanation | None:
+        entry = self.entries.get(key)
+        if entry is None:
+            return None
+        return Explanation(
+            watched=entry,
+            next_poll=self.next_poll(key),
+            looks=(Look(key, NOW, "status", Outcome.OK, 0.1, 0.0, "unchanged"),),
+            limits=(
+                AppliedLimit(None, NOW - timedelta(hours=2), Limit(3600.0, LimitSource.CONFIGURED)),
+                AppliedLimit("step1", NOW, None),
+            ),
+            now=NOW,
+            events=(
+                ExplainedEvent(
+                    id="id1",
+                    type=EventType.STEP_FAILED,
+                    severity=Severity.WARNING,
+                    summary="event 1",
+                    at="2026-01-05T10:00:00.000000Z",
+                    open=True,
+                    notifications=(told("am", DeliveryStatus.DELIVERED),),
+                    refusals=(("pager", "it gets critical and above, and this is warning"),),
+                ),
+            ),
+            notes=("a note",),
+        )
 
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         self._read()

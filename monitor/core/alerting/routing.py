@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from monitor.core.event_types import Severity
+from monitor.core.event_types import EventType, Severity
 from monitor.core.model import Event
 
 
@@ -44,9 +44,15 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         return f"{_GOTTEN[self.gets]}; {self.min_severity.value}{above}, of {of}"
 
     def takes(self, event: Event) -> bool:
-        if event.severity.rank < self.min_severity.rank:
-            return False
-        return any(fnmatchcase(event.type.value, glob) for glob in self.events)
+        return self.refusal(event.type, event.severity) is None
+
+    def refusal(self, type: EventType, severity: Severity) -> str | None:
+        """For people: why the receiver does not get events of this type and severity; None: it gets them."""
+        if severity.rank < self.min_severity.rank:
+            return f"it gets {self.min_severity.value} and above, and this is {severity.value}"
+        if not any(fnmatchcase(type.value, glob) for glob in self.events):
+            return f"its events are {', '.join(self.events)}, and this is {type.value}"
+        return None
 
 
 def receivers_for(event: Event, routes: Iterable[Route], gets: Feed = Feed.EVENTS) -> tuple[str, ...]:

@@ -83,6 +83,21 @@ class OverdueChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return _deadline(self.started_at, self.limit)
 
 
+class AppliedLimit(msgspec.Struct, frozen=True, gc=False):
+    """A limit of an instance, or of an execution that is under way."""
+
+    step: str | None
+    """The name of the step; None: the instance."""
+    started_at: datetime | None
+    limit: Limit | None
+    """None: there is none."""
+
+    @property
+    def deadline(self) -> datetime | None:
+        """On the API's clock."""
+        return _deadline(self.started_at, self.limit)
+
+
 class OverdueResult(msgspec.Struct, frozen=True, gc=False):
     state: TargetState
     """The same object as before if nothing changed."""
@@ -104,6 +119,16 @@ def step_limit(target: Target, step: str, limits: Limits) -> Limit | None:
         return Limit(declared + limits.slack, LimitSource.DECLARED)
     learned = limits.learned.get(step)
     return Limit(learned + limits.slack, LimitSource.LEARNED) if learned is not None else None
+
+
+def applied_limits(state: TargetState, target: Target, limits: Limits) -> list[AppliedLimit]:
+    """That of the instance first, then those of its executions that are under way, in the order of the log."""
+    steps = [
+        AppliedLimit(step.step, step.started_at, step_limit(target, step.step, limits))
+        for step in {step.id: step for step in state.steps}.values()
+        if step.status in _UNDER_WAY
+    ]
+    return [AppliedLimit(None, state.started_at, run_limit(target)), *steps]
 
 
 def next_deadline(state: TargetState, target: Target, limits: Limits) -> datetime | None:

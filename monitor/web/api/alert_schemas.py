@@ -89,7 +89,7 @@ def alert_shape(opened: OpenAlert, external_url: str) -> AlertShape:
         incident=IncidentShape(alert.incident, opened.incident_members),
         link=link_of(event, external_url),
         labels=dict(event.labels),
-        deliveries=[_telling(telling) for telling in opened.tellings],
+        deliveries=[telling_shape(telling) for telling in opened.tellings],
     )
 
 
@@ -114,7 +114,7 @@ def delivery_shape(delivery: StoredDelivery) -> DeliveryShape:
     )
 
 
-def _telling(telling: Notification) -> TellingShape:
+def telling_shape(telling: Notification) -> TellingShape:
     return TellingShape(
         receiver=telling.receiver,
         about=telling.about,

@@ -14,6 +14,7 @@ from monitor.store import DeliveryStatus
 from monitor.web.api import query
 from monitor.web.api.alert_schemas import AlertShape, DeliveryShape
 from monitor.web.api.definitions import BudgetShape, DefinitionShape
+from monitor.web.api.explain import ExplanationShape
 from monitor.web.api.responses import json_response
 from monitor.web.api.target_schemas import TargetDetails, TargetShape
 
@@ -116,6 +117,12 @@ OPERATIONS: Final = (
         "/api/v1/targets/{account}/{definition}/{workflow}",
         TargetWithEvents,
         "One target: its last known state, its step log, its events, its next poll",
+        missing="it is not watched",
+    ),
+    Operation(
+        "/api/v1/targets/{account}/{definition}/{workflow}/explain",
+        ExplanationShape,
+        "Why there were alerts about a target, or none",
         missing="it is not watched",
     ),
     Operation(
