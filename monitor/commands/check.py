@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from monitor import app
 from monitor.commands.account_client import LookFailedError
+from monitor.commands.check_budget import AccountBudget, budgets
 from monitor.commands.options import CLEAN, Adding, CommandError, loader, say, warn, with_config
 from monitor.commands.status import try_key
 from monitor.commands.tables import MOST
@@ -18,23 +19,32 @@ from monitor.settings import ConfigurationError, Settings, warnings
 def add(command: Adding) -> None:
     sub = command("check", _check, "validate settings and watchlist, print who gets what and what the budget buys")
     sub.add_argument("--strict", action="store_true", help="what is only a warning counts as an error (exit code 2)")
-    sub.add_argument("--online", action="store_true", help="try the key of each account by one request")
+    sub.add_argument(
+        "--online", action="store_true", help="try the key of each account, and count what its discoveries find"
+    )
     with_config(sub)
 
 
 def _check(options: argparse.Namespace) -> int:
     settings = loader(options)()
-    plan, warned = settings.plan(), [*warnings(settings), *app.losses(settings)]
+    warned = [*warnings(settings), *app.losses(settings)]
     if errors := app.unusable(settings):
         raise ConfigurationError(errors)
-    say(plan.text())
+    discovering = budgets(settings, online=options.online)
+    say(_budgets(settings, discovering))
     say(_discoveries(settings))
     say(_receivers(settings))
-    if options.strict and (wrong := [*warned, *_short(settings)]):
+    if options.strict and (wrong := [*warned, *_short(settings, discovering)]):
         raise ConfigurationError(wrong)
     for line in warned:
         warn(line)
     return _online(settings) if options.online else CLEAN
+
+
+def _budgets(settings: Settings, discovering: Mapping[str, AccountBudget]) -> str:
+    """What the budget of each account buys."""
+    plans = settings.plan().accounts
+    return "\n".join([discovering.get(plan.account, plan).text() for plan in plans])
 
 
 def _discoveries(settings: Settings) -> str:
@@ -73,11 +83,14 @@ def _receivers(settings: Settings) -> str:
     return "\n".join(["receivers:", *rows])
 
 
-def _short(settings: Settings) -> Iterator[str]:
+def _short(settings: Settings, discovering: Mapping[str, AccountBudget]) -> Iterator[str]:
     """Accounts whose budget does not suffice: errors with `--strict`; the plan has the details."""
     for index, account in enumerate(settings.plan().accounts):
-        if not account.sufficient:
-            place = f"{settings.path}: accounts[{index}].requests_per_second"
+        place = f"{settings.path}: accounts[{index}].requests_per_second"
+        if (budget := discovering.get(account.account)) is not None:
+            if budget.counted and (warning := budget.plan.warning()) is not None:
+                yield f"{place}: {warning}"
+        elif not account.sufficient:
             yield f"{place}: {account.needed:.3g} are needed, {account.allowed:g} are allowed"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from monitor.core.event_types import FactKind
 from monitor.core.scheduling.arms import Terms
 from monitor.core.scheduling.looks import Looks
-from monitor.core.scheduling.plan import ArmGroup, plan_budget
+from monitor.core.scheduling.plan import ArmGroup, plan_budget, said_rate
 
 END, STEP = FactKind.END, FactKind.STEP
 
@@ -69,7 +69,7 @@ def test_the_promises_that_are_feasible_are_kept_and_no_others_warned_of(
         assert plan.warning() is None
         assert all(every <= one.longest for one, every in zip(groups, plan.intervals, strict=True))
     else:
-        assert f"{plan.promised:.3g} requests/s" in str(plan.warning())
+        assert f"need {said_rate(plan.promised)} requests/s" in str(plan.warning())
         assert plan_budget(groups, plan.promised * (1 + 1e-9)).feasible
 
 
@@ -79,6 +79,18 @@ def test_no_plan_is_better_than_the_best_delay(groups: list[ArmGroup], allowed: 
     assert plan.delay >= plan.best_delay * (1 - 1e-6)
     more = plan_budget(groups, allowed + 0.001 * allowed)
     assert (plan.best_delay - more.best_delay) / (0.001 * allowed) == pytest.approx(plan.price, rel=0.01)
+
+
+@given(GROUPS, st.floats(0.1, 100.0), st.sampled_from([1.0, 0.9, 0.5]))
+def test_a_warning_names_a_rise_that_makes_the_promises_feasible(
+    groups: list[ArmGroup], rate: float, share: float
+) -> None:
+    plan = plan_budget(groups, rate * share, share)
+    if (warning := plan.warning()) is not None:
+        rise = float(warning.partition("raise requests_per_second by ")[2].partition(" ")[0].replace(",", ""))
+        assert plan_budget(groups, (rate + rise) * share * (1 + 1e-9), share).feasible
+    more = plan_budget(groups, (rate + 1.0) * share, share)
+    assert plan.best_delay - more.best_delay == pytest.approx(plan.saved_by_one_more)
 
 
 def test_without_walls_the_plan_is_the_best() -> None:

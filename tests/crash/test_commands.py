@@ -135,6 +135,36 @@ discover:
     assert "accounts[1]: no target and no discovery is in the account globex" in ended.stderr
 
 
+async def test_check_prints_what_the_budget_buys_for_discoveries_and_what_it_supposes(here: Station) -> None:
+    (here.folder / "watchlist.yaml").write_text("""\
+defaults: {account: acme}
+discover:
+  - {definition: "*", interval: 30s}
+  - {definition: d, name: orders, interval: 10s, step_interval: 1s}
+""")
+    ended = await command("check", "--config", str(here.config))
+    lines = ended.stdout.splitlines()
+    assert lines[0] == (
+        "account acme: if 1,000 instances of each definition run, * stands for 10 of them (--online counts them)"
+    )
+    assert "requests/s for the intervals that are wanted" in lines[1]
+    assert "of 10: the rest is for explanations and confirmations" in lines[2]
+    assert lines[3].startswith("  *: ends seen within ")
+    assert lines[4].startswith("  orders: ends seen within ")
+    assert "D* =" in lines[5]
+    assert lines[6].startswith("  WARNING: the promised intervals need 1,00")
+
+
+async def test_check_counts_online_what_discoveries_find(here: Station) -> None:
+    (here.folder / "watchlist.yaml").write_text('discover: [{definition: "*", account: acme, step_interval: 100ms}]\n')
+    ended = await command("check", "--online", "--config", str(here.config))
+    assert ended.code == 0
+    head = ended.stdout.splitlines()[0]
+    assert re.fullmatch(r"account acme: \d+ definitions, \d+ instances that run now", head)
+    assert "steps seen within" in ended.stdout
+    assert "WARNING" in ended.stdout
+
+
 async def test_check_warns_of_what_is_likely_forgotten_and_strictly_refuses_it(here: Station) -> None:
     (here.folder / "watchlist.yaml").write_text("targets: []")
     for key, mode in ((f"key-{ACME.id}", 0o644), (f"key-{GLOBEX.id}", 0o640)):

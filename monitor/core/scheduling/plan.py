@@ -48,6 +48,8 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     allowed: float
     """Requests per second that are left for looks."""
+    share: float = 1.0
+    """Of each request per second more, the part that is for looks, too."""
     promised: float
     """Requests per second that all promises take together."""
     root_sum: float
@@ -66,7 +68,7 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def saved_by_one_more(self) -> float:
         """Seconds of `best_delay` that one more request per second would save."""
-        return self.best_delay / (self.allowed + 1) if self.allowed else math.inf
+        return self.best_delay * self.share / (self.allowed + self.share) if self.allowed else math.inf
 
     @property
     def feasible(self) -> bool:
@@ -78,14 +80,18 @@ class BudgetPlan(msgspec.Struct, frozen=True, kw_only=True):
         if self.feasible:
             return None
         return (
-            f"the promised intervals need {self.promised:.3g} requests/s, {self.allowed:.3g} are left for them:"
-            f" raise requests_per_second by {_rounded_up(self.promised - self.allowed)} if the API allows it,"
-            " or lengthen interval or step_interval"
+            f"the promised intervals need {said_rate(self.promised)} requests/s,"
+            f" {said_rate(self.allowed)} are left for them:"
+            f" raise requests_per_second by {_rounded_up((self.promised - self.allowed) / self.share)}"
+            " if the API allows it, or lengthen interval or step_interval"
         )
 
 
-def plan_budget(groups: Iterable[ArmGroup], allowed: float) -> BudgetPlan:
-    """The plan for these arms at `allowed` requests per second, without those for explanations and confirmations."""
+def plan_budget(groups: Iterable[ArmGroup], allowed: float, share: float = 1.0) -> BudgetPlan:
+    """The plan for these arms at `allowed` requests per second, without those for explanations and confirmations.
+
+    `share`: of each request per second more, the part that is for looks, too.
+    """
     arms = [group for group in groups if group.count]
     root_sum = math.fsum(one.count * math.sqrt(one.cost * one.rate * one.weight) for one in arms)
     facts = math.fsum(one.count * one.rate * one.weight for one in arms)
@@ -94,6 +100,7 @@ def plan_budget(groups: Iterable[ArmGroup], allowed: float) -> BudgetPlan:
     delays = (one.count * one.rate * one.weight * every / 2 for one, every in zip(arms, intervals, strict=True))
     return BudgetPlan(
         allowed=allowed,
+        share=share,
         promised=_promised(arms),
         root_sum=root_sum,
         best_delay=best,
@@ -169,5 +176,13 @@ def _bounds(arms: Sequence[ArmGroup], intervals: Sequence[float]) -> Iterable[Bo
         yield Bound(definition, kind, worst, late / facts if facts else worst / 2)
 
 
+_WHOLE_FROM = 1000
+
+
+def said_rate(requests_per_second: float) -> str:
+    """For people: three digits, or a whole number."""
+    return f"{requests_per_second:,.0f}" if requests_per_second >= _WHOLE_FROM else f"{requests_per_second:.3g}"
+
+
 def _rounded_up(rate: float) -> str:
-    return f"{math.ceil(rate)}" if rate >= 1 else f"{math.ceil(rate * 100) / 100:g}"
+    return f"{math.ceil(rate):,}" if rate >= 1 else f"{math.ceil(rate * 100) / 100:g}"
