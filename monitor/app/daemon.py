@@ -14,6 +14,7 @@ from monitor.app.start_log import log_start
 from monitor.app.wiring import Wiring
 from monitor.core.records import ReloadRecord, StoreRecord
 from monitor.settings import AccountSettings, Settings
+from monitor.settings.secrets import SecretSource
 from monitor.store import StoreInUse, StoreNewer, StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 from monitor.web import BoundedRunner, build
@@ -94,12 +95,13 @@ class Daemon:
     async def _serve(self, closing: contextlib.AsyncExitStack) -> None:
         """The pages come first: a port in use is told before anything is sent, and a start that waits says why."""
         server = self.settings.server
-        token = server.admin_token
         application = build(
             self.view,
             self.registry,
             external_url=server.external_url,
-            admin_token=token.read if token is not None else _no_token,
+            admin_token=_reading(server.admin_token),
+            read_token=_reading(server.read_token),
+            protect_metrics=server.protect_metrics,
             executor=self.parts.background,
         )
         runner = BoundedRunner(application)
@@ -258,5 +260,6 @@ def _credential(account: AccountSettings) -> Credential:
         raise StartError(f"accounts[{account.id}]: {error}") from error
 
 
-def _no_token() -> None:
-    """There is no admin token."""
+def _reading(token: SecretSource | None) -> Callable[[], str | None]:
+    """Reads the token anew at each call; None: there is none."""
+    return token.read if token is not None else lambda: None

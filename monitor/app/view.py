@@ -12,7 +12,7 @@ from monitor.app.definitions import Definitions
 from monitor.app.explainer import Explainer
 from monitor.app.health import Readiness
 from monitor.app.loops import Loops
-from monitor.core.alerts import AlertEnd, Closing
+from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
 from monitor.polling.scheduler import Scheduler
@@ -60,7 +60,7 @@ class DaemonView:
         self.loaded = readiness.loaded
         self.ready = readiness.reason
         self._reload = reload
-        self._now = now
+        self.now = now
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         return await self._reload(trigger)
@@ -83,11 +83,20 @@ class DaemonView:
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
         return await self._store.target_events(key, _EVENTS_OF_A_TARGET)
 
+    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
+        return await self._store.newest_events(before, type, limit)
+
+    async def alert(self, id: str) -> Alert | None:
+        return await self._store.alert(id)
+
+    async def incident(self, id: str) -> Incident | None:
+        return await self._store.incident(id)
+
     async def alerts(self) -> list[OpenAlert]:
-        return await self._store.open_alerts(self._now(), self._current.hold())
+        return await self._store.open_alerts(self.now(), self._current.hold())
 
     async def close_alert(self, id: str) -> int:
-        now, ids = self._now(), await self._store.open_alert_ids(id)
+        now, ids = self.now(), await self._store.open_alert_ids(id)
         closed = 0
         for start in range(0, len(ids), _CLOSED_AT_ONCE):
             some = ids[start : start + _CLOSED_AT_ONCE]
@@ -98,7 +107,7 @@ class DaemonView:
         self, status: DeliveryStatus | None, receiver: str | None, after: int, limit: int
     ) -> list[StoredDelivery]:
         """As the store has them; a next try that has passed, or that waits behind another, is none."""
-        now, found = self._now(), await self._store.deliveries(status, receiver, after, limit)
+        now, found = self.now(), await self._store.deliveries(status, receiver, after, limit)
         return [one if _has_its_turn_later(one, now) else msgspec.structs.replace(one, next_try=None) for one in found]
 
     async def retry_deliveries(self, receiver: str | None) -> int:

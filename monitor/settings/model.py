@@ -95,9 +95,11 @@ _URL_OR_NONE: Final = {"anyOf": [dict(URL), {"type": "null"}]}
 
 
 class ServerSettings(Section):
-    literal_secrets: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("admin_token", "token"), "name a file by admin_token_file or a variable by admin_token_env"
-    )
+    literal_secrets: ClassVar[dict[str, str]] = {
+        "admin_token": "name a file by admin_token_file or a variable by admin_token_env",
+        "token": "name a file by admin_token_file or a variable by admin_token_env",
+        "read_token": "name a file by read_token_file or a variable by read_token_env",
+    }
 
     host: Annotated[str, line(255)] = default("127.0.0.1")
     port: Annotated[int, integer(0, 65_535)] = default("8808")
@@ -109,6 +111,11 @@ class ServerSettings(Section):
     admin_token_file: SecretFile = default(None)
     """Bearer token for requests that change something; without one they are answered with 403."""
     admin_token_env: SecretVariable = default(None)
+    read_token_file: SecretFile = default(None)
+    """Pages and `/api/v1` need it, as bearer token or as password of basic authentication; else they are open."""
+    read_token_env: SecretVariable = default(None)
+    protect_metrics: Flag = default("false")
+    """`/metrics` needs the read token, too."""
 
     @field_validator("external_url", mode="before")
     @classmethod
@@ -124,6 +131,15 @@ class ServerSettings(Section):
     @classmethod
     def _one_of_two(cls, source: SecretSource | None, info: ValidationInfo) -> SecretSource | None:
         return one_of_two(source, info.data.get("admin_token_file"), "admin_token_file")
+
+    @field_validator("read_token_env")
+    @classmethod
+    def _one_read_token(cls, source: SecretSource | None, info: ValidationInfo) -> SecretSource | None:
+        return one_of_two(source, info.data.get("read_token_file"), "read_token_file")
+
+    @property
+    def read_token(self) -> SecretSource | None:
+        return self.read_token_file or self.read_token_env
 
     @property
     def admin_token(self) -> SecretSource | None:

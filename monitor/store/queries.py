@@ -74,6 +74,16 @@ def events_after(engine: Engine, after: int, type_: str | None, limit: int) -> t
     return found, found[-1].seq if found else after
 
 
+def newest_events(engine: Engine, before: int | None, type_: str | None, limit: int) -> list[StoredEvent]:
+    """Oldest first."""
+    statement = _STORED.order_by(events.c.seq.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(events.c.seq < before)
+    if type_ is not None:
+        statement = statement.where(events.c.type == type_)
+    return [_stored(row) for row in reversed(fetch_all(engine, statement))]
+
+
 def target_events(engine: Engine, key: TargetKey, limit: int) -> list[StoredEvent]:
     statement = (
         _STORED.where(*(events.c[name] == part for name, part in key._asdict().items()))

@@ -108,6 +108,10 @@ class Store:
         """Events after the cursor, oldest first, and the cursor to go on with."""
         return await self.read(queries.events_after, after, type, limit)
 
+    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
+        """The newest events with a smaller `seq` than `before`, oldest first."""
+        return await self.read(queries.newest_events, before, type, limit)
+
     async def target_events(self, key: TargetKey, limit: int) -> list[StoredEvent]:
         """The newest `limit` events of one target, oldest first."""
         return await self.read(queries.target_events, key, limit)

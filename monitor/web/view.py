@@ -1,8 +1,10 @@
 """The interface of the running daemon for pages and JSON."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Protocol
 
+from monitor.core.alerts import Alert, Incident
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import DefinitionSummary, NextPoll
@@ -15,6 +17,8 @@ from monitor.web.explanation import Explanation
 
 class View(Protocol):
     """The state of the daemon. Async methods may raise StoreUnavailable."""
+
+    def now(self) -> datetime: ...
 
     def loops(self) -> Mapping[str, LoopHealth]:
         """Whether each loop turns."""
@@ -68,6 +72,18 @@ class View(Protocol):
 
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
         """The newest events of one target, oldest first; also of one that is not watched any more."""
+        ...
+
+    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
+        """The newest events with a smaller `seq` than `before`, oldest first."""
+        ...
+
+    async def alert(self, id: str) -> Alert | None:
+        """Open or over; None if it is unknown, or forgotten."""
+        ...
+
+    async def incident(self, id: str) -> Incident | None:
+        """Open or over; None if it is unknown, or forgotten."""
         ...
 
     async def alerts(self) -> list[OpenAlert]:

@@ -16,6 +16,13 @@ def daemon() -> Daemon:
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[Client]:
-    application = build(daemon, daemon.registry, external_url=SITE + "/", admin_token=daemon.admin_token)
+    application = build(
+        daemon,
+        daemon.registry,
+        external_url=SITE + "/",
+        admin_token=daemon.admin_token,
+        read_token=daemon.read_token,
+        fresh_for=0.0,
+    )
     async with TestClient(TestServer(application, host="127.0.0.1")) as client:
         yield client

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 
-from monitor.core.alerts import Alert
+from monitor.core.alerts import Alert, Incident
 from monitor.core.commits import DeliveryKind
 from monitor.core.detection.overdue import AppliedLimit, Limit, LimitSource
 from monitor.core.event_types import EventType, Severity
@@ -107,6 +107,9 @@ class Daemon:
         self.summaries: dict[DefinitionKey, DefinitionSummary | None] = {}
         self.stored: list[StoredEvent] = [event(1)]
         self.open: list[OpenAlert] = []
+        self.ended: list[Alert] = []
+        """Alerts that are over."""
+        self.incidents: dict[str, Incident] = {}
         self.outbox: list[StoredDelivery] = []
         self.health: dict[str, LoopHealth] = {"poll acme": LoopHealth(turns=True, idle=0.5)}
         self.reason: str | None = None
@@ -120,8 +123,13 @@ class Daemon:
         self.reads = asyncio.Queue[None]()
         """One for each time that the events were about to be read."""
         self.token: str | None = TOKEN
+        self.reading: str | None = None
+        """The read token."""
         self.token_fails: Exception | None = None
         self.registry = CollectorRegistry()
+
+    def now(self) -> datetime:
+        return NOW
 
     def loops(self) -> Mapping[str, LoopHealth]:
         return self.health
@@ -136,6 +144,9 @@ class Daemon:
         if self.token_fails is not None:
             raise self.token_fails
         return self.token
+
+    def read_token(self) -> str | None:
+        return self.reading
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
         self.reloads.append(trigger)
@@ -155,7 +166,7 @@ class Daemon:
         return self.summaries.keys()
 
     def definition(self, about: DefinitionKey) -> DefinitionSummary | None:
-        return self.summaries[about]
+        return self.summaries.get(about)
 
     def budgets(self) -> Mapping[str, BudgetPlan]:
         return self.plans
@@ -200,10 +211,26 @@ class Daemon:
         ][:limit]
         return found, found[-1].seq if found else after
 
+    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
+        self._read()
+        return [
+            stored
+            for stored in self.stored
+            if (before is None or stored.seq < before) and type in (None, json.loads(stored.body)["type"])
+        ][-limit:]
+
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
         self._read()
         subject = f"{key.definition}/{key.workflow}"
         return [stored for stored in self.stored if json.loads(stored.body)["subject"] == subject]
+
+    async def alert(self, id: str) -> Alert | None:
+        self._read()
+        return next((one for one in self.ended if one.id == id), None)
+
+    async def incident(self, id: str) -> Incident | None:
+        self._read()
+        return self.incidents.get(id)
 
     async def alerts(self) -> list[OpenAlert]:
         self._read()

@@ -1,0 +1,97 @@
+"""Every page: its path, its model and its template."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from monitor.web.pages.models.account import account
+from monitor.web.pages.models.alerts import alert, alerts, incident
+from monitor.web.pages.models.definitions import definition, definitions
+from monitor.web.pages.models.events import events
+from monitor.web.pages.models.message import Message
+from monitor.web.pages.models.model import Model
+from monitor.web.pages.models.overview import overview
+from monitor.web.pages.models.receivers import receivers
+from monitor.web.pages.models.target import target
+from monitor.web.pages.models.targets import targets
+from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.static_files import StaticFiles
+from monitor.web.pages.templating import Templates
+
+ModelOf = Callable[[Snapshot, web.Request], Awaitable[Model]]
+_REVALIDATED: Final = "private, no-cache"
+
+
+class Page(NamedTuple):
+    path: str
+    model: ModelOf
+    template: str
+
+
+PAGES: Final = (
+    Page("/", overview, "overview.html"),
+    Page("/definitions", definitions, "definitions.html"),
+    Page("/definitions/{account}/{definition}", definition, "definition.html"),
+    Page("/targets", targets, "targets.html"),
+    Page("/targets/{account}/{definition}/{workflow}", target, "target.html"),
+    Page("/alerts", alerts, "alerts.html"),
+    Page("/alerts/{id}", alert, "alert.html"),
+    Page("/incidents/{id}", incident, "incident.html"),
+    Page("/events", events, "events.html"),
+    Page("/accounts/{account}", account, "account.html"),
+    Page("/receivers", receivers, "receivers.html"),
+)
+
+
+class Site:
+    """All pages of one daemon."""
+
+    def __init__(self, snapshot: Snapshot, *, external_url: str, now: Callable[[], datetime]) -> None:
+        prefix = urlsplit(external_url).path.rstrip("/")
+        self._snapshot = snapshot
+        self._files = StaticFiles()
+        self._templates = Templates(
+            now, url=lambda path: prefix + path, static=lambda name: prefix + self._files.path(name)
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        return [*self._files.routes(), *(web.get(page.path, self._answers(page)) for page in PAGES)]
+
+    def message(self, title: str, text: str, status: int) -> web.Response:
+        """A page that says why there is no other."""
+        model = Message(title=title, text=text, http_status=status)
+        return _html(self._templates.page("message.html", _variables(model, "")), status)
+
+    def _answers(self, page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            model = await page.model(self._snapshot, request)
+            block = request.query.get("fragment")
+            if block is not None:
+                return self._fragment(page, model, block, request)
+            return _html(self._templates.page(page.template, _variables(model, request.path)), model.http_status)
+
+        return answer
+
+    def _fragment(self, page: Page, model: Model, block: str, request: web.Request) -> web.Response:
+        """One block; nothing is rendered if the browser has it already."""
+        tag = f'W/"{model.fingerprint}-{self._files.version}"'
+        headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: _REVALIDATED}
+        if tag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+            return web.Response(status=304, headers=headers)
+        text = self._templates.fragment(page.template, block, _variables(model, request.path))
+        if text is None:
+            raise web.HTTPNotFound
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+def _variables(model: Model, here: str) -> dict[str, Any]:
+    return {"page": model, "here": here}
+
+
+def _html(text: str, status: int) -> web.Response:
+    response = web.Response(text=text, status=status, content_type="text/html")
+    response.enable_compression()
+    return response

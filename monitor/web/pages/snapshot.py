@@ -1,0 +1,53 @@
+"""What the daemon knows, read at most once in a few seconds, however many pages ask."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+from monitor.core.records import DefinitionSummary
+from monitor.store import OpenAlert
+from monitor.web.view import View
+
+FRESH_FOR: Final = 2.0
+"""Seconds that what was read is shown again."""
+_T = TypeVar("_T")
+
+
+class Shared(Generic[_T]):
+    """A value that is read again once it is old. Many that ask at the same time wait for one read."""
+
+    def __init__(self, read: Callable[[], Awaitable[_T]], fresh_for: float) -> None:
+        self._read = read
+        self._fresh_for = fresh_for
+        self._reading: asyncio.Task[_T] | None = None
+        self._read_at = 0.0
+
+    async def get(self) -> _T:
+        """Raises what the read raised."""
+        loop = asyncio.get_running_loop()
+        task = self._reading
+        if task is None or (task.done() and (task.exception() or loop.time() - self._read_at >= self._fresh_for)):
+            self._read_at = loop.time()
+            task = self._reading = asyncio.ensure_future(self._read())
+        return await asyncio.shield(task)
+
+
+class Snapshot:
+    """The pages' source. What is not shared is read through `view`."""
+
+    def __init__(self, view: View, *, fresh_for: float = FRESH_FOR) -> None:
+        self.view = view
+        self._alerts = Shared(view.alerts, fresh_for)
+        self._definitions = Shared(self._read_definitions, fresh_for)
+
+    async def alerts(self) -> list[OpenAlert]:
+        """The open alerts, newest first. Raises StoreUnavailable."""
+        return await self._alerts.get()
+
+    async def definitions(self) -> list[DefinitionSummary]:
+        """In the order of account and id."""
+        return await self._definitions.get()
+
+    async def _read_definitions(self) -> list[DefinitionSummary]:
+        found = (self.view.definition(key) for key in sorted(self.view.definitions()))
+        return [summary for summary in found if summary is not None]
