@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import Event, TargetKey
+from monitor.core.model import Event, SampledCause, TargetKey
 
 
 class AlertEnd(enum.StrEnum):
@@ -97,6 +97,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many of them are open."""
     expired: int = 0
     """How many ended because their hold was over."""
+    listed: int = 0
+    """How many of them are of terminations that only a list showed."""
+    sampled: SampledCause | None = None
+    """The cause that the first of these was told with."""
     samples: tuple[Sample, ...] = ()
     """The first few."""
     receivers: tuple[str, ...] = ()

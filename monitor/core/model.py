@@ -97,6 +97,22 @@ class Cause(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class SampledCause(msgspec.Struct, frozen=True, gc=False):
+    """Why instances have terminated that nobody has looked at: as the explained ones of their version say.
+
+    `UNKNOWN`: those differ, or there is none.
+    """
+
+    cause: Cause = Cause.UNKNOWN
+    step: str = ""
+    """Of a fault: the name of the step, and the message of one of the explained instances; either may be empty."""
+    message: str = ""
+    looked: int = 0
+    """How many instances are explained."""
+    kinds: tuple[str, ...] = ()
+    """For people: the explanations and how many instances have each, if they differ."""
+
+
 class TargetKey(NamedTuple):
     """The identity of a target. Ids are opaque; they are compared, never parsed."""
 
@@ -182,6 +198,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     snapshot: Snapshot
     errors: tuple[WorkflowError, ...] | None = None
     """The answer of `/errors`; None if it was not requested, or did not come."""
+    sampled: SampledCause | None = None
+    """Of a termination that only a list shows: what its event says instead of its own explanation."""
 
 
 class PollFailed(msgspec.Struct, frozen=True, gc=False):
@@ -247,6 +265,8 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     completed_at: datetime | None = None
     cause: Cause | None = None
     """Of a Terminated target."""
+    sampled: SampledCause | None = None
+    """Its termination had an event with this cause, and its own explanation is owed; None: it is not."""
     steps: tuple[StepExecution, ...] = ()
     told: frozenset[str] = frozenset()
     """Step executions whose failure or cancellation has had its event, so that it has only one."""
@@ -320,6 +340,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     from_status: Status | None = None
     to_status: Status | None = None
     cause: Cause | None = None
+    sampled: SampledCause | None = None
+    """Of a termination that only a list shows: what the explained instances of its version say."""
+    corrects: str | None = None
+    """Id of the event whose cause, from a sample, was wrong."""
     step: StepExecution | None = None
     errors: tuple[WorkflowError, ...] = ()
     trail: tuple[StepExecution, ...] = ()

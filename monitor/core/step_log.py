@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from monitor.core.model import (
     Cause,
+    Event,
     StepExecution,
     StepStatus,
     WorkflowError,
@@ -109,6 +110,14 @@ def best_error(step: StepExecution | None, errors: Sequence[WorkflowError]) -> W
     if ended_at is not None:
         return min(timed, key=lambda error: abs((error.time or _NEVER) - ended_at), default=None)
     return timed[-1] if timed else None
+
+
+def error_of(event: Event) -> WorkflowError | None:
+    """The error that best explains the event: its own, else that of the instances whose cause it has."""
+    sampled = event.sampled
+    if sampled is not None and sampled.cause is Cause.FAULT and not event.errors:
+        return WorkflowError(sampled.step, sampled.message)
+    return best_error(event.step, event.errors)
 
 
 def ended_at(step: StepExecution, steps: Sequence[StepExecution], errors: Sequence[WorkflowError]) -> datetime | None:

@@ -25,6 +25,7 @@ from monitor.core.model import (
     Observation,
     Outcome,
     PollFailed,
+    SampledCause,
     Seen,
     Snapshot,
     Status,
@@ -156,9 +157,13 @@ class Poller:
             watched.judging = None
         return ()
 
-    async def end_listed(self, watched: Watched, row: ListedInstance) -> tuple[Event, ...]:
+    async def end_listed(
+        self, watched: Watched, row: ListedInstance, sampled: SampledCause | None = None
+    ) -> tuple[Event, ...]:
         """A list shows that it has ended, which is true for good; the events that were stored. Without a poll.
 
+        `sampled`: the cause of a termination, as that of others tells it. It is also what the state remembers until
+        its own explanation has come.
         Not while a poll of the target is under way; a poll that begins meanwhile waits.
         """
         watched.judging = asyncio.Event()
@@ -174,7 +179,8 @@ class Poller:
                         started_at=row.started_at,
                         completed_at=row.completed_at,
                         steps=steps,
-                    )
+                    ),
+                    sampled=sampled,
                 )
                 found = self._detect(watched, seen, now)
                 told = [msgspec.structs.replace(event, listed=True) for event in found.events]

@@ -35,6 +35,7 @@ from monitor.core.records import StartRecord
 from monitor.core.scheduling.plan import ArmGroup
 from monitor.polling.budget import Budget
 from monitor.polling.scheduler import Scheduler
+from monitor.polling.storm_teller import StormTeller
 from monitor.polling.swept_account import SHARE, SweptAccount
 from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.truncation_watcher import TruncationWatcher
@@ -79,6 +80,7 @@ class Sweeper:
         discoveries: Callable[[], Sequence[Discovery]],
         now: Callable[[], datetime],
         skew: Callable[[str], float],
+        storms: StormTeller,
         truncations: TruncationWatcher,
         budget: Budget,
         followed: Callable[[str, str, datetime], None],
@@ -87,7 +89,7 @@ class Sweeper:
     ) -> None:
         """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
 
-        `end_listed` publishes an end that a list shows. `truncations` hears how many instances a discovery finds.
+        `end_listed` publishes an end that a list shows. `storms` takes the terminations. `truncations` hears how many instances a discovery finds.
         `followed` is called with an account, the label of a definition, and the time on the API's clock from which on
         its lists are read, before `begun` is with an instance of it.
         """
@@ -100,6 +102,7 @@ class Sweeper:
         self._discoveries = discoveries
         self._now = now
         self._skew = skew
+        self._storms = storms
         self._truncations = truncations
         self._budget = budget
         self._followed = followed
@@ -354,6 +357,7 @@ class Sweeper:
                     self._begun(record)
                 version.found(news, self._targets)
                 await self._end(news.ended)
+                swept.confirming |= self._storms.listed(version.version, news.terminated)
                 for key in news.looks:
                     if self._scheduler.poll_now(key, confirms=True):
                         swept.confirming.add(key)

@@ -39,6 +39,8 @@ class PageNews(msgspec.Struct):
     """Those of them that have begun while their definition was followed."""
     ended: list[tuple[TargetKey, ListedInstance]] = []
     """Instances that have completed: published without a look."""
+    terminated: list[tuple[TargetKey, ListedInstance]] = []
+    """Instances that have terminated: published once they, or some like them, are explained."""
     looks: list[TargetKey] = []
     """Instances whose status is to be looked at now."""
 
@@ -85,7 +87,7 @@ class SweptVersion:
         for key in self._missing(walk, shown, targets, now):
             news.looks.append(key)
         since = walk.look.asked_at or horizon.tell_from + 2 * LAG
-        for key in (*news.looks, *[key for key, _ in news.ended]):
+        for key in (*news.looks, *[key for key, _ in (*news.ended, *news.terminated)]):
             self._owed.setdefault(key.workflow, since)
         return news
 
@@ -117,10 +119,12 @@ class SweptVersion:
             case Follows.COMPLETED | Follows.TERMINATED:
                 if not watched:
                     self._find(row, news, now, look=False)
-                if finding.follows is Follows.COMPLETED and row.certain:
+                if not row.certain:
+                    news.looks.append(key)
+                elif finding.follows is Follows.COMPLETED:
                     news.ended.append((key, row))
                 else:
-                    news.looks.append(key)
+                    news.terminated.append((key, row))
             case Follows.LOOK:
                 self._hints.setdefault(row.workflow, Known(Status.RUNNABLE, row.started_at))
                 news.looks.append(key)
@@ -183,7 +187,7 @@ class SweptVersion:
 
     def leave_out(self, news: PageNews, newest_from: datetime, room: int) -> None:
         """Watch no more than `room` of those just found that run and began before: there are too many."""
-        needed = {*news.looks, *[key for key, _ in news.ended]}
+        needed = {*news.looks, *[key for key, _ in (*news.ended, *news.terminated)]}
         older = [
             (state.started_at, key)
             for key, (_, state) in news.found.items()

@@ -56,6 +56,14 @@ def _event() -> dict[str, Any]:
         "from_status": _one_of(Status),
         "to_status": _one_of(Status),
         "cause": _one_of(Cause),
+        "cause_from": {
+            "const": "sample",
+            "description": "The cause is that of other instances that ended at the same time and were looked at.",
+        },
+        "corrects": {
+            **_TEXT,
+            "description": "The id of the event whose cause, from a sample, was wrong; its alert is closed.",
+        },
         "reason": {
             **_TEXT,
             "description": "Of monitor.blind and workflow.unanswered, why; of monitor.schema_drift, the kind of drift; "

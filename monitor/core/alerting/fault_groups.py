@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.core import step_log
 from monitor.core.event_types import EventType
-from monitor.core.model import Event
+from monitor.core.model import Cause, Event
 
 _NAMESPACE = uuid.UUID("5b1c7d1a-0b0c-5a53-9a51-0f6b8a1c2d3e")
 _READ: Final = 2000
@@ -51,9 +51,7 @@ def fault_group(event: Event) -> str:
 
     Drifts share it by their kind. The source of a limit, and the reason for blindness, are left out: they may change.
     """
-    error = step_log.best_error(event.step, event.errors)
-    step = event.step.step if event.step is not None else error.step if error is not None else ""
-    message = normalize(error.message)[:_COMPARED] if error is not None else ""
+    step, message = fault_of(event)
     if event.type is EventType.SCHEMA_DRIFT:
         message = event.reason or ""
     parts = (
@@ -67,6 +65,15 @@ def fault_group(event: Event) -> str:
         message,
     )
     return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
+
+
+def fault_of(event: Event) -> tuple[str, str]:
+    """The step that failed, and its normalized message; both may be empty. A cause from a sample is that of others."""
+    error, sampled = step_log.error_of(event), event.sampled
+    step = event.step.step if event.step is not None else error.step if error is not None else ""
+    if sampled is not None and sampled.cause is Cause.FAULT:
+        step = sampled.step
+    return step, normalize(error.message)[:_COMPARED] if error is not None else ""
 
 
 def _folded(found: re.Match[str]) -> str:

@@ -40,6 +40,8 @@ def opened(event: Event, fault_group: str) -> Incident:
         opened_at=event.observed_at,
         first_at=event.time,
         last_at=event.time,
+        listed=int(event.sampled is not None),
+        sampled=event.sampled,
         samples=(_sample(event),),
         labels=event.labels,
     )
@@ -61,6 +63,8 @@ def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incide
         open=incident.open + 1,
         first_at=min(incident.first_at, event.time),
         last_at=max(incident.last_at, event.time),
+        listed=incident.listed + (event.sampled is not None),
+        sampled=incident.sampled or event.sampled,
         samples=_with_sample(incident.samples, _sample(event)),
         storm=incident.storm or members > storm_threshold,
         labels=incident.labels if incident.storm else _common(incident.labels, event.labels),

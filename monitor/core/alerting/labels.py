@@ -28,7 +28,7 @@ def alert_labels(event: Event, fault_group: str) -> dict[str, str]:
         "account": event.account,
         "definition": event.definition_label,
         "workflow": event.workflow or "",
-        "step": event.step.step if event.step is not None else "",
+        "step": event.step.step if event.step is not None else event.sampled.step if event.sampled is not None else "",
         "cause": event.cause.value if event.cause is not None else "",
         "fault_group": fault_group,
     }

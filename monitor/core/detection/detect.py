@@ -55,7 +55,20 @@ from monitor.core.detection.events import (
 from monitor.core.detection.overdue import NO_LIMITS, Limits, assess_overdue
 from monitor.core.detection.unanswered import patience
 from monitor.core.event_types import EventType
-from monitor.core.model import Event, Observation, Outcome, PollFailed, Seen, Snapshot, Status, Target, TargetState
+from monitor.core.model import (
+    Cause,
+    Event,
+    Observation,
+    Outcome,
+    PollFailed,
+    SampledCause,
+    Seen,
+    Snapshot,
+    Status,
+    StepExecution,
+    Target,
+    TargetState,
+)
 from monitor.core.step_log import cause
 
 _NEW, _RUNS, _HELD = Status.UNKNOWN, Status.RUNNABLE, Status.SUSPENDED
@@ -313,6 +326,7 @@ def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
     elif snapshot.status is not Status.UNKNOWN:
         held = closed(held)
     untold = step_log.unreported(log, state.told)
+    why, sampled = _cause(log, seen) if snapshot.status is Status.TERMINATED else (None, None)
     return msgspec.structs.replace(
         state,
         status=snapshot.status,
@@ -321,13 +335,22 @@ def _believed(state: TargetState, seen: Seen, now: datetime) -> TargetState:
         version=snapshot.version if snapshot.version is not None else state.version,
         started_at=snapshot.started_at or state.started_at,
         completed_at=snapshot.completed_at,
-        cause=cause(log, seen.errors) if snapshot.status is Status.TERMINATED else None,
+        cause=why,
+        sampled=sampled,
         steps=log,
         told=state.told.union(step.id for step in untold) if untold else state.told,
         misses=0,
         suspended=held,
         not_found=closed(state.not_found),
     )
+
+
+def _cause(log: Sequence[StepExecution], seen: Seen) -> tuple[Cause, SampledCause | None]:
+    """The cause of a termination, and what remains of the sample's. What is known of the instance itself counts."""
+    own = cause(log, seen.errors)
+    if seen.sampled is None or own in (Cause.UNKNOWN, seen.sampled.cause):
+        return (own if seen.sampled is None else seen.sampled.cause), seen.sampled
+    return own, SampledCause()
 
 
 def _status_events(occasion: Transition) -> tuple[Event, ...]:

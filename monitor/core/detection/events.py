@@ -78,6 +78,7 @@ def _terminated(occasion: Transition) -> Event:
         headline=explaining,
         hidden=max(0, len(errors) - SHOWN_ERRORS),
         cause=after.cause,
+        sampled=after.sampled,
         step=step,
         errors=_shown(errors, explaining),
         occurred_at=after.completed_at or last_error_at,

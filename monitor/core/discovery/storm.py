@@ -52,9 +52,8 @@ class Choice(msgspec.Struct, frozen=True):
 class StormSample(msgspec.Struct, frozen=True):
     """The explained ends of a version."""
 
-    listed: int
-    """Instances that are listed as Terminated, including the explained ones."""
     wanted: int
+    """How many explanations it is to have."""
     explained: tuple[Explanation, ...]
     began_at: datetime
 
@@ -120,15 +119,13 @@ def contradicts(told: StormTold, explanation: Explanation) -> bool:
     return (told.cause, told.group) != (explanation.cause, explanation.group)
 
 
-def sentence(sample: StormSample) -> str:
-    """For people: how many are known from the list only, and the explanations of the others."""
-    looked = len(sample.explained)
-    agreement = "all the same" if sample.agreed() is not None else "they differ"
+def sentence(listed: int, looked: int, *, same: bool) -> str:
+    """For people: how many have ended by the lists, how many of them are explained, and whether these agree."""
     if not looked:
-        return f"{sample.listed:,} listed as Terminated, none looked at yet"
+        return f"{listed:,} listed as Terminated, none looked at yet"
     if looked == 1:
-        return f"{sample.listed:,} listed as Terminated, 1 looked at"
-    return f"{sample.listed:,} listed as Terminated, {looked:,} looked at: {agreement}"
+        return f"{listed:,} listed as Terminated, 1 looked at"
+    return f"{listed:,} listed as Terminated, {looked:,} looked at: {'all the same' if same else 'they differ'}"
 
 
 def _spread(members: Sequence[Ended], wanted: int) -> list[Ended]:

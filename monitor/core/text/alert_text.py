@@ -74,7 +74,7 @@ def incident_title(incident: Incident) -> str:
         return title(event)
     if event.type not in _MANY:
         return clean(f"{count} times: {title(event)}", TITLE_LIMIT)
-    error = step_log.best_error(event.step, event.errors)
+    error = step_log.error_of(event)
     step = clean(event.step.step, 60) if event.step is not None else "?"
     definition = clean(event.definition_name or event.definition_label, 60)
     what = _MANY[event.type].format(count=count, of=definition, step=step)
@@ -102,7 +102,7 @@ def details(incident: Incident, tolls: Sequence[VersionImpact], runbook_url: str
     Labels of the target are `label_NAME`; of each version `failed_in_version_N` is `3 of 40`.
     """
     event = incident.event
-    error = step_log.best_error(event.step, event.errors)
+    error = step_log.error_of(event)
     facts = {
         "count": str(incident.members),
         "open": str(incident.open),
@@ -182,6 +182,7 @@ def _count(incident: Incident) -> str:
     return _lines(
         paragraphs.severity(incident.severity),
         f"{incident.members} alerts with one cause within {span}, {incident.open} of them open.",
+        paragraphs.sampled(incident),
         f"First: {paragraphs.moment(incident.first_at)}",
         f"Latest: {paragraphs.moment(incident.last_at)}",
     )

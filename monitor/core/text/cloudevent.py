@@ -55,6 +55,8 @@ class _EventData(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     from_status: Status | None = None
     to_status: Status | None = None
     cause: Cause | None = None
+    cause_from: str | None = None
+    corrects: str | None = None
     reason: str | None = None
     detail: str | None = None
     since: str | None = None
@@ -87,7 +89,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def _facts(event: Event, link: str) -> _EventData:
-    step = event.step
+    step, sampled = event.step, event.sampled
     return _EventData(
         severity=event.severity,
         summary=event.summary,
@@ -99,6 +101,8 @@ def _facts(event: Event, link: str) -> _EventData:
         from_status=event.from_status,
         to_status=event.to_status,
         cause=event.cause,
+        cause_from="sample" if sampled is not None and sampled.cause is not Cause.UNKNOWN else None,
+        corrects=event.corrects,
         reason=event.reason,
         detail=event.detail,
         since=format_timestamp(event.since) if event.since is not None else None,

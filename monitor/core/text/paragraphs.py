@@ -6,10 +6,12 @@ from typing import Final
 
 from monitor.core import step_log
 from monitor.core.alerting.fault_groups import normalize
+from monitor.core.alerts import Incident
 from monitor.core.discovery.following import EVERY
+from monitor.core.discovery.storm import sentence
 from monitor.core.event_types import EventType, Severity
 from monitor.core.formats.clean import clean
-from monitor.core.model import Cause, Event, Status, StepExecution, StepStatus, WorkflowError
+from monitor.core.model import Cause, Event, SampledCause, Status, StepExecution, StepStatus, WorkflowError
 from monitor.core.text.links import runbook_of
 from monitor.core.text.summary import about
 
@@ -125,7 +127,7 @@ def to_close(event: Event, incident: str = "", members: int = 1) -> str:
 
 def cause_of_many(event: Event) -> str:
     """The cause of the first event; with "such as" if the others mention other numbers or names."""
-    error = step_log.best_error(event.step, event.errors)
+    error = step_log.error_of(event)
     if error is None:
         return _cause_without_error(event)
     return f"Cause{such_as(error) or ':'} {said(error) or 'an error without words'}"
@@ -138,9 +140,11 @@ def such_as(error: WorkflowError) -> str:
 
 def causes(event: Event) -> list[str]:
     """The error that explains best, then the others, oldest first; without an error, another known cause."""
-    first = step_log.best_error(event.step, event.errors)
+    first = step_log.error_of(event)
     if first is None:
         return [_cause_without_error(event)]
+    if event.sampled is not None and not event.errors:
+        return [f"Cause: as {_others(event.sampled)}{such_as(first) or ':'} {said(first) or 'an error without words'}"]
     others = [error for error in event.errors if error is not first][: _ERRORS - 1]
     return [f"Cause: {_error(first)}", *(f"Also: {_error(error)}" for error in others)]
 
@@ -154,8 +158,30 @@ def _cause_without_error(event: Event) -> str:
     if event.type is EventType.DISCOVERY_TRUNCATED:
         return f"Cause: {event.found or 0:,} running workflows are found; max_instances allows {event.watched or 0:,}."
     if event.type is EventType.TERMINATED and event.cause is Cause.UNKNOWN:
-        return "Cause: not known. Its errors could not be read."
+        return f"Cause: not known. {'Its errors could not be read.' if event.sampled is None else _listed_only(event)}"
     return _CAUSES.get(event.type, "")
+
+
+def _listed_only(event: Event) -> str:
+    kinds = event.sampled.kinds if event.sampled is not None else ()
+    return f"A list shows it; those that were looked at differ: {'; '.join(kinds)}." if kinds else "A list shows it."
+
+
+def _others(sampled: SampledCause) -> str:
+    return f"{sampled.looked:,} others that were looked at" if sampled.looked != 1 else "one other that was looked at"
+
+
+def sampled(incident: Incident) -> str:
+    """How many of its members a list shows, and how many were looked at; "" if all were."""
+    one = incident.sampled
+    if not incident.listed or one is None:
+        return ""
+    if one.cause is Cause.UNKNOWN:  # the explained ones are alerts of other causes
+        number, looked = incident.members + one.looked, one.looked
+    else:
+        number, looked = incident.members, max(incident.members - incident.listed, one.looked)
+    text = sentence(number, looked, same=one.cause is not Cause.UNKNOWN)
+    return f"{text} ({'; '.join(clean(kind, _MESSAGE) for kind in one.kinds)})" if one.kinds else text
 
 
 def trail(event: Event) -> list[str]:

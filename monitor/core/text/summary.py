@@ -7,7 +7,7 @@ from monitor.core.detection.drifts import AND_MORE, MOST_KINDS
 from monitor.core.discovery.following import EVERY
 from monitor.core.event_types import EventType
 from monitor.core.formats.clean import clean
-from monitor.core.model import Cause, Event, Outcome, Status, WorkflowError
+from monitor.core.model import Cause, Event, Outcome, SampledCause, Status, WorkflowError
 
 SUMMARY_LIMIT: Final = 300
 """Characters."""
@@ -51,13 +51,28 @@ def _more(event: Event, hidden: int) -> str:
 
 
 def _terminated(event: Event, error: WorkflowError | None) -> str:
+    if event.sampled is not None and event.sampled.cause is not Cause.UNKNOWN:
+        return _like_others(event.sampled)
     if error is not None:
-        return f" terminated: {_said(error)}"
-    if event.step is not None:
-        return f" terminated: {event.step.step} failed"
-    if event.cause is Cause.MANUAL:
-        return " terminated without an error (by hand, or by a program)"
-    return " terminated; why is not known, its errors could not be read"
+        what = f" terminated: {_said(error)}"
+    elif event.step is not None:
+        what = f" terminated: {event.step.step} failed"
+    elif event.cause is Cause.MANUAL:
+        what = " terminated without an error (by hand, or by a program)"
+    elif event.sampled is not None:
+        what = " terminated, as a list shows; why is not known yet"
+    else:
+        what = " terminated; why is not known, its errors could not be read"
+    return f"{what} (before, others' cause was told)" if event.corrects is not None else what
+
+
+def _like_others(sampled: SampledCause) -> str:
+    others = "one other" if sampled.looked == 1 else f"{sampled.looked:,} others"
+    if sampled.cause is Cause.MANUAL:
+        return f" terminated like {others} without an error (by hand, or by a program)"
+    if not sampled.message:
+        return f" terminated like {others}" + (f": {sampled.step} failed" if sampled.step else "")
+    return f" terminated like {others}: {_said(WorkflowError(sampled.step, sampled.message))}"
 
 
 def _said(error: WorkflowError) -> str:
