@@ -58,9 +58,14 @@ class Publisher:
         self._offer = offer
         self._fault = fault
 
-    async def commit(self, change: Change, events: Sequence[Event]) -> tuple[Committed, tuple[Event, ...]]:
-        """The outcome, and those of `events` that were stored by it (a duplicate of an old one is not)."""
-        outgoing = tuple(self._outgoing(event, events) for event in events)
+    async def commit(
+        self, change: Change, events: Sequence[Event], *, beside: Sequence[Event] = ()
+    ) -> tuple[Committed, tuple[Event, ...]]:
+        """The outcome, and those of `events` that were stored by it (a duplicate of an old one is not).
+
+        `beside`: events that were published before, and whose alerts are about the same fault.
+        """
+        outgoing = tuple(self._outgoing(event, (*events, *beside)) for event in events)
         committed = await self._commit(msgspec.structs.replace(change, outgoing=outgoing))
         belief = change.target or change.account or change.truncation
         if not committed.stale and belief is not None and belief.revision > 0:

@@ -163,6 +163,7 @@ class Daemon:
             self._loop(f"resend {name}", resender.run(parts.loops.beat(f"resend {name}")))
         await self._watch()
         self._judging = self._turn("deadlines", parts.overdue.run)
+        self._explaining = [self._turn("storms", parts.storms.run), self._turn("explain", parts.late.run)]
         self._turn("definitions", parts.step_limits.run)
         self._turn("usage", parts.usage.run)
         self._turn("truncations", parts.truncations.run)
@@ -204,7 +205,8 @@ class Daemon:
         deadline = time() + self.settings.shutdown_timeout
         await parts.reloader.close()
         sweeping = [account.sweeping for account in parts.accounts.values() if account.sweeping is not None]
-        await self._cancel([self._judging, *sweeping])  # without polls it would judge by what was seen long ago
+        # without polls they would judge by what was seen long ago
+        await self._cancel([self._judging, *self._explaining, *sweeping])
         parts.scheduler.stop()
         polling = [account.polling for account in parts.accounts.values() if account.polling is not None]
         if polling:

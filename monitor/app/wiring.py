@@ -33,12 +33,16 @@ from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
 from monitor.polling.budget import Budget
 from monitor.polling.budget_plan import BudgetPlans
+from monitor.polling.explained_ends import ExplainedEnds
+from monitor.polling.late_explainer import LateExplainer
+from monitor.polling.listed_ends import ListedEnds
 from monitor.polling.look_log import LookLog
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.step_limits import StepLimits
+from monitor.polling.storm_teller import StormTeller
 from monitor.polling.sweeper import Sweeper
 from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.usage_watcher import UsageWatcher
@@ -58,7 +62,7 @@ _PATIENCE = 60.0
 class Wiring:
     """The parts, none of them started. Raises StartError for a receiver that cannot be used."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - one straight line is easier to follow than a chain of calls
         self, settings: Settings, load: Callable[[], Settings], outside: Environment, time: Callable[[], float]
     ) -> None:
         """`time`: the event loop's clock."""
@@ -148,6 +152,7 @@ class Wiring:
             named=telemetry.definition_named,
         )
         looks = LookLog(telemetry.poll, telemetry.listed_end)
+        self.explained = ExplainedEnds(looks.polled)
         self.poller = Poller(
             publisher,
             self.client,
@@ -157,7 +162,7 @@ class Wiring:
             policy=current.detection_policy,
             errors_patience=settings.api.timeout,
             now=now,
-            report=looks.polled,
+            report=self.explained.polled,
             report_listed=looks.listed_end,
             skew=self.accounts.skew,
             answered_at=self.accounts.answered_at,
@@ -199,16 +204,42 @@ class Wiring:
             report=telemetry.account,
             fault=telemetry.fault,
         )
+        ends = ListedEnds(self.poller.end_listed, self.scheduler, self.targets)
+        self.late = LateExplainer(
+            self.client,
+            self.accounts.gates,
+            self.targets,
+            store,
+            publisher,
+            discoveries=current.discoveries,
+            errors_patience=settings.api.timeout,
+            now=now,
+            skew=self.accounts.skew,
+            report=telemetry.listed_end,
+            fault=telemetry.fault,
+        )
+        self.storms = StormTeller(
+            ends,
+            self.scheduler,
+            self.targets,
+            gates=self.accounts.gates,
+            explained=self.explained,
+            late=self.late,
+            timeout=settings.api.timeout,
+            fault=telemetry.fault,
+        )
+        self.targets.subscribe(self.storms)
         self.sweeper = Sweeper(
             self.client,
             self.accounts.gates,
             self.scheduler,
             self.targets,
             self.discovery_store,
-            end_listed=self.poller.end_listed,
+            ends=ends,
             discoveries=current.discoveries,
             now=now,
             skew=self.accounts.skew,
+            storms=self.storms,
             truncations=self.truncations,
             budget=self.budget,
             followed=telemetry.definition_followed,

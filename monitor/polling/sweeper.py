@@ -7,7 +7,7 @@ would need more, their intervals stretch by the same factor.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,11 +29,11 @@ from monitor.core.discovery.following import (
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.discovery.starts import DefinitionListing, counted_from
 from monitor.core.discovery.walk import Walk
-from monitor.core.listing import ListedInstance
-from monitor.core.model import DefinitionVersion, Event, PollFailed, Target, TargetKey, TargetState
+from monitor.core.model import DefinitionVersion, PollFailed, Target, TargetKey, TargetState
 from monitor.core.records import StartRecord
 from monitor.core.scheduling.plan import ArmGroup
 from monitor.polling.budget import Budget
+from monitor.polling.listed_ends import ListedEnds
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.storm_teller import StormTeller
 from monitor.polling.swept_account import SHARE, SweptAccount
@@ -61,10 +61,6 @@ _AT_ONCE: Final = 100
 """Ends that are committed together."""
 
 
-EndListed = Callable[[Watched, ListedInstance], Awaitable[tuple[Event, ...]]]
-"""Publishes the end of a watched target that a list shows."""
-
-
 class Sweeper:
     """`run` is the loop of one account; a `TargetObserver` beside that."""
 
@@ -76,7 +72,7 @@ class Sweeper:
         targets: WatchedTargets,
         store: DiscoveryStore,
         *,
-        end_listed: EndListed,
+        ends: ListedEnds,
         discoveries: Callable[[], Sequence[Discovery]],
         now: Callable[[], datetime],
         skew: Callable[[str], float],
@@ -89,7 +85,8 @@ class Sweeper:
     ) -> None:
         """`discoveries`: as configured now. `skew`: seconds that an account's API is ahead of us.
 
-        `end_listed` publishes an end that a list shows. `storms` takes the terminations. `truncations` hears how many instances a discovery finds.
+        `ends` publishes completions, `storms` takes terminations. `truncations` hears how many instances a discovery
+        finds.
         `followed` is called with an account, the label of a definition, and the time on the API's clock from which on
         its lists are read, before `begun` is with an instance of it.
         """
@@ -98,7 +95,7 @@ class Sweeper:
         self._scheduler = scheduler
         self._targets = targets
         self._store = store
-        self._end_listed = end_listed
+        self._ends = ends
         self._discoveries = discoveries
         self._now = now
         self._skew = skew
@@ -356,7 +353,7 @@ class Sweeper:
                 for record in news.begun.values():
                     self._begun(record)
                 version.found(news, self._targets)
-                await self._end(news.ended)
+                await self._ends.publish(news.ended)
                 swept.confirming |= self._storms.listed(version.version, news.terminated)
                 for key in news.looks:
                     if self._scheduler.poll_now(key, confirms=True):
@@ -364,18 +361,6 @@ class Sweeper:
         finally:
             version.end(walk)
         await self._settle(swept, version)
-
-    async def _end(self, ended: Sequence[tuple[TargetKey, ListedInstance]]) -> None:
-        """Publish these ends; commits share transactions."""
-        async for some in chunks(ended, _AT_ONCE):
-            await asyncio.gather(*(self._end_one(key, row) for key, row in some))
-
-    async def _end_one(self, key: TargetKey, row: ListedInstance) -> None:
-        watched = self._targets.get(key)
-        if watched is None or watched.ended_at is not None or watched.judging or self._scheduler.in_flight(key):
-            return  # it is being looked at, or the next look at the list shows it again
-        await self._end_listed(watched, row)
-        self._scheduler.end(key)
 
     def _failed(self, version: SweptVersion) -> None:
         version.failures += 1

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, and_, select, tuple_
 
 from monitor.core.event_types import EventType
-from monitor.core.model import AccountState, TargetKey, TargetState
+from monitor.core.model import AccountState, Status, TargetKey, TargetState
 from monitor.store import rows
 from monitor.store.fetch import fetch_all
 from monitor.store.schema import accounts, events, sightings, targets
@@ -43,6 +43,14 @@ def load_target(engine: Engine, key: TargetKey) -> Loaded | None:
 def load_some(engine: Engine, keys: Sequence[TargetKey]) -> list[Loaded]:
     """The known targets among the keys, in any order; for a few hundred keys at most."""
     return [_loaded(row) for row in fetch_all(engine, _LOADED.where(_target_key.in_([tuple(key) for key in keys])))]
+
+
+def owed_explanations(engine: Engine) -> list[TargetKey]:
+    """Terminated targets whose own explanation is owed, in the order of their ends."""
+    owed = targets.c.state.like('%"sampled":{%'), targets.c.status == Status.TERMINATED.value
+    columns = targets.c.account, targets.c.definition, targets.c.workflow
+    found = select(*columns).where(targets.c.ended_at.is_not(None), *owed).order_by(targets.c.ended_at)
+    return [TargetKey(row.account, row.definition, row.workflow) for row in fetch_all(engine, found)]
 
 
 def _loaded(row: Row[Any]) -> Loaded:

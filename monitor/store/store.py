@@ -86,6 +86,10 @@ class Store:
         """The known targets among these; for a few hundred keys at most."""
         return await self.read(queries.load_some, keys)
 
+    async def owed_explanations(self) -> list[TargetKey]:
+        """Terminations that were published before anybody had looked at them, and that nobody has looked at since."""
+        return await self.read(queries.owed_explanations)
+
     async def load_accounts(self) -> list[AccountState]:
         return await self.read(queries.load_accounts)
 

@@ -7,7 +7,7 @@ longer than the timeout. Each end is explained later, and has a second event onl
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -55,18 +55,22 @@ class StormSample(msgspec.Struct, frozen=True):
     wanted: int
     """How many explanations it is to have."""
     explained: tuple[Explanation, ...]
-    began_at: datetime
+    began_at: float = 0.0
+    """Seconds on any clock."""
 
     def agreed(self) -> Explanation | None:
-        """The common explanation; None: they differ, there is none, or the cause is unknown."""
-        first = self.explained[0] if self.explained else None
+        """The common explanation; None: they differ, they are too few, or the cause is unknown."""
+        first = self.explained[0] if len(self.explained) >= LEAST else None
         if first is None or first.cause is Cause.UNKNOWN:
             return None
         return first if all(explanation == first for explanation in self.explained) else None
 
-    def speaks(self, now: datetime, timeout: float) -> bool:
-        """Whether the events of the others are due: the sample is explained, or an alert may not wait any longer."""
-        return len(self.explained) >= self.wanted or now - self.began_at >= timedelta(seconds=timeout)
+    def speaks(self, now: float, timeout: float) -> bool:
+        """Whether the events of the others are due: the sample is explained, or an alert may not wait any longer.
+
+        `now` on the clock of `began_at`.
+        """
+        return len(self.explained) >= max(1, self.wanted) or now - self.began_at >= timeout
 
 
 class StormTold(msgspec.Struct, frozen=True, gc=False):

@@ -54,7 +54,7 @@ def _terminated(event: Event, error: WorkflowError | None) -> str:
     if event.sampled is not None and event.sampled.cause is not Cause.UNKNOWN:
         return _like_others(event.sampled)
     if error is not None:
-        what = f" terminated: {_said(error)}"
+        what = f" terminated: {said(error)}"
     elif event.step is not None:
         what = f" terminated: {event.step.step} failed"
     elif event.cause is Cause.MANUAL:
@@ -72,10 +72,10 @@ def _like_others(sampled: SampledCause) -> str:
         return f" terminated like {others} without an error (by hand, or by a program)"
     if not sampled.message:
         return f" terminated like {others}" + (f": {sampled.step} failed" if sampled.step else "")
-    return f" terminated like {others}: {_said(WorkflowError(sampled.step, sampled.message))}"
+    return f" terminated like {others}: {said(WorkflowError(sampled.step, sampled.message))}"
 
 
-def _said(error: WorkflowError) -> str:
+def said(error: WorkflowError) -> str:
     """The step and its message; a step in the message is not named twice."""
     named = not error.step or error.message.startswith(f"{error.step}:")
     return error.message if named else f"{error.step}: {error.message}"
