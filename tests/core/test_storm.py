@@ -1,6 +1,5 @@
 """Many ends at once: who is explained first, and what is told of the others."""
 
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -33,8 +32,8 @@ def ended(number: int, version: int = 1) -> Ended:
     return Ended(key, DefinitionVersion("acme", "orders", version), at(number))
 
 
-def sample(*explained: Explanation, wanted: int = 3, listed: int = 5000) -> StormSample:
-    return StormSample(listed, wanted, explained, at(0))
+def sample(*explained: Explanation, wanted: int = 3) -> StormSample:
+    return StormSample(wanted, explained)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +93,11 @@ def test_everyone_is_explained_first_or_waits(members: list[tuple[int, int]], ro
     ("explained", "expected"),
     [
         pytest.param((FAULT, FAULT, FAULT), StormTold(Cause.FAULT, FAULT.group, from_sample=True), id="all the same"),
-        pytest.param((MANUAL, MANUAL), StormTold(Cause.MANUAL, from_sample=True), id="all deliberate"),
+        pytest.param((MANUAL, MANUAL, MANUAL), StormTold(Cause.MANUAL, from_sample=True), id="all deliberate"),
         pytest.param((FAULT, MANUAL), StormTold(Cause.UNKNOWN), id="some deliberate"),
         pytest.param((FAULT, OTHER), StormTold(Cause.UNKNOWN), id="different faults"),
-        pytest.param((UNKNOWN, UNKNOWN), StormTold(Cause.UNKNOWN), id="nobody knows"),
+        pytest.param((FAULT, FAULT), StormTold(Cause.UNKNOWN), id="too few to speak for others"),
+        pytest.param((UNKNOWN, UNKNOWN, UNKNOWN), StormTold(Cause.UNKNOWN), id="nobody knows"),
         pytest.param((), StormTold(Cause.UNKNOWN), id="no explanation came"),
     ],
 )
@@ -106,9 +106,10 @@ def test_what_the_others_are_told_with(explained: tuple[Explanation, ...], expec
 
 
 def test_a_sample_speaks_when_it_is_complete_or_nobody_can_wait_longer() -> None:
-    assert sample(FAULT, FAULT, FAULT).speaks(at(0), timeout=10)
-    assert not sample(FAULT).speaks(at(0) + timedelta(seconds=9.9), timeout=10)
-    assert sample().speaks(at(10), timeout=10)
+    assert sample(FAULT, FAULT, FAULT).speaks(0.0, timeout=10)
+    assert not sample(FAULT).speaks(9.9, timeout=10)
+    assert not sample(wanted=0).speaks(9.9, timeout=10), "nobody has been looked at"
+    assert sample().speaks(10.0, timeout=10)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +130,13 @@ def test_it_is_told_again_only_if_the_sample_was_wrong(
 
 
 @pytest.mark.parametrize(
-    ("sampled", "text"),
+    ("looked", "same", "text"),
     [
-        (sample(*[FAULT] * 30), "5,000 listed as Terminated, 30 looked at: all the same"),
-        (sample(FAULT, MANUAL), "5,000 listed as Terminated, 2 looked at: they differ"),
-        (sample(FAULT), "5,000 listed as Terminated, 1 looked at"),
-        (sample(), "5,000 listed as Terminated, none looked at yet"),
+        (30, True, "5,000 listed as Terminated, 30 looked at: all the same"),
+        (2, False, "5,000 listed as Terminated, 2 looked at: they differ"),
+        (1, True, "5,000 listed as Terminated, 1 looked at"),
+        (0, False, "5,000 listed as Terminated, none looked at yet"),
     ],
 )
-def test_people_are_told_how_much_was_looked_at(sampled: StormSample, text: str) -> None:
-    assert sentence(sampled) == text
+def test_people_are_told_how_much_was_looked_at(looked: int, same: bool, text: str) -> None:
+    assert sentence(5000, looked, same=same) == text
