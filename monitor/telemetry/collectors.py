@@ -197,8 +197,8 @@ class DetectionBounds(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
             "workflow_monitor_detection_bound_seconds",
-            "Seconds from an end, or from what happens to a step, until it is seen, at worst, while the API answers; by "
-            "the plan of the budget.",
+            "Seconds from an end, or from what happens to a step, until it is seen, at worst, while the API answers, "
+            "by the plan of the budget.",
             labels=("account", "definition", "kind"),
         )
         for account, shown in self._worst.items():
