@@ -1,9 +1,12 @@
 """What every test needs."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgresql import Server, server
 
 # How long one example takes is a matter of the machine and of what else runs on it; no law is about that.
 settings.register_profile("any machine", deadline=None)
@@ -17,3 +20,10 @@ def pytest_configure(config: pytest.Config) -> None:
     nobody closes, and unclosed loops are errors here.
     """
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One server for all tests of a process; each has a schema of its own."""
+    with server() as running:
+        yield running

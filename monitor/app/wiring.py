@@ -48,6 +48,7 @@ from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.usage_watcher import UsageWatcher
 from monitor.polling.watched import WatchedTargets
 from monitor.settings import Receiver, Settings
+from monitor.settings.secrets import reader
 from monitor.store import Store, StoreLock, Writer
 from monitor.store.discoveries import DiscoveryStore
 from monitor.store.step_limits import StepLimitStore
@@ -88,7 +89,13 @@ class Wiring:
 
         # --- the store ---
         self.lock = StoreLock(settings.store.url)
-        self.store = store = Store(settings.store.url, writer=around.writer(), reader=around.reader())
+        self.store = store = Store(
+            settings.store.url,
+            writer=around.writer(),
+            reader=around.reader(),
+            schema=settings.store.schema,
+            password=reader(settings.store.password_file),
+        )
         self.writer = Writer(store, report=telemetry.store, jitter=jitter)
         self.stored_states = StoredStates(store)
         health = Health(loops, store, self.writer)

@@ -6,12 +6,25 @@ text; see `fields.py`.
 
 import enum
 from typing import Annotated, ClassVar, Final
+from warnings import catch_warnings, simplefilter
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
+from monitor.core.formats.database_urls import SCHEMA_PATTERN
 from monitor.core.formats.urls import require_https
-from monitor.settings import unsupported, urls
-from monitor.settings.fields import FromText, choice, default, duration, identifier, integer, line, number, size
+from monitor.settings import urls
+from monitor.settings.fields import (
+    FromText,
+    choice,
+    default,
+    duration,
+    identifier,
+    integer,
+    line,
+    number,
+    optional,
+    size,
+)
 from monitor.settings.globs import paths
 from monitor.settings.receivers import Receiver
 from monitor.settings.secrets import SecretSource, one_of_two
@@ -85,10 +98,26 @@ class PollingSettings(Section):
     """How long an ended target stays visible."""
 
 
-class StoreSettings(Section):
-    url: Annotated[str, FromText(urls.store_url(unsupported.STORES, unsupported.REASON), URL)] = default(
-        "sqlite:///monitor.db"
-    )
+_SCHEMA: Final = {"type": "string", "pattern": SCHEMA_PATTERN}
+
+with catch_warnings():
+    simplefilter("ignore", UserWarning)  # pydantic's own `schema` is deprecated, and nothing here calls it
+
+    class StoreSettings(Section):
+        literal_secrets: ClassVar[dict[str, str]] = {"password": "name a file by password_file"}
+
+        url: Annotated[str, FromText(urls.store_url, URL)] = default("sqlite:///monitor.db")
+        schema: Annotated[str | None, optional(FromText(urls.schema_of_store, _SCHEMA))] = default(None)  # type: ignore[assignment]  # see above
+        """PostgreSQL's, made if it is not there; without one, the user's search path decides."""
+        password_file: SecretFile = default(None)
+        """Of PostgreSQL's user; read again at each connection."""
+
+        @field_validator("schema", "password_file")
+        @classmethod
+        def _only_of_a_server(cls, value: object, info: ValidationInfo) -> object:
+            if value is not None and str(info.data.get("url", "")).startswith("sqlite"):
+                raise ValueError("only a store on PostgreSQL has one; look at store.url")
+            return value
 
 
 _URL_OR_NONE: Final = {"anyOf": [dict(URL), {"type": "null"}]}

@@ -2,7 +2,8 @@
 
 The rule of this folder: SQL and nothing else. Decisions are made elsewhere and come in as values of `core/`. No code
 assumes a single writer: states change by compare-and-set, and the order of commits comes from a row that is locked
-until the commit. One implementation for SQLite and PostgreSQL.
+until the commit. One implementation for SQLite and PostgreSQL: only `engine.py` with `postgresql.py` (connections),
+`errors.py` and `statements.py` know both.
 
 Read `schema.py`, then `transaction.py` (one commit) with `alert_updates.py` (the effect of its events on alerts),
 `writer.py` (group commit), `queries.py` and `alert_queries.py`, `outbox.py`, `pruning.py`; `store.py` is the interface

@@ -1,6 +1,10 @@
-"""Connections: SQLite's settings for durability and sharing, and the migration of the schema."""
+"""Connections: SQLite's settings for durability and sharing, and the migration of the schema.
+
+`postgresql.py` has PostgreSQL's.
+"""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.store.database_file import DatabaseFile
 from monitor.store.errors import StoreNewer, StoreUnavailable, name_of
+from monitor.store.postgresql import ARGUMENTS, lock_migrations, prepare_postgresql
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",  # before journal_mode, which takes a lock
@@ -35,13 +40,26 @@ def database_file(url: str, *, writing: bool) -> DatabaseFile | None:
     return DatabaseFile(str(parsed.database), creates=writing)
 
 
-def connect(url: str, *, writing: bool, file: DatabaseFile | None) -> Engine:
-    """An engine that reads, or the one that writes, with its single connection. Connects on first use."""
+def connect(
+    url: str,
+    *,
+    writing: bool,
+    file: DatabaseFile | None,
+    schema: str | None = None,
+    password: Callable[[], str] | None = None,
+) -> Engine:
+    """An engine that reads, or the one that writes, with its single connection. Connects on first use.
+
+    `schema` and `password` are PostgreSQL's.
+    """
     parsed = make_url(url)
     limits = {"pool_size": 1, "max_overflow": 0} if writing else {"pool_pre_ping": True}
-    engine = create_engine(parsed, hide_parameters=True, **limits)
+    engine = create_engine(parsed, hide_parameters=True, **limits, **({} if file is not None else ARGUMENTS))
+    engine.update_execution_options(store_schema=schema)
     if file is not None:
         _prepare_sqlite(engine, file, writing=writing)
+    else:
+        prepare_postgresql(engine, schema, password)
     return engine
 
 
@@ -68,7 +86,8 @@ def _prepare_sqlite(engine: Engine, file: DatabaseFile, *, writing: bool) -> Non
 def migrate(engine: Engine) -> None:
     """Migrate the schema to the newest version. Raises StoreNewer if the database is ahead of this program.
 
-    Two processes may do so at once: one transaction succeeds, the other one fails and finds the schema migrated.
+    Several processes may do so at once. On SQLite one transaction succeeds, the others fail and find the schema
+    migrated; on PostgreSQL they wait for one another.
     """
     script = ScriptDirectory.from_config(_alembic())
     try:
@@ -80,6 +99,8 @@ def migrate(engine: Engine) -> None:
 
 def _upgrade(engine: Engine, script: ScriptDirectory) -> None:
     with _ONE_MIGRATION_AT_A_TIME, engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            lock_migrations(connection, engine.get_execution_options()["store_schema"])
         found, newest = _version(connection), script.get_current_head()
         if found == newest:
             return

@@ -6,6 +6,7 @@ Exception
 └── StoreNewer          a newer version of this program wrote it; no other try succeeds
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _LIMIT = 200
 _FAULTS_OF_A_STATEMENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-"""Errors of a statement, not of the store: they are bugs of this program."""
+"""Errors of a statement, not of the store: they are bugs of this program, but for those in `_STATES_OF_A_SERVER`."""
+_STATES_OF_A_SERVER = ("28", "3D", "3F", "42501", "42P01")
 
 _ADVICE = {
     "SQLITE_FULL": "the disk is full: free some space",
@@ -26,16 +28,38 @@ _ADVICE = {
     "SQLITE_CANTOPEN": "it cannot be opened: its directory must exist and be writable",
     "SQLITE_CORRUPT": "it is damaged: put a copy in its place",
     "SQLITE_NOTADB": "it is no database: move the file away, or name another",
+    "08": "the server does not answer: look whether it runs and can be reached",
+    "25006": "the server is a standby, or read-only: name the primary, or all hosts of its group",
+    "25P03": "a transaction took too long: look at the load of this machine",
+    "28": "the server refuses this user: look at the user in store.url, at store.password_file and at pg_hba.conf",
+    "3D": "there is no such database: create it, or look at its name in store.url",
+    "3F": "there is no schema for the tables: name one by store.schema",
+    "40": "another transaction was in the way: look at the server's log",
+    "42501": "the user lacks a right: grant it CREATE on the schema or the database, or name a schema of its own by "
+    "store.schema",
+    "42P01": "its tables are not there any more: restart the monitor to make them, or put a copy in its place",
     "53": "the server is out of disk, memory or connections: look at its log",
-    "28": "the server refuses this user: look at name, password and database",
-    "57": "the server is shutting down or was told to stop this connection",
-    "08": "the connection was lost: look whether the server runs and can be reached",
+    "55P03": "another transaction holds a lock: look at pg_stat_activity",
+    "57": "the server starts, stops, or was told to end this connection",
+    "58": "the server's disk fails: look at its log",
+    "TLS": "TLS fails: look at sslmode and the certificates in store.url",
 }
 """By the prefix of SQLite's name of the error, or of PostgreSQL's SQLSTATE."""
 
-
-_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "53", "57", "08")
+_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED",
+            "08", "25006", "25P03", "40", "53", "55P03", "57", "58")  # fmt: skip
 """Errors that may end without a change of the configuration."""
+
+_AT_A_CONNECTION = (
+    (r"no password supplied|authentication failed|pg_hba\.conf|role .* (does not exist|is not permitted)|no such user",
+     "28"),
+    (r"database .* does not exist|no such database", "3D"),
+    (r"(starting up|shutting down|recovery mode)", "57"),
+    (r"too many (clients|connections)|connection slots", "53"),
+    (r"read-only|standby", "25006"),
+    (r"does not support SSL|certificate|private key|does not match host name|pg_hba\.conf.*no encryption", "TLS"),
+)  # fmt: skip
+"""What a refused connection says, in the absence of a SQLSTATE, and the code for it; if nothing fits it is 08."""
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - a state of the store, not a mistake
@@ -60,11 +84,11 @@ def translated(url: URL) -> Iterator[None]:
     """Translates exceptions of the database that mean an unavailable store to StoreUnavailable."""
     try:
         yield
-    except _FAULTS_OF_A_STATEMENT:
-        raise
     except DBAPIError as error:
-        passing = _code(error).startswith(_PASSING)
-        raise StoreUnavailable(f"{name_of(url)}: {_reason(error)}", passing=passing) from error
+        code = _code(error)
+        if isinstance(error, _FAULTS_OF_A_STATEMENT) and not code.startswith(_STATES_OF_A_SERVER):
+            raise
+        raise StoreUnavailable(f"{name_of(url)}: {_reason(error)}", passing=code.startswith(_PASSING)) from error
     except PoolTimeout as error:
         raise StoreUnavailable(f"{name_of(url)}: every connection is busy", passing=True) from error
 
@@ -85,4 +109,8 @@ def _reason(error: DBAPIError) -> str:
 
 def _code(error: DBAPIError) -> str:
     """SQLite's name of the error, or PostgreSQL's SQLSTATE; empty if there is none."""
-    return getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    said = error.orig
+    known = getattr(said, "sqlite_errorname", None) or getattr(said, "sqlstate", None)
+    if known or not hasattr(said, "pgconn"):
+        return known or ""
+    return next((code for pattern, code in _AT_A_CONNECTION if re.search(pattern, str(said))), "08")

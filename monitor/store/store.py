@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
@@ -30,16 +31,26 @@ T = TypeVar("T")
 class Store:
     """One database. Call `open` first, `close` at the end."""
 
-    def __init__(self, url: str, *, writer: Executor, reader: Executor) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        writer: Executor,
+        reader: Executor,
+        schema: str | None = None,
+        password: Callable[[], str] | None = None,
+    ) -> None:
         """`url` is SQLAlchemy's. `writer` has one thread, so that transactions follow each other.
 
+        `schema` and `password` are PostgreSQL's; the password is read at each connection, in a thread of the store.
         Raises ValueError for a database in memory.
         """
         self._writer = writer
         self._reader = reader
         self._file = database_file(url, writing=True)
-        self._writing = connect(url, writing=True, file=self._file)
-        self._reading = connect(url, writing=False, file=database_file(url, writing=False))
+        server = partial(connect, url, schema=schema, password=password)
+        self._writing = server(writing=True, file=self._file)
+        self._reading = server(writing=False, file=database_file(url, writing=False))
 
     @property
     def lost(self) -> str | None:

@@ -16,7 +16,10 @@ from tests.deploy.shipped import DEPLOY
 CONTAINER = DEPLOY / "container"
 PROJECT = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text("utf-8"))
 LOCKS = {
-    "requirements.lock": PROJECT["project"]["dependencies"],
+    "requirements.lock": [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"]["postgresql"],
+    ],
     "build.lock": PROJECT["build-system"]["requires"],
 }
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -49,9 +52,10 @@ def environments() -> list[dict[str, str]]:
     ]
 
 
-def applies(requirement: Requirement) -> bool:
+def applies(requirement: Requirement, extra: str = "") -> bool:
     """To any Python and machine that the image may be for."""
-    return requirement.marker is None or any(requirement.marker.evaluate(each) for each in environments())
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({**each, "extra": extra}) for each in environments())
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -78,18 +82,20 @@ def test_the_lock_is_closed_and_holds_nothing_that_is_not_needed() -> None:
     """By what the installed packages say that they need; of one that is not installed here, nothing is known."""
     lines = locked("requirements.lock")
     needed: set[NormalizedName] = set()
-    waiting = [Requirement(line) for line in LOCKS["requirements.lock"]]
+    waiting = [asked for line in LOCKS["requirements.lock"] if applies(asked := Requirement(line))]
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
-        if name not in needed and applies(requirement):
+        if name not in needed:
             needed.add(name)
-            waiting += _needs(name)
+            waiting += _needs(requirement)
     assert set(lines) == needed, "run make lock"
 
 
-def _needs(name: NormalizedName) -> list[Requirement]:
+def _needs(requirement: Requirement) -> list[Requirement]:
+    """What it needs here, with its extras."""
     try:
-        return [Requirement(line) for line in requires(name) or ()]
+        lines = [Requirement(line) for line in requires(requirement.name) or ()]
     except PackageNotFoundError:
         return []
+    return [line for line in lines if any(applies(line, extra) for extra in ("", *requirement.extras))]

@@ -8,7 +8,6 @@ import pytest
 from monitor.settings import ConfigurationError, load_settings
 from monitor.settings.errors import MAX_ALIKE, MAX_ERRORS
 
-_LATER = "not supported yet by this version (0.1.0)"
 _SECRET = "a secret is never written here; name a file by"
 _LABEL = "a label's name consists of letters, digits and _, and begins with no digit"
 _NO_EVENTS = (
@@ -105,8 +104,20 @@ _HIDDEN = "give it api_key_file or api_key_env, or set MONITOR_API_KEY for all"
         ("server: {external_url: ftp://x}", "server.external_url: expected a URL that begins with https:// and a host"),
         ("server: {external_url: 'http://x:y'}", "server.external_url: expected a URL with a valid host and port"),
         ("server: {admin_token_file: gone}", "server.admin_token_file: there is no such file"),
-        ("store: {url: 'postgresql+psycopg://u:pw@h/d'}", f"store.url: {_LATER}"),
-        ("store: {url: 'mysql://u:pw@h/d'}", "store.url: expected sqlite:///PATH"),
+        (
+            "store: {url: 'postgresql+psycopg://u:pw@h/d'}",
+            "store.url: a secret is never written here; name a file by store.password_file",
+        ),
+        (
+            "store: {url: 'mysql://u:pw@h/d'}",
+            "store.url: expected sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE",
+        ),
+        ("store: {password: pw}", "store.password: a secret is never written here; name a file by password_file"),
+        ("store: {schema: prod}", "store.schema: only a store on PostgreSQL has one; look at store.url"),
+        (
+            "store: {url: 'postgresql+psycopg://u@h/d', schema: Prod}",
+            "store.schema: expected at most 63 lower-case letters, digits and _, not a digit first, and not pg_",
+        ),
         (
             "store: {url: 'sqlite:///:memory:'}",
             "store.url: a database in memory would forget on every start; expected sqlite:///PATH",

@@ -8,19 +8,33 @@ import pytest
 
 from monitor.core.records import StoreRecord
 from monitor.store import Store, Writer
-from tests.inline import InlineExecutor
+from tests.postgresql import Server
+from tests.store.databases import Database, emptied
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database; each name of a backend makes one."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path}/monitor.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """One without rows."""
+    if request.param == "sqlite":
+        return Database(f"sqlite:///{tmp_path}/monitor.db")
+    server: Server = request.getfixturevalue("postgresql")
+    return emptied(server, "contract")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """One without tables."""
+    if request.param == "sqlite":
+        return Database(f"sqlite:///{tmp_path}/monitor.db")
+    server: Server = request.getfixturevalue("postgresql")
+    with server.connect() as connection:
+        connection.execute("DROP SCHEMA IF EXISTS new CASCADE")
+    return Database(server.url(), "new")
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store(database_url, writer=InlineExecutor(), reader=InlineExecutor())
+async def store(database: Database) -> AsyncIterator[Store]:
+    store = database.store()
     await store.open()
     yield store
     await store.close()

@@ -12,7 +12,7 @@ from sqlalchemy import event as engine_event
 from monitor.core.commits import Change, OutboxEntry
 from monitor.core.records import DeliveryOutcome
 from monitor.store import DeliveryMark, Store, StoreUnavailable, Writer
-from tests.inline import InlineExecutor
+from tests.store.databases import Database
 from tests.store.examples import STALE, at, belief, event, key, outgoing, telling
 
 
@@ -144,8 +144,8 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-async def threaded(database_url: str, thread: ThreadPoolExecutor) -> AsyncIterator[Store]:
-    store = Store(database_url, writer=thread, reader=InlineExecutor())
+async def threaded(database: Database, thread: ThreadPoolExecutor) -> AsyncIterator[Store]:
+    store = database.store(thread)
     await store.open()
     yield store
     await store.close()
@@ -203,10 +203,10 @@ async def test_draining_awaits_what_was_given_by_callers_that_are_gone(threaded:
     await asyncio.wait([loop])
 
 
-async def test_a_cursor_misses_nothing_that_a_second_writer_commits(database_url: str, threaded: Store) -> None:
+async def test_a_cursor_misses_nothing_that_a_second_writer_commits(database: Database, threaded: Store) -> None:
     """Two writers, each with a connection of its own, and a reader that follows both."""
     with ThreadPoolExecutor(1) as other_thread:
-        other = Store(database_url, writer=other_thread, reader=InlineExecutor())
+        other = database.store(other_thread)
         await other.open()
         writers = [Writer(each, report=print, jitter=lambda: 0.0, max_group=7) for each in (threaded, other)]
         loops = [asyncio.create_task(writer.run()) for writer in writers]

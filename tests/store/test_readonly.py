@@ -8,9 +8,10 @@ import pytest
 from monitor.core.commits import Change
 from monitor.core.model import Status
 from monitor.store import Store, Writer, running_targets
+from tests.store.databases import Database
 from tests.store.examples import at, belief, key
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 
 async def _watched(writer: Writer) -> None:
@@ -26,12 +27,12 @@ async def _watched(writer: Writer) -> None:
 
 
 async def test_what_runs_is_known_while_the_daemon_lives_and_after_it(
-    store: Store, writer: Writer, database_url: str, tmp_path: Path
+    store: Store, writer: Writer, database: Database, tmp_path: Path
 ) -> None:
     await _watched(writer)
-    assert running_targets(database_url) == frozenset([key("runs"), key("waits")])
+    assert running_targets(database.url) == frozenset([key("runs"), key("waits")])
     await store.close()
-    assert running_targets(database_url) == frozenset([key("runs"), key("waits")])
+    assert running_targets(database.url) == frozenset([key("runs"), key("waits")])
 
 
 async def test_nothing_is_made_or_changed_by_looking(store: Store, writer: Writer, tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ async def test_nothing_is_made_or_changed_by_looking(store: Store, writer: Write
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
 
 
-def test_where_there_is_no_store_nothing_is_known(tmp_path: Path) -> None:
+def test_where_there_is_no_store_nothing_is_known(database: Database, tmp_path: Path) -> None:
     assert running_targets(f"sqlite:///{tmp_path}/none.db") is None
     (tmp_path / "else.db").write_text("something else")
     assert running_targets(f"sqlite:///{tmp_path}/else.db") is None

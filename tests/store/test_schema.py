@@ -15,16 +15,13 @@ from sqlalchemy import make_url
 from monitor.core.commits import Change
 from monitor.store import Store, StoreNewer, Writer, engine
 from monitor.store.schema import Moment, metadata
-from tests.inline import InlineExecutor
+from tests.store.databases import Database
 from tests.store.examples import belief, key
 
 
-def _store(url: str) -> Store:
-    return Store(url, writer=InlineExecutor(), reader=InlineExecutor())
-
-
-def test_the_migrations_arrive_at_the_tables_that_the_store_speaks_of(database_url: str) -> None:
-    writing = engine.connect(database_url, writing=True, file=engine.database_file(database_url, writing=True))
+def test_the_migrations_arrive_at_the_tables_that_the_store_speaks_of(new_database: Database) -> None:
+    url, schema = new_database
+    writing = engine.connect(url, writing=True, file=engine.database_file(url, writing=True), schema=schema)
     engine.migrate(writing)
     with writing.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -33,37 +30,40 @@ def test_the_migrations_arrive_at_the_tables_that_the_store_speaks_of(database_u
 
 
 @pytest.mark.looptime
-async def test_opening_again_keeps_what_is_there(store: Store, writer: Writer, database_url: str) -> None:
+async def test_opening_again_keeps_what_is_there(store: Store, writer: Writer, database: Database) -> None:
     await writer.commit(Change(target=belief()))
-    again = _store(database_url)
+    again = database.store()
     await again.open()
     assert await again.load_target(key()) is not None
     await again.close()
 
 
 @pytest.mark.looptime
-async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store, database_url: str) -> None:
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(new_database: Database) -> None:
+    store = new_database.store()
+    await store.open()
     with store._writing.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    newer = _store(database_url)
+    newer = new_database.store()
     with pytest.raises(StoreNewer, match=r"has schema 9999, this version knows schemas up to 0006: run the version"):
         await newer.open()
     with store._writing.begin() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
     await newer.close()
+    await store.close()
 
 
 _OPEN = """
 import asyncio, os, sys
 from datetime import UTC, datetime
-from tests.inline import InlineExecutor
 from monitor.core.model import TargetKey
-from monitor.store import Store, StoreUnavailable, transaction
+from monitor.store import StoreUnavailable, transaction
+from tests.store.databases import Database
 
 async def main():
     print("ready", flush=True)
     sys.stdin.readline()
-    store = Store(sys.argv[1], writer=InlineExecutor(), reader=InlineExecutor())
+    store = Database(sys.argv[1], sys.argv[2] or None).store()
     while True:  # as the daemon does: a busy machine may take longer than a lock is waited for
         try:
             await store.open()
@@ -78,10 +78,10 @@ asyncio.run(main())
 """
 
 
-def test_processes_that_start_at_once_do_not_break_each_other(database_url: str) -> None:
+def test_processes_that_start_at_once_do_not_break_each_other(new_database: Database) -> None:
     processes = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _OPEN, database_url],
+            [sys.executable, "-c", _OPEN, new_database.url, new_database.schema or ""],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

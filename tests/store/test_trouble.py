@@ -189,8 +189,10 @@ async def test_what_landed_is_recognised_after_somebody_wrote_on_top(store: Stor
 async def test_what_did_not_land_and_was_overtaken_is_stale(store: Store, writer: Writer) -> None:
     def be_overtaken(connection: Connection) -> None:
         _do_not_land(connection)
+        schema = connection.get_execution_options()["store_schema"]  # the search path ended with the transaction
+        table = "targets" if schema is None else f"{schema}.targets"
         connection.exec_driver_sql(
-            "INSERT INTO targets (account, definition, workflow, status, state, revision)"
+            f"INSERT INTO {table} (account, definition, workflow, status, state, revision)"  # noqa: S608 - names of ours
             " VALUES ('acme', 'orders', 'w', 'Complete', '{}', 1)"
         )
         _land(connection)
