@@ -5,6 +5,7 @@ import time
 
 from tests.bench.ack_latency import run as ack_latency
 from tests.bench.budget import run as budget
+from tests.bench.ends import run as ends
 from tests.bench.house import Figure, say
 from tests.bench.hundred_thousand import run as hundred_thousand
 from tests.bench.list_looks import run as list_looks
@@ -12,6 +13,7 @@ from tests.bench.looks import run as looks
 from tests.bench.memory import run as memory
 from tests.bench.micro import run as micro
 from tests.bench.poll_cpu import run as poll_cpu
+from tests.bench.steps import run as steps
 from tests.bench.storm import run as storm
 
 _BENCHES = {
@@ -22,6 +24,8 @@ _BENCHES = {
     "hundred-thousand": hundred_thousand,
     "list-looks": list_looks,
     "looks": looks,
+    "ends": ends,
+    "steps": steps,
     "memory": memory,
     "micro": micro,
 }

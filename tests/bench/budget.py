@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from tests.bench.house import Figure, get, house
+from tests.bench.windows import excess
 
 _TARGETS = 2_000
 _RATE, _BURST = 300.0, 20
@@ -29,7 +30,7 @@ def run() -> Iterator[Figure]:
             arrivals = array("d", get(f"http://127.0.0.1:{api}/times"))
     finally:
         del os.environ["BENCH_PERMITS"]
-    taken, arrived = _excess(permits), _excess(arrivals)
+    taken, arrived = excess(permits, _RATE, _BURST), excess(arrivals, _RATE, _BURST)
     allowed = _RATE * _ON_THE_WAY + 1
     used = _used(arrivals)
     yield Figure("budget: most permits above burst + rate * window", f"{taken:+.6f}", "<= 0", taken <= 0)
@@ -41,18 +42,6 @@ def run() -> Iterator[Figure]:
     )
     yield Figure("budget: requests of", f"{len(permits)} permits, {len(arrivals)} arrived", "equal", None)
     yield Figure("budget: used of an insufficient one", f"{used:.1%}", f">= {_WANTED:.0%}", used >= _WANTED)
-
-
-def _excess(times: Sequence[float]) -> float:
-    """The most by which any window, its ends included, holds more than `burst + rate * window`; below 0: none does.
-
-    Of all windows that end at the same time the fullest begins where `i - rate * time` is least; one pass finds it.
-    """
-    most = least = float("-inf")
-    for number, time in enumerate(sorted(times)):
-        least = max(least, _RATE * time - number)
-        most = max(most, number + 1 - _RATE * time + least)
-    return most - _BURST
 
 
 def _used(times: Sequence[float]) -> float:

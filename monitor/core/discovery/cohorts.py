@@ -15,8 +15,10 @@ one, the *head*, is open: instances join it. This module decides which statuses 
 Moments are on the API's clock. Values are frozen and can be stored as JSON.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -220,10 +222,14 @@ def forgettable(sweep: Sweep, started_at: datetime) -> bool:
 
 
 def cohort_of(sweep: Sweep, started_at: datetime) -> Cohort | None:
-    for cohort in reversed(sweep.cohorts):
-        if cohort.started_from <= started_at:
-            return cohort if cohort.started_to is None or started_at < cohort.started_to else None
-    return None
+    place = bisect_right(sweep.cohorts, started_at, key=_started_from) - 1
+    if place < 0:
+        return None
+    cohort = sweep.cohorts[place]
+    return cohort if cohort.started_to is None or started_at < cohort.started_to else None
+
+
+_started_from = attrgetter("started_from")
 
 
 def floor(moment: datetime) -> datetime:
