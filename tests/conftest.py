@@ -27,3 +27,10 @@ def postgresql() -> Iterator[Server]:
     """One server for all tests of a process; each has a schema of its own."""
     with server() as running:
         yield running
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[Server]:
+    """A server that a test may stop."""
+    with server() as running:
+        yield running

@@ -19,8 +19,8 @@ from monitor.store import StoreInUse, StoreNewer, StoreUnavailable
 from monitor.upstream.credentials import Credential, CredentialError
 from monitor.web import BoundedRunner, build
 
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
-"""Seconds between two tries to open a store that is locked or full, doubled each time."""
+_FIRST_WAIT = 1.0
+"""Seconds between two tries to open a store that is locked, full or away, doubled each time."""
 _LAST_WRITES = 2.0
 """Seconds that the last commits get, even if the shutdown's time is used up."""
 
@@ -134,7 +134,7 @@ class Daemon:
                 async with asyncio.timeout(pause):
                     await stop.wait()
                     return False
-            pause = min(pause * 2, _LONGEST_WAIT)
+            pause = min(pause * 2, self.store.longest_pause)
 
     def _wait_for(self, reason: str | None) -> None:
         readiness = self.parts.readiness

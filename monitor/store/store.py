@@ -28,6 +28,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_LONGEST_PAUSE_OF_A_FILE, _LONGEST_PAUSE_OF_A_SERVER = 30.0, 2.0
+
+
 class Store:
     """One database. Call `open` first, `close` at the end."""
 
@@ -56,6 +59,11 @@ class Store:
     def lost(self) -> str | None:
         """Why the open file of the database is not at its path any more, and what to do; None: it is."""
         return None if self._file is None else self._file.lost
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds between two tries while it is unavailable, at most: a restarted server is there again at once."""
+        return _LONGEST_PAUSE_OF_A_SERVER if self._file is None else _LONGEST_PAUSE_OF_A_FILE
 
     async def open(self) -> None:
         """Create or migrate the schema. Raises StoreUnavailable, or StoreNewer if this version is too old.

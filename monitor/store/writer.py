@@ -24,8 +24,7 @@ from monitor.store.values import DeliveryMark
 _TOUCHES = 500
 """Sightings of one transaction: few enough that commits wait only milliseconds for it."""
 _FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
-"""The longest pause in seconds between two tries while the disk fails; it doubles each time, and half is random."""
+"""The first pause in seconds between two tries while the disk fails; it doubles each time, and half is random."""
 
 
 def _ignore(_committed: Committed) -> None:
@@ -199,7 +198,7 @@ class Writer:
                 self._answer()
             self._beat()
             await asyncio.sleep(pause * (1 + self._jitter()) / 2)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, self._store.longest_pause)
 
     def _answer(self) -> None:
         for waiting in self._group:

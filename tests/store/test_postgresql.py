@@ -1,7 +1,7 @@
 """What only a server does: it refuses, goes away, comes back, stands by, or is reached through a pooler."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from monitor.core.commits import Change
 from monitor.core.records import StoreRecord
 from monitor.store import Store, StoreUnavailable, Writer
 from tests.inline import InlineExecutor
-from tests.postgresql import Server, pooler, server
+from tests.postgresql import Server, pooler
 from tests.store.databases import Database, emptied
 from tests.store.examples import belief, key, outgoing, telling
 
@@ -180,23 +180,16 @@ async def test_a_row_that_another_transaction_holds_is_waited_for_again(
     assert (await committing).told == {"e1"}
 
 
-@pytest.fixture
-async def own() -> AsyncIterator[Server]:
-    """A server that a test may stop."""
-    with server() as running:
-        yield running
-
-
 @pytest.mark.parametrize("stop", [Server.stop, Server.crash], ids=["stopped", "crashed"])
 async def test_nothing_is_lost_or_repeated_while_the_server_is_away(
-    own: Server, records: list[StoreRecord], stop: Callable[[Server], None]
+    own_postgresql: Server, records: list[StoreRecord], stop: Callable[[Server], None]
 ) -> None:
-    store = _store(own.url())
+    store = _store(own_postgresql.url())
     await store.open()
     writer = Writer(store, report=records.append, jitter=lambda: 0.0)
     loop = asyncio.create_task(writer.run())
     await writer.commit(telling("before"))
-    stop(own)
+    stop(own_postgresql)
     committing = asyncio.gather(
         *(writer.commit(Change(target=belief(n), outgoing=(outgoing(f"e{n}", "oncall"),))) for n in range(20))
     )
@@ -205,8 +198,9 @@ async def test_nothing_is_lost_or_repeated_while_the_server_is_away(
     assert not writer.available
     with pytest.raises(StoreUnavailable):
         await store.load_accounts()
-    own.start()
-    results = await committing
+    own_postgresql.start()
+    async with asyncio.timeout(2):
+        results = await committing
     assert [sorted(result.told) for result in results] == [[f"e{n}"] for n in range(20)]
     assert len(await store.pending("oncall", 0, 100)) == 21
     assert [record.available for record in records] == [False, True]
