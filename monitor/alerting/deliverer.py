@@ -340,6 +340,7 @@ class ReceiverWorker:
             type=delivery.type,
             outcome=_outcome(verdict),
             attempts=delivery.attempts + 1,
+            at=moment,
             delay=max(0.0, (moment - delivery.observed_at).total_seconds()),
             detail=verdict.detail,
             retry_in=retry_in,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from monitor.core.model import Status, TargetKey
-from monitor.core.records import DefinitionSummary
+from monitor.core.records import Activity, DefinitionSummary
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.definition_counts import DefinitionCounts
@@ -40,6 +40,13 @@ class Definitions:
         """What the budget of each account buys now."""
         return self._plans.plans
 
+    def activity(self, about: DefinitionKey) -> Activity:
+        """The last hour; empty if nothing is known."""
+        count, now = self._counts.get(about), self._now()
+        if count is None:
+            return Activity()
+        return Activity(count.begun.minutes(now), count.ended.minutes(now), count.failed.minutes(now))
+
     def summary(self, about: DefinitionKey) -> DefinitionSummary | None:
         """None if it has had no target for an hour, and no discovery follows it."""
         count, (wish, active) = self._counts.get(about), self._sweeper.active(about)
@@ -56,6 +63,7 @@ class Definitions:
             statuses=count.statuses if count is not None else dict.fromkeys(Status, 0),
             begun=count.begun.count(now) if count is not None else 0,
             ended=count.ended.count(now) if count is not None else 0,
+            failed=count.failed.count(now) if count is not None else 0,
             discovered=wish is not None,
             bounds=self._plans.bounds(about),
         )

@@ -1,6 +1,6 @@
 """What the pages see of the running daemon."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from monitor.app.definitions import Definitions
 from monitor.app.explainer import Explainer
 from monitor.app.health import Readiness
 from monitor.app.loops import Loops
+from monitor.app.summaries import Summaries
 from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
@@ -37,6 +38,7 @@ class DaemonView:
         definitions: Definitions,
         *,
         explainer: Explainer,
+        summaries: Summaries,
         publisher: Publisher,
         deliverer: Deliverer,
         current: CurrentSettings,
@@ -51,6 +53,9 @@ class DaemonView:
         self._telemetry = telemetry
         self.definitions = definitions.keys
         self.definition = definitions.summary
+        self.activity = definitions.activity
+        self.accounts = summaries.accounts
+        self.receivers = summaries.receivers
         self.budgets = definitions.budgets
         self.explain = explainer.explain
         self._publisher = publisher
@@ -91,6 +96,9 @@ class DaemonView:
 
     async def incident(self, id: str) -> Incident | None:
         return await self._store.incident(id)
+
+    async def ended_groups(self, groups: Collection[str]) -> Mapping[str, datetime]:
+        return await self._store.ended_groups(groups)
 
     async def alerts(self) -> list[OpenAlert]:
         return await self._store.open_alerts(self.now(), self._current.hold())

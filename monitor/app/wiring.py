@@ -26,6 +26,7 @@ from monitor.app.loops import Loops
 from monitor.app.receivers import Receivers
 from monitor.app.reloader import Reloader
 from monitor.app.stored_states import StoredStates
+from monitor.app.summaries import Summaries
 from monitor.app.view import DaemonView
 from monitor.core.scheduling.hazard import Hazards
 from monitor.notify import Notifier
@@ -333,6 +334,7 @@ class Wiring:
             store,
             telemetry,
             Definitions(self.targets, self.sweeper, self.step_limits, self.plans, now=now),
+            summaries=Summaries(self.accounts, self.receivers, store, telemetry.recent, now=now),
             explainer=Explainer(
                 self.targets,
                 self.scheduler,

@@ -156,6 +156,8 @@ class DeliveryRecord(msgspec.Struct, frozen=True, gc=False):
     """The receiver's answer, cut, without secrets."""
     retry_in: float | None = None
     """Seconds to the next try; None if there is none."""
+    at: datetime | None = None
+    """When the try ended."""
 
 
 class ReloadRecord(msgspec.Struct, frozen=True, gc=False):
@@ -227,10 +229,61 @@ class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Targets that began within the last hour."""
     ended: int = 0
     """Targets that ended within the last hour."""
+    failed: int = 0
+    """Of these, the terminated ones, unless by hand."""
     discovered: bool = False
     """Whether a discovery follows it."""
     bounds: Mapping[FactKind, Bound] = {}
     """How late its facts are seen, by the plan; nothing for a kind that is not looked for."""
+
+
+class Activity(msgspec.Struct, frozen=True, gc=False):
+    """What happened in one definition in the last hour, by the minute, oldest first."""
+
+    begun: tuple[int, ...] = ()
+    ended: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+    """Of those that ended, the terminated ones, unless by hand."""
+
+
+class AccountSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The lane of one account, and whether its API answers."""
+
+    account: str
+    open: bool
+    closed_until: datetime | None = None
+    requests_per_second: float
+    """Usable now."""
+    ceiling: float
+    """As configured."""
+    used: float
+    """Requests per second over the last minute."""
+    succeeded_at: datetime | None = None
+    """None: not since the start."""
+    blind: bool = False
+    reason: Outcome | None = None
+    """Why it has had no answer since its last one; None: it answers."""
+    polled: int = 0
+    """Targets that are polled."""
+    oldest_end_look: datetime | None = None
+    """When the oldest of the last looks at its lists was made, as of the last minute."""
+    oldest_step_look: datetime | None = None
+    """The same for looks at instances that run."""
+
+
+class ReceiverSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What waits for one receiver, and whether it takes what it is sent."""
+
+    receiver: str
+    pending: int
+    oldest: datetime | None = None
+    """When the event of its oldest pending delivery was observed."""
+    dead: int = 0
+    """Deliveries that were given up."""
+    acknowledges: bool = True
+    """Whether it took the last delivery."""
+    acknowledged_at: datetime | None = None
+    """None: not since the start."""
 
 
 class NextPoll(msgspec.Struct, frozen=True, gc=False):

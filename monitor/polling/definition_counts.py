@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from monitor.core.model import Status, Target, TargetKey, TargetState
+from monitor.core.model import Cause, Status, Target, TargetKey, TargetState
 from monitor.polling.watched import CountedGroup, Watched, WatchedTargets
 from monitor.store.step_limits import DefinitionKey
 
@@ -38,6 +38,11 @@ class LastHour:
         self._forget(now)
         return max(0, self._minutes.total())
 
+    def minutes(self, now: datetime) -> tuple[int, ...]:
+        """How often in each minute, oldest first."""
+        last = _minute(now)
+        return tuple(max(0, self._minutes.get(minute, 0)) for minute in range(last - _HOUR + 1, last + 1))
+
     def _forget(self, now: datetime) -> None:
         for minute in [minute for minute in self._minutes if minute <= _minute(now) - _HOUR]:
             del self._minutes[minute]
@@ -50,12 +55,12 @@ def _minute(at: datetime) -> int:
 class DefinitionCount:
     """The watched targets of one definition."""
 
-    __slots__ = ("alias", "begun", "ended", "groups")
+    __slots__ = ("alias", "begun", "ended", "failed", "groups")
 
     def __init__(self) -> None:
         self.alias: str | None = None
         self.groups: dict[tuple[int | None, Status, bool], CountedGroup] = {}
-        self.begun, self.ended = LastHour(), LastHour()
+        self.begun, self.ended, self.failed = LastHour(), LastHour(), LastHour()
 
     @property
     def statuses(self) -> Mapping[Status, int]:
@@ -136,6 +141,8 @@ class DefinitionCounts:
         ended_at = state.completed_at or state.since
         if state.status.ended and ended_at is not None and not (before is not None and before.status.ended):
             count.ended.add(ended_at, now)
+            if state.status is Status.TERMINATED and state.cause is not Cause.MANUAL:
+                count.failed.add(ended_at, now)
 
     def _of(self, key: TargetKey) -> DefinitionCount:
         about = DefinitionKey(key.account, key.definition)

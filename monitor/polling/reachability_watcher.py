@@ -87,6 +87,11 @@ class ReachabilityWatcher:
         """Whether the account's key was refused when it was last used."""
         return self._reach.unanswered_since is not None and self._reach.reason is Outcome.UNAUTHORIZED
 
+    @property
+    def reason(self) -> Outcome | None:
+        """How the requests since the last answer end; None: it answers."""
+        return self._reach.reason if self._reach.unanswered_since is not None else None
+
     def wake(self) -> None:
         """Something about the lane changed."""
         self._wake.set()

@@ -47,6 +47,17 @@ def incident(engine: Engine, id: str) -> Incident | None:
     return rows.incident(found[0]) if found else None
 
 
+def ended_groups(engine: Engine, groups: Collection[str]) -> dict[str, datetime]:
+    """Of these fault groups those with an incident that is over, and when the last one ended."""
+    of_them = select(incidents.c.fault_group, func.max(incidents.c.ended_at).label("last"))
+    over = of_them.where(incidents.c.ended_at.is_not(None)).group_by(incidents.c.fault_group)
+    return {
+        row.fault_group: row.last
+        for some in in_batches(sorted(groups))
+        for row in fetch_all(engine, over.where(incidents.c.fault_group.in_(some)))
+    }
+
+
 def end_is_pending(engine: Engine, incident: str, receiver: str) -> bool:
     """Whether the receiver has a pending delivery of the incident's end."""
     of_it = (deliveries.c.ref == incident, deliveries.c.receiver == receiver)

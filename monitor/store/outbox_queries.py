@@ -38,6 +38,15 @@ def pending_counts(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
     return {row.receiver: (row.number, row.oldest) for row in fetch_all(engine, statement)}
 
 
+def dead_counts(engine: Engine) -> dict[str, int]:
+    statement = (
+        select(deliveries.c.receiver, func.count().label("number"))
+        .where(deliveries.c.status == DeliveryStatus.DEAD.value)
+        .group_by(deliveries.c.receiver)
+    )
+    return {row.receiver: row.number for row in fetch_all(engine, statement)}
+
+
 _UNKNOWN = EventText()
 
 

@@ -127,6 +127,10 @@ class Store:
         """For each receiver with pending deliveries: their number, and when the oldest was observed."""
         return await self.read(outbox_queries.pending_counts)
 
+    async def dead_counts(self) -> dict[str, int]:
+        """For each receiver with deliveries that were given up: their number."""
+        return await self.read(outbox_queries.dead_counts)
+
     async def events(self, after: int, type: str | None, limit: int) -> tuple[list[StoredEvent], int]:
         """Events after the cursor, oldest first, and the cursor to go on with."""
         return await self.read(queries.events_after, after, type, limit)
@@ -146,6 +150,10 @@ class Store:
 
     async def incident(self, id: str) -> Incident | None:
         return await self.read(alert_queries.incident, id)
+
+    async def ended_groups(self, groups: Collection[str]) -> dict[str, datetime]:
+        """Of these fault groups those with an incident that is over, and when the last one ended."""
+        return await self.read(alert_queries.ended_groups, groups)
 
     async def end_is_pending(self, incident: str, receiver: str) -> bool:
         """See `notify.AlertReader`."""

@@ -26,6 +26,7 @@ from monitor.core.records import (
 )
 from monitor.telemetry.log_lines import LogLines
 from monitor.telemetry.metrics import Metrics
+from monitor.telemetry.recent_work import RecentWork
 
 
 class Telemetry:
@@ -41,6 +42,7 @@ class Telemetry:
     ) -> None:
         """`receivers`: names of receivers whose counters exist with 0 from the start."""
         self._metrics = Metrics(registry)
+        self.recent = RecentWork()
         self._journal = LogLines(log, external_url=external_url)
         for receiver in receivers:
             self._metrics.receiver(receiver)
@@ -79,6 +81,7 @@ class Telemetry:
         return self._metrics.totals()
 
     def request(self, record: RequestRecord) -> None:
+        self.recent.request(record)
         self._metrics.request(record)
         self._journal.request(record)
 
@@ -95,6 +98,7 @@ class Telemetry:
         self._metrics.definition_followed(account, label, since)
 
     def oldest_look(self, record: OldestLookRecord) -> None:
+        self.recent.oldest_look(record)
         self._metrics.oldest_look(record)
 
     def bounds(self, record: BoundsRecord) -> None:
@@ -119,6 +123,7 @@ class Telemetry:
         self._journal.lane(record)
 
     def delivery(self, record: DeliveryRecord) -> None:
+        self.recent.delivery(record)
         self._metrics.delivery(record)
         self._journal.delivery(record)
 

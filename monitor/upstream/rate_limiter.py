@@ -107,6 +107,11 @@ class RateLimiter:
         return self._lane.rate
 
     @property
+    def ceiling(self) -> float:
+        """The configured requests per second."""
+        return self._lane.limits.requests_per_second
+
+    @property
     def learned_rate(self) -> float | None:
         """The rate as last reported, for the store; None: the ceiling."""
         return self._told_rate if self._told_rate < self._lane.limits.requests_per_second else None

@@ -7,7 +7,7 @@ from typing import Protocol
 from monitor.core.alerts import Alert, Incident
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
-from monitor.core.records import DefinitionSummary, NextPoll
+from monitor.core.records import AccountSummary, Activity, DefinitionSummary, NextPoll, ReceiverSummary
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.watched import Watched
 from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
@@ -56,6 +56,22 @@ class View(Protocol):
 
     def budgets(self) -> Mapping[str, BudgetPlan]:
         """What the budget of each account buys now; an account is absent while that is not known."""
+        ...
+
+    def activity(self, about: DefinitionKey) -> Activity:
+        """Its last hour."""
+        ...
+
+    def accounts(self) -> list[AccountSummary]:
+        """The configured accounts, sorted by name."""
+        ...
+
+    async def receivers(self) -> list[ReceiverSummary]:
+        """The configured receivers, sorted by name."""
+        ...
+
+    async def ended_groups(self, groups: Collection[str]) -> Mapping[str, datetime]:
+        """Of these fault groups those with an incident that is over, and when the last one ended."""
         ...
 
     def next_poll(self, key: TargetKey) -> NextPoll:

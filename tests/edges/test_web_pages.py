@@ -65,14 +65,14 @@ async def test_an_alert_says_who_has_it(client: Client, daemon: Daemon) -> None:
         ),
     ]
     page = await read(client, "/alerts")
-    assert page.count("am</span>: ") == 1
+    assert page.count("am</span> ") == 1
     for receiver, words in (
-        ("am", "has it since"),
+        ("am", "told"),
         ("pager", "pending"),
         ("chat", "pending after 3 tries: HTTP 500: &lt;b&gt;"),
         ("hook", "given up: HTTP 410"),
     ):
-        assert f"{receiver}</span>: {words}" in page
+        assert f"{receiver}</span> {words}" in page
     assert '<time datetime="2026-01-05T10:00:03.000000Z"' in page
 
 
@@ -147,15 +147,15 @@ async def test_a_browser_gets_an_error_as_a_page(client: Client, path: str, stat
 
 async def test_a_fragment_that_a_browser_has_is_not_sent_again(client: Client, daemon: Daemon) -> None:
     daemon.open = [alert()]
-    async with client.get("/?fragment=alerts") as response:
+    async with client.get("/?fragment=incidents") as response:
         text, tag = await response.text(), response.headers["ETag"]
         assert "terminated: step1" in text
         assert "<html" not in text
-    async with client.get("/?fragment=alerts", headers={"If-None-Match": tag}) as response:
+    async with client.get("/?fragment=incidents", headers={"If-None-Match": tag}) as response:
         assert response.status == 304
         assert await response.text() == ""
     daemon.open = []
-    async with client.get("/?fragment=alerts", headers={"If-None-Match": tag}) as response:
+    async with client.get("/?fragment=incidents", headers={"If-None-Match": tag}) as response:
         assert response.status == 200
         assert response.headers["ETag"] != tag
 

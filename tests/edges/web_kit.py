@@ -17,7 +17,7 @@ from monitor.core.detection.overdue import AppliedLimit, Limit, LimitSource
 from monitor.core.event_types import EventType, Severity
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Cause, Event, Outcome, Status, StepExecution, StepStatus, Target, TargetKey, TargetState
-from monitor.core.records import DefinitionSummary, NextPoll, PollTrace
+from monitor.core.records import AccountSummary, Activity, DefinitionSummary, NextPoll, PollTrace, ReceiverSummary
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.core.text import cloudevent
 from monitor.polling.look_log import Look
@@ -110,6 +110,11 @@ class Daemon:
         self.ended: list[Alert] = []
         """Alerts that are over."""
         self.incidents: dict[str, Incident] = {}
+        self.earlier: dict[str, datetime] = {}
+        """When the last incident of a fault group ended."""
+        self.activities: dict[DefinitionKey, Activity] = {}
+        self.lanes: list[AccountSummary] = []
+        self.receiving: list[ReceiverSummary] = []
         self.outbox: list[StoredDelivery] = []
         self.health: dict[str, LoopHealth] = {"poll acme": LoopHealth(turns=True, idle=0.5)}
         self.reason: str | None = None
@@ -170,6 +175,20 @@ class Daemon:
 
     def budgets(self) -> Mapping[str, BudgetPlan]:
         return self.plans
+
+    def activity(self, about: DefinitionKey) -> Activity:
+        return self.activities.get(about, Activity())
+
+    def accounts(self) -> list[AccountSummary]:
+        return self.lanes
+
+    async def receivers(self) -> list[ReceiverSummary]:
+        self._read()
+        return self.receiving
+
+    async def ended_groups(self, groups: Collection[str]) -> Mapping[str, datetime]:
+        self._read()
+        return {group: at for group, at in self.earlier.items() if group in groups}
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return NextPoll(key, NOW + timedelta(seconds=10), "interval 10s")

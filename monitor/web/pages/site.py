@@ -1,5 +1,6 @@
 """Every page: its path, its model and its template."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -17,11 +18,13 @@ from monitor.web.pages.models.overview import overview
 from monitor.web.pages.models.receivers import receivers
 from monitor.web.pages.models.target import target
 from monitor.web.pages.models.targets import targets
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import Shared, Snapshot
 from monitor.web.pages.static_files import StaticFiles
 from monitor.web.pages.templating import Templates
 
 ModelOf = Callable[[Snapshot, web.Request], Awaitable[Model]]
+_MOST_MODELS: Final = 50
+"""Pages that are kept for a moment."""
 _REVALIDATED: Final = "private, no-cache"
 
 
@@ -52,6 +55,7 @@ class Site:
     def __init__(self, snapshot: Snapshot, *, external_url: str, now: Callable[[], datetime]) -> None:
         prefix = urlsplit(external_url).path.rstrip("/")
         self._snapshot = snapshot
+        self._models: OrderedDict[str, Shared[Model]] = OrderedDict()
         self._files = StaticFiles()
         self._templates = Templates(
             now, url=lambda path: prefix + path, static=lambda name: prefix + self._files.path(name)
@@ -67,7 +71,7 @@ class Site:
 
     def _answers(self, page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:
-            model = await page.model(self._snapshot, request)
+            model = await self._model(page, request)
             block = request.query.get("fragment")
             if block is not None:
                 return self._fragment(page, model, block, request)
@@ -75,9 +79,21 @@ class Site:
 
         return answer
 
+    async def _model(self, page: Page, request: web.Request) -> Model:
+        """Made once in a while, for all that look at the same page."""
+        url = str(request.rel_url.without_query_params("fragment"))
+        shared = self._models.get(url)
+        if shared is None:
+            shared = Shared(lambda: page.model(self._snapshot, request), self._snapshot.fresh_for)
+            self._models[url] = shared
+            if len(self._models) > _MOST_MODELS:
+                self._models.popitem(last=False)
+        self._models.move_to_end(url)
+        return await shared.get()
+
     def _fragment(self, page: Page, model: Model, block: str, request: web.Request) -> web.Response:
         """One block; nothing is rendered if the browser has it already."""
-        tag = f'W/"{model.fingerprint}-{self._files.version}"'
+        tag = f'W/"{model.fingerprint(block)}-{self._files.version}"'
         headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: _REVALIDATED}
         if tag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
             return web.Response(status=304, headers=headers)

@@ -1,10 +1,11 @@
 """What the daemon knows, read at most once in a few seconds, however many pages ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
-from monitor.core.records import DefinitionSummary
+from monitor.core.records import DefinitionSummary, ReceiverSummary
 from monitor.store import OpenAlert
 from monitor.web.view import View
 
@@ -37,16 +38,32 @@ class Snapshot:
 
     def __init__(self, view: View, *, fresh_for: float = FRESH_FOR) -> None:
         self.view = view
+        self.fresh_for = fresh_for
+        """Seconds."""
         self._alerts = Shared(view.alerts, fresh_for)
+        self._ended_groups = Shared(self._read_ended_groups, fresh_for)
+        self._receivers = Shared(view.receivers, fresh_for)
         self._definitions = Shared(self._read_definitions, fresh_for)
 
     async def alerts(self) -> list[OpenAlert]:
         """The open alerts, newest first. Raises StoreUnavailable."""
         return await self._alerts.get()
 
+    async def ended_groups(self) -> Mapping[str, datetime]:
+        """Of the open alerts' fault groups those that had an incident before, and when the last one ended."""
+        return await self._ended_groups.get()
+
+    async def receivers(self) -> list[ReceiverSummary]:
+        """Raises StoreUnavailable."""
+        return await self._receivers.get()
+
     async def definitions(self) -> list[DefinitionSummary]:
         """In the order of account and id."""
         return await self._definitions.get()
+
+    async def _read_ended_groups(self) -> Mapping[str, datetime]:
+        groups = {opened.alert.fault_group for opened in await self.alerts()}
+        return await self.view.ended_groups(groups) if groups else {}
 
     async def _read_definitions(self) -> list[DefinitionSummary]:
         found = (self.view.definition(key) for key in sorted(self.view.definitions()))

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor import __version__
 from monitor.core.formats.timestamps import format_timestamp
 from monitor.core.formats.units import format_duration
+from monitor.web.pages.charts import bars, polyline
 
 NAVIGATION: Final = (
     ("/", "Overview"),
@@ -37,6 +38,8 @@ class Templates:
             "utc": _utc,
             "relative": lambda moment: relative((now() - moment).total_seconds()),
             "duration": format_duration,
+            "polyline": polyline,
+            "bars": bars,
         }
         environment.tests["web_url"] = is_web_url
         environment.globals |= {

@@ -15,4 +15,6 @@ class AccountPage(Model, frozen=True, kw_only=True):
 async def account(snapshot: Snapshot, request: web.Request) -> AccountPage:
     name = request.match_info["account"]
     found = [summary for summary in await snapshot.definitions() if summary.account == name]
-    return AccountPage(title=name, http_status=200 if found else 404, account=name, definitions=definition_rows(found))
+    return AccountPage(
+        title=name, http_status=200 if found else 404, account=name, definitions=definition_rows(found, snapshot)
+    )

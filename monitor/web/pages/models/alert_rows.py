@@ -7,13 +7,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from monitor.core.alerts import Alert
 from monitor.core.event_types import Severity
 from monitor.core.text.summary import target_label
 from monitor.store import DeliveryStatus, Notification, OpenAlert
 from monitor.web.api.target_schemas import path_of
 
 _ORDER: Final = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING, DeliveryStatus.DEAD)
-_RANK: Final = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+RANK: Final = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def alert_rows(found: Iterable[OpenAlert]) -> tuple[AlertRow, ...]:
     """`found`: newest first."""
-    return tuple(map(alert_row, sorted(found, key=lambda opened: _RANK[opened.alert.severity])))
+    return tuple(map(alert_row, sorted(found, key=lambda opened: RANK[opened.alert.severity])))
 
 
 def alert_row(opened: OpenAlert) -> AlertRow:
@@ -55,16 +56,26 @@ def alert_row(opened: OpenAlert) -> AlertRow:
         id=alert.id,
         severity=alert.severity,
         summary=event.summary,
-        label=event.account
-        if key is None
-        else target_label(event.name, event.definition_name, key.definition, key.workflow),
-        path=f"/alerts/{quote(alert.id, safe='')}",
+        label=label_of(alert),
+        path=alert_path(alert),
         target=None if key is None else path_of(key),
         incident=f"/incidents/{quote(alert.incident, safe='')}",
         members=opened.incident_members,
         since=alert.opened_at,
         told=told(opened.tellings),
     )
+
+
+def alert_path(alert: Alert) -> str:
+    return f"/alerts/{quote(alert.id, safe='')}"
+
+
+def label_of(alert: Alert) -> str:
+    """Of its target, or its account."""
+    event, key = alert.event, alert.key
+    if key is None:
+        return event.account
+    return target_label(event.name, event.definition_name, key.definition, key.workflow)
 
 
 def told(tellings: Iterable[Notification]) -> tuple[Told, ...]:
@@ -81,7 +92,7 @@ def _told(telling: Notification) -> Told:
     receiver, status = telling.receiver, telling.status
     match status:
         case DeliveryStatus.DELIVERED:
-            return Told(receiver=receiver, status=status, words="has it since", at=telling.at)
+            return Told(receiver=receiver, status=status, words="told", at=telling.at)
         case DeliveryStatus.PENDING:
             tries = "1 try" if telling.attempts == 1 else f"{telling.attempts} tries"
             words = f"pending after {tries}" if telling.attempts else "pending"

@@ -1,13 +1,15 @@
 """Definitions: all of them, and one."""
 
+import math
 from collections.abc import Iterable
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
 
+from monitor.core.event_types import FactKind
 from monitor.core.model import Status
-from monitor.core.records import DefinitionSummary
+from monitor.core.records import Activity, DefinitionSummary
 from monitor.store.step_limits import DefinitionKey
 from monitor.web.pages.models.model import Model
 from monitor.web.pages.snapshot import Snapshot
@@ -30,6 +32,13 @@ class DefinitionRow(msgspec.Struct, frozen=True, kw_only=True):
     """In the last hour."""
     ended: int
     """In the last hour."""
+    failed: int
+    """In the last hour."""
+    ends_within: float | None
+    """Seconds within which an end is seen, by the plan; None: no promise."""
+    steps_within: float | None
+    """The same for steps."""
+    activity: Activity
     discovered: bool
 
 
@@ -48,11 +57,12 @@ def definition_path(account: str, definition: str) -> str:
     return f"/definitions/{quote(account, safe='')}/{quote(definition, safe='')}"
 
 
-def definition_rows(found: Iterable[DefinitionSummary]) -> tuple[DefinitionRow, ...]:
-    return tuple(map(_row, found))
+def definition_rows(found: Iterable[DefinitionSummary], snapshot: Snapshot) -> tuple[DefinitionRow, ...]:
+    return tuple(definition_row(summary, snapshot) for summary in found)
 
 
-def _row(summary: DefinitionSummary) -> DefinitionRow:
+def definition_row(summary: DefinitionSummary, snapshot: Snapshot) -> DefinitionRow:
+    activity = snapshot.view.activity(DefinitionKey(summary.account, summary.definition))
     return DefinitionRow(
         account=summary.account,
         definition=summary.definition,
@@ -62,18 +72,32 @@ def _row(summary: DefinitionSummary) -> DefinitionRow:
         statuses=tuple(StatusCount(status, summary.statuses[status]) for status in Status if summary.statuses[status]),
         begun=summary.begun,
         ended=summary.ended,
+        failed=summary.failed,
+        ends_within=_within(summary, FactKind.END),
+        steps_within=_within(summary, FactKind.STEP),
+        activity=Activity(paired(activity.begun), paired(activity.ended), paired(activity.failed)),
         discovered=summary.discovered,
     )
 
 
+def paired(minutes: tuple[int, ...]) -> tuple[int, ...]:
+    """By two minutes."""
+    return tuple(sum(minutes[start : start + 2]) for start in range(0, len(minutes), 2))
+
+
+def _within(summary: DefinitionSummary, kind: FactKind) -> float | None:
+    bound = summary.bounds.get(kind)
+    return None if bound is None or not math.isfinite(bound.worst) else round(bound.worst, 1)
+
+
 async def definitions(snapshot: Snapshot, _request: web.Request) -> DefinitionList:
-    return DefinitionList(title="Definitions", rows=definition_rows(await snapshot.definitions()))
+    return DefinitionList(title="Definitions", rows=definition_rows(await snapshot.definitions(), snapshot))
 
 
 async def definition(snapshot: Snapshot, request: web.Request) -> DefinitionPage:
     about = DefinitionKey(request.match_info["account"], request.match_info["definition"])
     summary = snapshot.view.definition(about)
-    row = None if summary is None else _row(summary)
+    row = None if summary is None else definition_row(summary, snapshot)
     return DefinitionPage(
         title=about.definition if row is None else row.label,
         http_status=404 if row is None else 200,

@@ -1,49 +1,89 @@
-"""The first page: whether anything is wrong."""
+"""The first page: whether anything is wrong, and what."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 from aiohttp import web
 
-from monitor.web.pages.models.alert_rows import AlertRow, alert_rows
-from monitor.web.pages.models.definitions import DefinitionRow, StatusCount, definition_rows
+from monitor.core.event_types import Severity
+from monitor.core.records import DefinitionSummary, ReceiverSummary
+from monitor.web.pages.models.account_rows import AccountRow, account_rows
+from monitor.web.pages.models.definitions import DefinitionRow, StatusCount, definition_row
+from monitor.web.pages.models.incident_rows import IncidentRow, incident_rows
 from monitor.web.pages.models.model import Model, read
 from monitor.web.pages.snapshot import Snapshot
 
-_MOST_ALERTS = 50
-_MOST_DEFINITIONS = 50
+_MOST_INCIDENTS: Final = 30
+_MOST_DEFINITIONS: Final = 30
 
 
 class Overview(Model, frozen=True, kw_only=True):
+    shown_by: ClassVar = {
+        "glance": ("not_ready", "stuck", "blind", "refusing", "readable", "open", "problems", "critical"),
+        "incidents": ("readable", "open", "incidents", "problems"),
+        "lanes": ("accounts",),
+        "receivers": ("receivers", "readable"),
+        "definitions": ("totals", "definitions", "more_definitions"),
+    }
+
     not_ready: str | None
     """Why the monitor is not ready."""
     stuck: tuple[str, ...]
     """Its loops that do not turn."""
+    blind: tuple[str, ...]
+    """Accounts that do not answer."""
+    refusing: tuple[str, ...]
+    """Receivers that do not acknowledge."""
     readable: bool
     """Whether the store is."""
     open: int
-    alerts: tuple[AlertRow, ...]
+    """Alerts."""
+    problems: int
+    """Incidents, without those that a more severe one explains."""
+    critical: int
+    """Of the problems."""
+    incidents: tuple[IncidentRow, ...]
     """The first of them."""
+    accounts: tuple[AccountRow, ...]
+    receivers: tuple[ReceiverSummary, ...]
     totals: tuple[StatusCount, ...]
     definitions: tuple[DefinitionRow, ...]
+    """The first of them; those that fail come first."""
     more_definitions: int
 
 
 async def overview(snapshot: Snapshot, _request: web.Request) -> Overview:
-    view = snapshot.view
+    view, now = snapshot.view, snapshot.view.now()
     alerts = await read(snapshot.alerts())
-    definitions = await snapshot.definitions()
+    ended = await read(snapshot.ended_groups()) or {}
+    incidents = incident_rows(alerts or (), ended, now)
+    receivers = await read(snapshot.receivers()) or []
+    summaries = await snapshot.definitions()
+    shown = _worst_first(summaries)[:_MOST_DEFINITIONS]
+    definitions = tuple(definition_row(summary, snapshot) for summary in shown)
+    accounts = account_rows(view.accounts(), definitions, now)
     return Overview(
         title="Overview",
         not_ready=view.ready(),
         stuck=tuple(name for name, loop in view.loops().items() if not loop.turns),
+        blind=tuple(row.account for row in accounts if row.standing == "blind"),
+        refusing=tuple(one.receiver for one in receivers if _refuses(one)),
         readable=alerts is not None,
         open=len(alerts or ()),
-        alerts=alert_rows(alerts or ())[:_MOST_ALERTS],
-        totals=tuple(StatusCount(status, count) for status, count in view.totals().items()),
-        definitions=definition_rows(definitions[:_MOST_DEFINITIONS]),
-        more_definitions=_beyond(definitions, _MOST_DEFINITIONS),
+        problems=len(incidents),
+        critical=sum(row.severity is Severity.CRITICAL for row in incidents),
+        incidents=incidents[:_MOST_INCIDENTS],
+        accounts=accounts,
+        receivers=tuple(receivers),
+        totals=tuple(StatusCount(status, count) for status, count in view.totals().items() if count),
+        definitions=definitions,
+        more_definitions=len(summaries) - len(definitions),
     )
 
 
-def _beyond(found: Sequence[object], shown: int) -> int:
-    return max(0, len(found) - shown)
+def _refuses(receiver: ReceiverSummary) -> bool:
+    return receiver.pending > 0 and not receiver.acknowledges
+
+
+def _worst_first(found: Iterable[DefinitionSummary]) -> list[DefinitionSummary]:
+    return sorted(found, key=lambda one: (-one.failed, -one.begun - one.ended, one.account, one.definition))

@@ -1,0 +1,119 @@
+"""Open alerts as rows, one for each incident: the most severe and new ones first."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from monitor.core.event_types import EventType, Severity
+from monitor.store import OpenAlert
+from monitor.web.api.target_schemas import path_of
+from monitor.web.pages.models.alert_rows import RANK, Told, alert_path, label_of, told
+
+_NEW: Final = timedelta(minutes=30)
+"""So long an incident is new."""
+_GROWING: Final = timedelta(minutes=5)
+"""So long after its last alert an incident is growing."""
+_MOST_NAMED: Final = 3
+
+
+class Mark(StrEnum):
+    NEW_CAUSE = "new cause"
+    CAME_BACK = "came back"
+    """Its cause had an incident before, which is over."""
+    GROWING = "growing"
+    KNOWN = "known"
+
+
+class Named(msgspec.Struct, frozen=True):
+    label: str
+    path: str | None
+    """Of the target's page; None: it is an account."""
+
+
+class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    severity: Severity
+    marks: tuple[Mark, ...]
+    summary: str
+    """Of its most severe alert."""
+    path: str
+    definition: str | None
+    """Its label; None: an account's."""
+    open: int
+    targets: int
+    named: tuple[Named, ...]
+    """The first few targets."""
+    since: datetime
+    last_at: datetime
+    """When its last alert was opened."""
+    before: datetime | None
+    """When the last incident of this cause ended."""
+    told: tuple[Told, ...]
+
+
+def incident_rows(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: datetime) -> tuple[IncidentRow, ...]:
+    """`found`: newest first. `ended`: when the last incident of a fault group ended."""
+    groups: dict[str, list[OpenAlert]] = {}
+    for opened in found:
+        groups.setdefault(opened.alert.incident, []).append(opened)
+    rows = [
+        _row(members, ended.get(members[0].alert.fault_group), now) for members in _without_explained(groups.values())
+    ]
+    return tuple(
+        sorted(rows, key=lambda row: (RANK[row.severity], row.marks == (Mark.KNOWN,), -row.last_at.timestamp()))
+    )
+
+
+def _without_explained(groups: Iterable[Sequence[OpenAlert]]) -> Iterator[Sequence[OpenAlert]]:
+    """Without failed steps of workflows that were terminated: their end says it all, and is more severe."""
+    everything = list(groups)
+    over = {
+        opened.alert.key
+        for members in everything
+        for opened in members
+        if opened.alert.type is EventType.TERMINATED and opened.alert.severity is Severity.CRITICAL
+    }
+    for members in everything:
+        only_steps = all(opened.alert.type is EventType.STEP_FAILED for opened in members)
+        if not (only_steps and all(opened.alert.key in over for opened in members)):
+            yield members
+
+
+def _row(members: Sequence[OpenAlert], before: datetime | None, now: datetime) -> IncidentRow:
+    head = min(members, key=lambda opened: (RANK[opened.alert.severity], opened.alert.type is not EventType.TERMINATED))
+    event = head.alert.event
+    targets = {opened.alert.key: opened for opened in members}
+    since, last_at = members[-1].alert.opened_at, members[0].alert.opened_at
+    return IncidentRow(
+        id=head.alert.incident,
+        severity=head.alert.severity,
+        marks=_marks(since, last_at, len(targets), before, now),
+        summary=event.summary,
+        path=alert_path(head.alert) if len(members) == 1 else f"/incidents/{quote(head.alert.incident, safe='')}",
+        definition=event.definition_alias or event.definition_name or event.definition,
+        open=len(members),
+        targets=len(targets),
+        named=tuple(
+            Named(label_of(opened.alert), None if key is None else path_of(key))
+            for key, opened in list(targets.items())[:_MOST_NAMED]
+        ),
+        since=since,
+        last_at=last_at,
+        before=before,
+        told=told(telling for opened in members for telling in opened.tellings),
+    )
+
+
+def _marks(
+    since: datetime, last_at: datetime, targets: int, before: datetime | None, now: datetime
+) -> tuple[Mark, ...]:
+    marks = []
+    if now - since < _NEW:
+        marks.append(Mark.NEW_CAUSE if before is None else Mark.CAME_BACK)
+    if targets > 1 and now - last_at < _GROWING:
+        marks.append(Mark.GROWING)
+    return tuple(marks) or (Mark.KNOWN,)
