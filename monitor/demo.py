@@ -32,11 +32,12 @@ _LOOK = 0.2
 _SUMMARY_EVERY = 5.0
 _CEILING = 40.0
 _COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[32m"}
-_LIMITS: Mapping[str, Mapping[str, Any]] = {
+_OWN_ENTRIES: Mapping[str, Mapping[str, Any]] = {
     "survey-lima": {"step_timeouts": {"wait_for_reply": "15s"}},
     "survey-oslo": {"max_runtime": "25s"},
 }
-"""Limits in the watchlist, by the name of a target."""
+"""The instances with entries of their own in the watchlist, by name; discovery finds all others."""
+_WATCHED: Mapping[str, Any] = {"interval": "1s", "step_interval": "1s", "started_within": "1h"}
 
 
 async def run_demo(port: int, stop: asyncio.Event, out: TextIO = sys.stdout) -> None:
@@ -136,17 +137,20 @@ class _Stage:
 
     def write(self, t: float) -> None:
         """The configuration for the turn that world time `t` lies in."""
+        accounts = self._world.scenario.accounts
+        discover = [{"account": account.id, "definition": "*", **_WATCHED} for account in accounts]
         targets = [
             {
                 "account": one.account,
                 "definition": one.definition,
                 "workflow": one.workflow,
                 "name": one.name,
-                **_LIMITS.get(one.name, {}),
+                **_OWN_ENTRIES[one.name],
             }
             for one in watched(self._world.scenario, self._world.seed, at=t)
+            if one.name in _OWN_ENTRIES
         ]
-        self._put("watchlist.yaml", {"targets": targets})
+        self._put("watchlist.yaml", {"discover": discover, "targets": targets})
         self._put("monitor.yaml", self._settings())
 
     def _settings(self) -> dict[str, Any]:
@@ -156,10 +160,10 @@ class _Stage:
                 {"id": account.id, "api_key_env": _variable(account.id), "requests_per_second": _CEILING}
                 for account in self._world.scenario.accounts
             ],
-            "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s"},
+            "polling": {"interval": "1s", "max_backoff": "2s", "blind_after": "3s", "retention": "5m"},
             "server": {"port": self._port, "external_url": f"http://127.0.0.1:{self._port}"},
             "receivers": [{"name": "listener", "type": "webhook", "url": self._hook, "min_severity": "info"}],
-            "alerts": {"settle": "1s", "unwatched_after": "5s"},
+            "alerts": {"settle": "1s"},
             "shutdown_timeout": "2s",
         }
 
@@ -185,8 +189,9 @@ class _Console:
 
     def greet(self) -> None:
         address = f"http://127.0.0.1:{self.daemon.port}"
-        targets = len(self.daemon.targets)
-        self._print(f"Watching {targets} simulated workflow instances of 2 accounts, once a second each.")
+        self._print('Watching every workflow instance of 2 simulated accounts by discovery (discover: "*"):')
+        self._print("lists show what begins and ends, once a second; what runs is looked at for its steps.")
+        self._print(f"{len(_OWN_ENTRIES)} of them have a name and limits of their own in the watchlist.")
         self._print(f"Metrics: {address}/metrics   Pages: {address}/   End: Ctrl-C\n")
 
     async def tell_events(self) -> None:
@@ -203,11 +208,8 @@ class _Console:
                 return
 
     def tell_new_day(self) -> None:
-        """The same day starts again, with other workflows."""
-        number = len(self.daemon.targets)
-        self._print(
-            f"--------  a new day: {number} new workflows are on the watchlist, those of yesterday have left it"
-        )
+        """The same day begins again, with others in it."""
+        self._print("--------  a new day: the same again with new workflows, which the lists show as they begin")
 
     async def _show_alert(self, event: str) -> None:
         """Print, once, the full text that on-call gets by mail or chat."""
@@ -233,7 +235,8 @@ class _Console:
         alerts = sum((await self.daemon.store.open_counts()).values())
         running = sum(not w.state.status.ended for w in self.daemon.targets.values())
         self._print(
-            f"--------  {rate:.0f} polls/s, {used:.0%} of the budget, {running} workflows running, {alerts} open alerts"
+            f"--------  {rate:.0f} requests/s, {used:.0%} of the budget,"
+            f" {running} workflows running, {alerts} open alerts"
         )
 
     def _line(self, kind: str, at: str, delayed: str, text: str) -> None:

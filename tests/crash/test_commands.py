@@ -392,19 +392,26 @@ async def test_the_demo_tells_events_and_ends(tmp_path: Path) -> None:
     ended = await command("demo", "--duration", "5s", "--port", "0", cwd=tmp_path)
     assert (ended.code, ended.stderr) == (0, "")
     assert re.search(r"^Metrics: http://127\.0\.0\.1:\d+/metrics", ended.stdout, re.MULTILINE)
-    assert re.search(r"^[\d:]{8}  critical  onboarding-lopez terminated: step1: Invalid", ended.stdout, re.MULTILINE)
+    fault = r"^[\d:]{8}  critical  onboarding-reply/[0-9a-f]{24} terminated: step1: Invalid"
+    assert re.search(fault, ended.stdout, re.MULTILINE)
+
+
+async def test_the_demo_finds_what_it_watches_by_discovery_and_says_so(tmp_path: Path) -> None:
+    ended = await command("demo", "--duration", "4s", "--port", "0", cwd=tmp_path)
+    assert ended.stdout.startswith("Watching every workflow instance of 2 simulated accounts by discovery")
+    assert " completed  (seen " in ended.stdout
 
 
 async def test_the_demo_shows_what_on_call_gets_and_what_takes_too_long() -> None:
     async with process("demo", "--port", "0") as running:
 
         def said(text: str) -> bool:
-            return text in running.stdout or not running.lives
+            return re.search(text, running.stdout) is not None or not running.lives
 
         for text in (
-            "    | CRITICAL: onboarding-lopez terminated: step1: Invalid",
-            "survey-oslo is overdue: ",
-            "survey-lima: step wait_for_reply has been WaitingForEvent for ",
+            r"    \| CRITICAL: onboarding-reply/\w+ terminated: step1: Invalid",
+            r"survey-oslo is overdue: ",
+            r"survey-lima: step wait_for_reply has been WaitingForEvent for ",
         ):
             await eventually(partial(said, text), text, within=60.0)
         assert running.lives, running.stderr
