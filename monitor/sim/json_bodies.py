@@ -23,7 +23,7 @@ DIGITS = 2
 """Fractional digits in an instance's own times, as in the documented examples."""
 
 
-_REMEMBERED = 32_768
+_REMEMBERED = 131_072
 """Instances, about 1 kB each."""
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -105,13 +106,16 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.authority: str | None = None
+        """The certificate that signs the servers' own; None: they speak plain HTTP."""
         self._closing = contextlib.ExitStack()
 
     def close(self) -> None:
         self._closing.close()
 
     def start(self, *arguments: str, output: str | None = None) -> Process:
-        process = Process(arguments, {"BENCH_KEY": "sim-key-crowd-0"}, self.folder / output if output else None)
+        environ = {"BENCH_KEY": "sim-key-crowd-0"} | ({"SSL_CERT_FILE": self.authority} if self.authority else {})
+        process = Process(arguments, environ, self.folder / output if output else None)
         self._closing.callback(process.end)
         return process
 
@@ -129,7 +133,7 @@ class House:
         return self.write(
             "monitor.yaml",
             {
-                "api": {"base_url": f"http://127.0.0.1:{api}"},
+                "api": {"base_url": f"{'https' if self.authority else 'http'}://127.0.0.1:{api}"},
                 "accounts": [{"id": "crowd-0", "api_key_env": "BENCH_KEY", **account}],
                 "polling": {"interval": interval},
                 "store": {"url": f"sqlite:///{self.folder}/monitor.db"},
@@ -197,9 +201,10 @@ class Daemon:
         return float(held), float(cpu)
 
 
-def get(url: str, accept: str = "*/*") -> bytes:
+def get(url: str, accept: str = "*/*", authority: str | None = None) -> bytes:
+    trust = ssl.create_default_context(cafile=authority) if authority else None
     request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 - http, to ourselves
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=60, context=trust) as answer:  # noqa: S310 - as above
         body: bytes = answer.read()
     return body
 

@@ -8,9 +8,11 @@ import argparse
 import asyncio
 import gzip
 import json
+import ssl
 import sys
 import time
 from array import array
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import formatdate
 
@@ -133,16 +135,21 @@ class _Webhook(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(_CREATED), _CREATED))
 
 
-async def _listen(protocol: type[asyncio.Protocol]) -> None:
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024)
+async def _listen(protocol: type[asyncio.Protocol], chain: Sequence[str] = ()) -> None:
+    """`chain`: files of a certificate and its key; none: plain HTTP."""
+    context = None
+    if chain:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*chain)
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024, ssl=context)
     _say(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-async def _api(delay: float) -> None:
+async def _api(delay: float, chain: Sequence[str]) -> None:
     _Api.delay = delay
     _dated()
-    await _listen(_Api)
+    await _listen(_Api, chain)
 
 
 async def _crowd(size: int, events_per_second: float, quiet: float) -> None:
@@ -193,10 +200,11 @@ def main() -> None:
     parser.add_argument("--events", type=float, default=0.0)
     parser.add_argument("--quiet", type=float, default=0.0)
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--tls", nargs=2, default=(), metavar=("CERTIFICATE", "KEY"))
     options = parser.parse_args()
     match options.what:
         case "api":
-            asyncio.run(_api(options.delay))
+            asyncio.run(_api(options.delay, options.tls))
         case "webhook":
             asyncio.run(_listen(_Webhook))
         case "storm":

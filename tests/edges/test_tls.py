@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,21 +13,10 @@ import pytest
 from monitor.core.alerting.verdict import Delivered, Retry, Verdict
 from monitor.notify.http_sender import HttpSender
 from monitor.notify.tls import Contexts, Tls
+from tests.certificates import OPENSSL, certificate
 from tests.edges.notifier_kit import NOW, http
 
-OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs the program openssl, to make certificates")
-
-
-def certificate(folder: Path, name: str, *alternative: str) -> tuple[str, str]:
-    """A certificate that signs itself, and its key."""
-    assert OPENSSL is not None
-    paths = str(folder / f"{name}.pem"), str(folder / f"{name}.key")
-    names = ["-addext", f"subjectAltName={','.join(alternative)}"] if alternative else []
-    wanted = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}", *names]
-    command = [OPENSSL, "req", "-x509", "-days", "2", "-out", paths[0], "-keyout", paths[1], *wanted]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - a program found by name, for a test
-    return paths
 
 
 @pytest.fixture(scope="module")
