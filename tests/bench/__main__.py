@@ -13,6 +13,7 @@ from tests.bench.looks import run as looks
 from tests.bench.memory import run as memory
 from tests.bench.micro import run as micro
 from tests.bench.poll_cpu import run as poll_cpu
+from tests.bench.scrape import run as scrape
 from tests.bench.steps import run as steps
 from tests.bench.storm import run as storm
 
@@ -24,6 +25,7 @@ _BENCHES = {
     "hundred-thousand": hundred_thousand,
     "list-looks": list_looks,
     "looks": looks,
+    "scrape": scrape,
     "ends": ends,
     "steps": steps,
     "memory": memory,

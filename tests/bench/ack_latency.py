@@ -18,7 +18,7 @@ _WANTED = 0.100
 def run() -> Iterator[Figure]:
     with house() as here:
         crowd = watched(many(_TARGETS))
-        here.watchlist([one.workflow for one in crowd], crowd[0].definition)
+        here.watchlist([one.workflow for one in crowd], (crowd[0].definition,))
         webhook = here.server("webhook")
         api = here.server("crowd", "--size", str(_TARGETS), "--events", str(_EVENTS), "--quiet", str(_QUIET))
         config = here.settings(

@@ -1,6 +1,7 @@
 """A bench's surroundings: a folder on a real disk, a configuration in it, and processes that are ended with it."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -142,10 +143,13 @@ class House:
             },
         )
 
-    def watchlist(self, workflows: Sequence[str], definition: str = DEFINITION) -> Path:
-        """As people write it: one entry of YAML per target."""
+    def watchlist(self, workflows: Sequence[str], definitions: Sequence[str] = (DEFINITION,)) -> Path:
+        """As people write it: one entry of YAML per target; of these definitions in turn."""
         path = self.folder / "watchlist.yaml"
-        entries = "".join(f"- definition: {definition}\n  workflow: {workflow}\n" for workflow in workflows)
+        entries = "".join(
+            f"- definition: {definition}\n  workflow: {workflow}\n"
+            for workflow, definition in zip(workflows, itertools.cycle(definitions), strict=False)
+        )
         path.write_text(f"defaults:\n  account: crowd-0\ntargets:\n{entries}", "utf-8")
         return path
 
