@@ -1,6 +1,6 @@
 """What the pages see of the running daemon."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -73,11 +73,11 @@ class DaemonView:
     def totals(self) -> Mapping[Status, int]:
         return self._telemetry.totals()
 
-    def targets(self) -> Iterable[Watched]:
-        return self._targets.values()
+    def keys(self) -> Sequence[TargetKey]:
+        return list(self._targets)
 
     def target(self, key: TargetKey) -> Watched | None:
-        return self._targets.get(key)
+        return self._targets.peek(key)
 
     def next_poll(self, key: TargetKey) -> NextPoll:
         return self._scheduler.next_poll(key)

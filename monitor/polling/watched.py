@@ -121,6 +121,10 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
             for observer in self._observers:
                 observer.target_polled(key)
 
+    def peek(self, key: TargetKey) -> Watched | None:
+        """To be read only. None: it is not watched."""
+        return self._by_key.get(key)
+
     def __getitem__(self, key: TargetKey) -> Watched:
         return self._by_key[key]
 

@@ -1,6 +1,6 @@
 """The interface of the running daemon for pages and JSON."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -40,11 +40,13 @@ class View(Protocol):
         """The number of targets in each status."""
         ...
 
-    def targets(self) -> Iterable[Watched]:
-        """Every visible target, in any order."""
+    def keys(self) -> Sequence[TargetKey]:
+        """Of every visible target as of now, in any order."""
         ...
 
-    def target(self, key: TargetKey) -> Watched | None: ...
+    def target(self, key: TargetKey) -> Watched | None:
+        """To be read only; None: it is not visible."""
+        ...
 
     def definitions(self) -> Collection[DefinitionKey]:
         """Definitions with targets, and those that a discovery follows, in any order."""

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model import Status, Target, TargetKey, TargetState
 from monitor.polling.watched import Watched
 from monitor.web.api import query
-from monitor.web.api.pagination import Selection, page
+from monitor.web.api.pagination import Order, Place, Selection, page, place
 
 words = st.text(st.sampled_from("ab-0ü"), min_size=1, max_size=3)
 keys = st.builds(TargetKey, words, words, words)
@@ -21,17 +23,25 @@ def watched(key: TargetKey) -> Watched:
     return Watched(Target(key=key, interval=1.0), TargetState(key=key, status=status), None)
 
 
+def started(key: TargetKey) -> Watched:
+    """Some at the same time, some at an unknown one."""
+    minutes = sum(map(ord, key.workflow)) % 5
+    at = None if minutes == 0 else datetime(2026, 1, 5, 10, minutes, tzinfo=UTC)
+    return Watched(Target(key=key, interval=1.0), TargetState(key=key, since=at, started_at=at), None)
+
+
 async def follow(shown: dict[TargetKey, Watched], limit: int, status: Status | None) -> list[TargetKey]:
     met: list[TargetKey] = []
     after: str | None = None
     while True:
-        selection = Selection(limit=limit, after=query.key_of(after), status=status)
-        found, last = await page(shown.values(), selection)
+        key = query.key_of(after)
+        selection = Selection(limit=limit, after=None if key is None else ("", key), status=status)
+        found, last = await page(list(shown), shown.get, selection)
         assert len(found) <= limit
         met += [entry.target.key for entry in found]
         if last is None:
             return met
-        after = query.cursor_of(last)
+        after = query.cursor_of(last[1])
 
 
 @given(st.sets(keys, max_size=30), st.integers(1, 10), st.sampled_from([None, Status.RUNNABLE]))
@@ -47,11 +57,10 @@ def test_what_comes_and_goes_meanwhile_hides_nothing_that_stays(
 ) -> None:
     async def follow_changing() -> list[TargetKey]:
         met: list[TargetKey] = []
-        after: TargetKey | None = None
+        after: Place | None = None
         while True:
-            found, after = await page(
-                [watched(key) for key in stays | comes_and_goes], Selection(limit=limit, after=after)
-            )
+            there = stays | comes_and_goes
+            found, after = await page(list(there), watched, Selection(limit=limit, after=after))
             met += [entry.target.key for entry in found]
             if after is None:
                 return met
@@ -64,6 +73,24 @@ def test_what_comes_and_goes_meanwhile_hides_nothing_that_stays(
     met = asyncio.run(follow_changing())
     assert len(met) == len(set(met))
     assert stays <= set(met)
+
+
+@given(st.sets(keys, max_size=30), st.integers(1, 10), st.sampled_from(Order))
+def test_the_pages_hold_every_target_once_in_any_order(keys: set[TargetKey], limit: int, order: Order) -> None:
+    async def follow_all() -> list[Watched]:
+        met: list[Watched] = []
+        after: Place | None = None
+        while True:
+            found, after = await page(list(keys), started, Selection(limit=limit, order=order, after=after))
+            met += found
+            if after is None:
+                return met
+
+    met = asyncio.run(follow_all())
+    assert {one.target.key for one in met} == keys
+    assert [place(one, order) for one in met] == sorted(place(one, order) for one in met)
+    moments = [one.state.started_at for one in met]
+    assert [at for at in moments if at is None] == moments[len(moments) - moments.count(None) :] or not order.by_time
 
 
 @given(keys)
@@ -80,8 +107,10 @@ def test_no_text_is_a_cursor_that_breaks_anything(text: str) -> None:
         query.key_of(text)
 
 
-async def test_the_loop_turns_while_a_hundred_thousand_targets_are_looked_through() -> None:
-    shown = [watched(TargetKey("acme", f"d{number % 7}", f"w{number:06}")) for number in range(100_000)]
+@pytest.mark.parametrize("order", [Order.KEY, Order.NAME])
+async def test_the_loop_turns_while_a_hundred_thousand_targets_are_looked_through(order: Order) -> None:
+    keys = [TargetKey("acme", f"d{number % 7}", f"w{number:06}") for number in range(100_000)]
+    shown = {key: watched(key) for key in keys}
     pauses: list[float] = []
 
     async def turn() -> None:
@@ -92,9 +121,9 @@ async def test_the_loop_turns_while_a_hundred_thousand_targets_are_looked_throug
             last = time.perf_counter()
 
     turning = asyncio.create_task(turn())
-    found, last = await page(shown, Selection(limit=1000))
+    found, last = await page(list(shown), shown.get, Selection(limit=1000, order=order))
     turning.cancel()
     assert len(found) == 1000
-    assert last == found[-1].target.key
+    assert last == place(found[-1], order)
     assert len(pauses) > 10
     assert sorted(pauses)[len(pauses) // 2] < 0.1

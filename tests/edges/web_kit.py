@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -103,6 +103,8 @@ class Daemon:
 
     def __init__(self) -> None:
         self.entries: dict[TargetKey, Watched] = {KEY: watched()}
+        self.peeks = 0
+        """How often a target was read."""
         self.plans: dict[str, BudgetPlan] = {}
         self.summaries: dict[DefinitionKey, DefinitionSummary | None] = {}
         self.stored: list[StoredEvent] = [event(1)]
@@ -161,10 +163,11 @@ class Daemon:
         statuses = [entry.state.status for entry in self.entries.values()]
         return {status: statuses.count(status) for status in Status}
 
-    def targets(self) -> Iterable[Watched]:
-        return self.entries.values()
+    def keys(self) -> Sequence[TargetKey]:
+        return list(self.entries)
 
     def target(self, key: TargetKey) -> Watched | None:
+        self.peeks += 1
         return self.entries.get(key)
 
     def definitions(self) -> Collection[DefinitionKey]:

@@ -1,51 +1,143 @@
 """A page of a long list of targets, selected without blocking the loop."""
 
-from collections.abc import Iterable
-from operator import attrgetter
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from monitor.aio import chunks
-from monitor.core.model import Status, TargetKey
+from monitor.core.model import Status, Target, TargetKey
+from monitor.core.text.summary import target_label
 from monitor.polling.watched import Watched
 
-_CHUNK = 5000
+_CHUNK = 2000
 """Targets that are checked in one slice; a few milliseconds."""
-_BY_KEY = attrgetter("target.key")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NEVER: Final = 1e18
+"""Microseconds; behind every moment in either direction."""
+
+
+class Order(enum.StrEnum):
+    """The orders of targets; of equal ones the keys decide. Those without a moment come last."""
+
+    KEY = "id"
+    NAME = "name"
+    SINCE = "since"
+    NEWLY_SINCE = "-since"
+    STARTED = "started"
+    NEWLY_STARTED = "-started"
+
+    @property
+    def by_time(self) -> bool:
+        return self not in (Order.KEY, Order.NAME)
+
+
+Place = tuple[str | float, TargetKey]
+"""The place of a target in an order; places of one order are comparable."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """The requested targets."""
 
     limit: int
-    after: TargetKey | None = None
-    """Only targets behind this one, which need not exist any more."""
+    order: Order = Order.KEY
+    after: Place | None = None
+    """Only targets behind this place, whose target need not exist any more."""
     account: str | None = None
     definition: str | None = None
     """The id, or the name."""
     status: Status | None = None
+    version: int | None = None
+    label: tuple[str, str | None] | None = None
+    """Its name and its value; a value of None: any."""
+    text: str | None = None
+    """A part of an id, a name or the value of a label; case makes no difference."""
 
     def holds(self, watched: Watched) -> bool:
-        target, key = watched.target, watched.target.key
+        """Whether the filters that a key alone cannot answer let it pass."""
+        target, state = watched.target, watched.state
         return (
-            (self.after is None or key > self.after)
-            and (self.account is None or key.account == self.account)
-            and (self.definition is None or self.definition in (key.definition, target.definition_name))
-            and (self.status is None or watched.state.status is self.status)
+            (self.status is None or state.status is self.status)
+            and (self.definition is None or self.definition in (target.key.definition, target.definition_name))
+            and (self.version is None or state.version == self.version)
+            and (self.label is None or _has_label(target, *self.label))
+            and (self.text is None or _has_text(target, self.text.casefold()))
         )
 
+    def keys(self, some: Iterable[TargetKey], last: Place | None) -> list[TargetKey]:
+        """Those of the account and, if keys are the order, behind `after` and before `last`."""
+        some = [key for key in some if self.account is None or key.account == self.account]
+        if self.order is not Order.KEY:
+            return some
+        if self.after is not None:
+            first = self.after[1]
+            some = [key for key in some if key > first]
+        return some if last is None else [key for key in some if key < last[1]]
 
-async def page(targets: Iterable[Watched], selection: Selection) -> tuple[list[Watched], TargetKey | None]:
-    """The first targets of the selection in the order of their keys, and the last of them if there are more.
+    def place(self, watched: Watched) -> Place:
+        return place(watched, self.order)
 
-    A client that follows the pages gets every target that exists from the first page to the last exactly once.
+
+async def page(
+    keys: Sequence[TargetKey], target: Callable[[TargetKey], Watched | None], selection: Selection
+) -> tuple[list[Watched], Place | None]:
+    """The first targets of the selection in its order, and the place of the last of them if there are more.
+
+    `keys`: of all targets, in any order. `target` is asked about those that may be on the page; some may be gone.
+    A client that follows the pages gets every target that exists from the first page to the last, and keeps its place,
+    exactly once.
     """
-    everything = list(targets)  # the loop adds and removes targets between slices
     most = selection.limit + 1
-    best: list[Watched] = []
-    async for some in chunks(everything, _CHUNK):
-        last = _BY_KEY(best[-1]) if len(best) == most else None
-        fit = [watched for watched in some if selection.holds(watched) and (last is None or watched.target.key < last)]
-        best = sorted(best + fit, key=_BY_KEY)[:most]
+    best: list[tuple[Place, Watched]] = []
+    async for some in chunks(keys, _CHUNK):
+        last = best[-1][0] if len(best) == most else None
+        asked = (target(key) for key in selection.keys(some, last))
+        fit = [(selection.place(one), one) for one in asked if one is not None and selection.holds(one)]
+        behind = selection.after
+        best += [one for one in fit if (behind is None or one[0] > behind) and (last is None or one[0] < last)]
+        best = sorted(best, key=_place_of)[:most]
     found = best[: selection.limit]
-    return found, _BY_KEY(found[-1]) if len(best) == most else None
+    return [watched for _, watched in found], found[-1][0] if len(best) == most else None
+
+
+def _place_of(ranked: tuple[Place, Watched]) -> Place:
+    return ranked[0]
+
+
+def place(watched: Watched, order: Order) -> Place:
+    target, state = watched.target, watched.state
+    match order:
+        case Order.KEY:
+            return "", target.key
+        case Order.NAME:
+            return label_of(target).casefold(), target.key
+        case Order.SINCE:
+            return _rank(state.since), target.key
+        case Order.NEWLY_SINCE:
+            return _rank(state.since, -1), target.key
+        case Order.STARTED:
+            return _rank(state.started_at), target.key
+        case Order.NEWLY_STARTED:
+            return _rank(state.started_at, -1), target.key
+
+
+def _rank(at: datetime | None, sign: int = 1) -> float:
+    return _NEVER if at is None else sign * float((at - _EPOCH) // _MICROSECOND)
+
+
+def label_of(target: Target) -> str:
+    """For people."""
+    return target_label(target.name, target.definition_name, target.key.definition, target.key.workflow)
+
+
+def _has_label(target: Target, name: str, value: str | None) -> bool:
+    found = target.labels.get(name)
+    return found is not None and value in (None, found)
+
+
+def _has_text(target: Target, text: str) -> bool:
+    names = (target.key.workflow, target.key.definition, target.name, target.definition_name, target.definition_alias)
+    return any(text in word.casefold() for word in (*names, *target.labels.values()) if word)

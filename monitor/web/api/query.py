@@ -60,20 +60,28 @@ def _number(text: str, most: int) -> int | None:
 
 
 def status(text: str | None) -> Status | None:
-    return _status(text, Status)
+    return word("status", text, Status)
+
+
+def version(text: str | None) -> int | None:
+    number = None if text is None else _number(text, LAST_SEQ)
+    if text is not None and number is None:
+        raise QueryError(f"version: expected a whole number, got {text[:_SHOWN]!r}")
+    return number
 
 
 def delivery_status(text: str | None) -> DeliveryStatus | None:
-    return _status(text, DeliveryStatus)
+    return word("status", text, DeliveryStatus)
 
 
-def _status(text: str | None, words: type[_Word]) -> _Word | None:
+def word(name: str, text: str | None, words: type[_Word]) -> _Word | None:
+    """One of a few words; `name` is that of the parameter."""
     if text is None:
         return None
     try:
         return words(text)
     except ValueError:
-        raise QueryError(f"status: expected {_listed(words)}, got {text[:_SHOWN]!r}") from None
+        raise QueryError(f"{name}: expected {_listed(words)}, got {text[:_SHOWN]!r}") from None
 
 
 def types(glob: str | None) -> frozenset[EventType]:

@@ -40,16 +40,17 @@ class TargetsApi:
     async def targets(self, request: web.Request) -> web.Response:
         """A page of targets in the order of their keys; `next` is null on the last page."""
         asked = query.parameters(request.query, ("status", "definition", "account", "limit", "after"))
+        after = query.key_of(asked.get("after"))
         selection = Selection(
             limit=query.limit(asked.get("limit")),
-            after=query.key_of(asked.get("after")),
+            after=None if after is None else ("", after),
             account=asked.get("account"),
             definition=asked.get("definition"),
             status=query.status(asked.get("status")),
         )
-        found, last = await page(self._view.targets(), selection)
+        found, last = await page(self._view.keys(), self._view.target, selection)
         shapes = [target_shape(watched, self._external_url) for watched in found]
-        return json_response({"targets": shapes, "next": None if last is None else query.cursor_of(last)})
+        return json_response({"targets": shapes, "next": None if last is None else query.cursor_of(last[1])})
 
     async def target(self, request: web.Request) -> web.Response:
         query.parameters(request.query, ())

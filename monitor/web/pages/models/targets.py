@@ -1,72 +1,172 @@
-"""Targets: a filtered page of them."""
+"""Targets: searched, filtered and sorted, a page of them."""
 
+import base64
+import binascii
 from datetime import datetime
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
 
-from monitor.core.model import Status
-from monitor.core.text.summary import target_label
+from monitor.core.model import Cause, Status, TargetKey
 from monitor.polling.watched import Watched
 from monitor.web.api import query
-from monitor.web.api.pagination import Selection, page
+from monitor.web.api.pagination import Order, Place, Selection, label_of, page
 from monitor.web.api.target_schemas import path_of
+from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.model import Model
 from monitor.web.pages.snapshot import Snapshot
 
-_FILTERS = ("account", "definition", "status")
+_FILTERS: Final[tuple[str, ...]] = ("q", "status", "account", "definition", "version", "label", "sort", "limit")
+_TOGGLED: Final = {Order.SINCE: Order.NEWLY_SINCE, Order.STARTED: Order.NEWLY_STARTED}
 
 
 class TargetRow(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     path: str
+    workflow: str
+    """Its id, if the label does not have it; else empty."""
     account: str
+    definition: str
+    """Its name, or its id."""
+    definition_path: str
+    version: int | None
     status: Status
+    cause: Cause | None
     since: datetime | None
+    started_at: datetime | None
     last_seen_at: datetime | None
 
 
+class SortLink(msgspec.Struct, frozen=True, kw_only=True):
+    """The head of a column that the rows can be sorted by."""
+
+    text: str
+    path: str
+    order: str | None
+    """`ascending` or `descending`; None: another column decides."""
+
+
 class TargetList(Model, frozen=True, kw_only=True):
-    account: str
-    definition: str
-    status: str
-    """The filters; empty ones choose all."""
+    chosen: dict[str, str]
+    """The filters by the name of their parameter; each is there, empty ones choose all."""
     statuses: tuple[str, ...]
+    accounts: tuple[str, ...]
+    filtered: bool
+    target: SortLink
+    since: SortLink
+    started: SortLink
     rows: tuple[TargetRow, ...]
+    first: str | None
+    """The path of the first page; None: this is it."""
     next: str | None
     """The path of the next page."""
 
 
+class _Found(msgspec.Struct, frozen=True):
+    rows: tuple[TargetRow, ...]
+    last: Place | None
+
+
 async def targets(snapshot: Snapshot, request: web.Request) -> TargetList:
-    asked = query.parameters(request.query, (*_FILTERS, "limit", "after", "fragment"))
-    selection = Selection(
+    asked = query.parameters(request.query, (*_FILTERS, "after", "fragment"))
+    selection = _selection(asked)
+    found = await snapshot.once(("targets", selection), lambda: _read(snapshot, selection))
+    kept = {name: asked[name] for name in _FILTERS if name in asked}
+    return TargetList(
+        title="Targets",
+        chosen={name: asked.get(name, "") for name in _FILTERS},
+        statuses=tuple(Status),
+        accounts=await _accounts(snapshot),
+        filtered=any(name not in ("sort", "limit") for name in kept),
+        target=_sort_link("Target", kept, Order.NAME, selection.order),
+        since=_sort_link("Since", kept, Order.NEWLY_SINCE, selection.order),
+        started=_sort_link("Started", kept, Order.NEWLY_STARTED, selection.order),
+        rows=found.rows,
+        first=None if selection.after is None else _path(kept),
+        next=None if found.last is None else _path({**kept, "after": _cursor(found.last)}),
+    )
+
+
+def _selection(asked: dict[str, str]) -> Selection:
+    order = query.word("sort", asked.get("sort"), Order) or Order.KEY
+    name, equals, value = asked.get("label", "").partition("=")
+    return Selection(
         limit=query.limit(asked.get("limit")),
-        after=query.key_of(asked.get("after")),
+        order=order,
+        after=_place(asked.get("after"), order),
         account=asked.get("account"),
         definition=asked.get("definition"),
         status=query.status(asked.get("status")),
-    )
-    found, last = await page(snapshot.view.targets(), selection)
-    kept = {name: asked[name] for name in (*_FILTERS, "limit") if name in asked}
-    return TargetList(
-        title="Targets",
-        account=selection.account or "",
-        definition=selection.definition or "",
-        status=selection.status or "",
-        statuses=tuple(Status),
-        rows=tuple(map(_row, found)),
-        next=None if last is None else "/targets?" + urlencode({**kept, "after": query.cursor_of(last)}),
+        version=query.version(asked.get("version")),
+        label=(name.strip(), value.strip() if equals else None) if name.strip() else None,
+        text=asked.get("q", "").strip() or None,
     )
 
 
-def _row(watched: Watched) -> TargetRow:
+async def _read(snapshot: Snapshot, selection: Selection) -> _Found:
+    view = snapshot.view
+    found, last = await page(view.keys(), view.target, selection)
+    return _Found(tuple(map(target_row, found)), last)
+
+
+async def _accounts(snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(sorted({one.account for one in await snapshot.definitions()}))
+
+
+def target_row(watched: Watched) -> TargetRow:
     target, state = watched.target, watched.state
     return TargetRow(
-        label=target_label(target.name, target.definition_name, target.key.definition, target.key.workflow),
+        label=label_of(target),
         path=path_of(target.key),
+        workflow=target.key.workflow if target.name else "",
         account=target.key.account,
+        definition=target.definition_name or target.key.definition,
+        definition_path=definition_path(target.key.account, target.key.definition),
+        version=state.version,
         status=state.status,
+        cause=state.cause,
         since=state.since,
+        started_at=state.started_at,
         last_seen_at=watched.last_seen_at,
     )
+
+
+# --- links ---
+
+
+def _path(kept: dict[str, str]) -> str:
+    return "/targets" + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _sort_link(text: str, kept: dict[str, str], first: Order, now: Order) -> SortLink:
+    """Once more on the same column: the other direction, or the order of the keys."""
+    directions = {first: "descending" if first.startswith("-") else "ascending"}
+    other = next((up for up, down in _TOGGLED.items() if down is first), Order.KEY)
+    if other is not Order.KEY:
+        directions[other] = "ascending"
+    wanted = other if now is first else first
+    path = _path({**{name: value for name, value in kept.items() if name != "sort"}, "sort": wanted.value})
+    return SortLink(text=text, path=path, order=directions.get(now))
+
+
+_PLACE: Final = msgspec.json.Decoder(tuple[str | float, TargetKey])
+
+
+def _cursor(last: Place) -> str:
+    """The place of a target in an order, as an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(last)).decode().rstrip("=")
+
+
+def _place(cursor: str | None, order: Order) -> Place | None:
+    if cursor is None:
+        return None
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        found = _PLACE.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        found = None
+    if found is None or isinstance(found[0], str) is order.by_time:
+        raise query.QueryError("after: expected the `next` of an earlier page in the same order")
+    return found
