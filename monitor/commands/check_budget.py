@@ -15,8 +15,8 @@ from monitor.commands.tables import MOST
 from monitor.core.discovery.following import EVERY, Discovery, followed
 from monitor.core.event_types import FactKind
 from monitor.core.formats.units import format_duration
-from monitor.core.scheduling.expected_arms import LOOKS_SHARE, Interval, expected_groups, left_for_looks, target_groups
-from monitor.core.scheduling.plan import BudgetPlan, plan_budget, said_rate
+from monitor.core.scheduling.expected_arms import Interval, expected_groups, plan_of, target_groups
+from monitor.core.scheduling.plan import BudgetPlan, said_rate
 from monitor.settings import AccountSettings, Settings
 
 _RUNNING, _DEFINITIONS = 1000, 10
@@ -110,7 +110,7 @@ def _budget(
         if target.key.account == account.id
     )
     groups = [group for one in running for group in expected_groups(one.wish, one.label, one.number, one.definitions)]
-    plan = plan_budget([*groups, *target_groups(targets)], left_for_looks(account.requests_per_second), LOOKS_SHARE)
+    plan = plan_of([*groups, *target_groups(targets)], account.requests_per_second)
     return AccountBudget(account, targets.total(), running, found is not None, plan)
 
 

@@ -16,8 +16,8 @@ from monitor.core.discovery.following import Discovery
 from monitor.core.event_types import FactKind
 from monitor.core.model import DefinitionVersion, Target, TargetKey
 from monitor.core.records import BoundsRecord
-from monitor.core.scheduling.expected_arms import LOOKS_SHARE, Interval, left_for_looks, target_groups
-from monitor.core.scheduling.plan import ArmGroup, Bound, BudgetPlan, plan_budget
+from monitor.core.scheduling.expected_arms import Interval, plan_of, target_groups
+from monitor.core.scheduling.plan import ArmGroup, Bound, BudgetPlan
 from monitor.polling.watched import WatchedTargets
 from monitor.store.step_limits import DefinitionKey
 
@@ -100,7 +100,7 @@ class BudgetPlans:
         swept = [group for groups in self._discovered(account).values() for group in groups]
         listed = target_groups(self._counts.get(account, {}))
         loop = asyncio.get_running_loop()
-        make = partial(plan_budget, [*swept, *listed], left_for_looks(rate), LOOKS_SHARE)
+        make = partial(plan_of, [*swept, *listed], rate)
         plan = self.plans[account] = await loop.run_in_executor(self._executor, make)
         bounds: dict[str, dict[FactKind, Bound]] = {}
         for bound in _with_ends(plan.bounds):

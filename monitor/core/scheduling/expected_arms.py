@@ -1,4 +1,4 @@
-"""What there is to look at, by counts: for a plan that is made without the API, and of targets with intervals.
+"""The plan of an account, for all that there is to look at; by counts, if it is made without the API.
 
 Of a definition whose instances were never seen, it is supposed that each comes to one end a day, and that a step fails
 as often; see `hazard.py`.
@@ -9,18 +9,22 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from monitor.core.discovery.following import Discovery
 from monitor.core.event_types import FactKind
 from monitor.core.listing import MOST_ROWS
 from monitor.core.scheduling.hazard import Evidence, rate
 from monitor.core.scheduling.instance_arms import SHORTEST, instance_terms
 from monitor.core.scheduling.list_arms import ENDS, end_weight, shortest_between
-from monitor.core.scheduling.plan import ArmGroup
+from monitor.core.scheduling.plan import ArmGroup, BudgetPlan, plan_budget
 
 LOOKS_SHARE: Final = 0.9
 """Of an account's requests; the rest is for explanations, confirmations, and what else is no look."""
 FIRST_RATE: Final = rate(Evidence(datetime(1970, 1, 1, tzinfo=UTC)))
 """Facts of one kind per second and instance, before anything is known."""
+_LISTS: Final = 0.25
+"""Of an account's requests: what lists keep at least, if their wanted intervals need it."""
 _FILL: Final = MOST_ROWS * 4 // 5
 """Rows that are expected on a page."""
 _OTHER_LISTS: Final = 3
@@ -36,6 +40,29 @@ class Interval(NamedTuple):
 
 def left_for_looks(requests_per_second: float) -> float:
     return requests_per_second * LOOKS_SHARE
+
+
+def plan_of(groups: Iterable[ArmGroup], requests_per_second: float) -> BudgetPlan:
+    """What the budget buys, as it is spent: an instance with a promise is polled at its interval, not sooner.
+
+    The wanted intervals of lists stretch by one factor, so that they take no more than their share. What was wanted is
+    `promised` all the same.
+    """
+    wanted = list(groups)
+    needed = {
+        kind: math.fsum(one.count * one.cost / one.longest for one in wanted if one.kind is kind) for kind in FactKind
+    }
+    share = _LISTS * requests_per_second
+    stretch = max(1.0, needed[FactKind.END] / share) if share else 1.0
+    plan = plan_budget([_kept(one, stretch) for one in wanted], left_for_looks(requests_per_second), LOOKS_SHARE)
+    return msgspec.structs.replace(plan, promised=math.fsum(needed.values()))
+
+
+def _kept(group: ArmGroup, stretch: float) -> ArmGroup:
+    if group.kind is FactKind.END:
+        return msgspec.structs.replace(group, longest=group.longest * stretch)
+    shortest = group.longest if math.isfinite(group.longest) else group.shortest
+    return msgspec.structs.replace(group, shortest=shortest)
 
 
 def target_groups(counts: Mapping[Interval, int]) -> tuple[ArmGroup, ...]:
