@@ -7,10 +7,10 @@ until the commit. One implementation for SQLite and PostgreSQL: only `engine.py`
 
 Read `schema.py`, then `transaction.py` (one commit) with `alert_updates.py` (the effect of its events on alerts),
 `writer.py` (group commit), `queries.py` and `alert_queries.py`, `outbox.py`, `pruning.py`; `store.py` is the interface
-of all. `readonly.py` is for processes other than the daemon.
+of all. `ownership.py` is about several daemons on one database, `readonly.py` is for processes other than the daemon.
 """
 
-from monitor.store.errors import StoreInUse, StoreNewer, StoreUnavailable
+from monitor.store.errors import Lost, StoreInUse, StoreNewer, StoreUnavailable
 from monitor.store.lock import StoreLock
 from monitor.store.queries import Loaded
 from monitor.store.readonly import running_targets
@@ -30,6 +30,7 @@ __all__ = [
     "DeliveryMark",
     "DeliveryStatus",
     "Loaded",
+    "Lost",
     "Notification",
     "OpenAlert",
     "Pruned",

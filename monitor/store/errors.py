@@ -3,7 +3,8 @@
 Exception
 ├── StoreUnavailable    it cannot be read or written now; another try may succeed
 ├── StoreInUse          another daemon uses it
-└── StoreNewer          a newer version of this program wrote it; no other try succeeds
+├── StoreNewer          a newer version of this program wrote it; no other try succeeds
+└── Lost                another replica took over; what was believed is read again
 """
 
 import re
@@ -77,6 +78,10 @@ class StoreInUse(Exception):  # noqa: N818 - a fact about another process, not a
 
 class StoreNewer(Exception):  # noqa: N818 - a fact about a file, not a mistake
     """A newer version of this program wrote the database, and this one cannot read it."""
+
+
+class Lost(Exception):  # noqa: N818 - a fact about other replicas, not a mistake
+    """Another replica holds this one for dead, or an account is not this replica's any more. Nothing was written."""
 
 
 @contextmanager

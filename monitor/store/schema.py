@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -210,6 +211,25 @@ durations = Table(
     _word("step", primary_key=True),
     _word("counts"),  # JSON: executions per bucket
 )
+
+replica = Table(
+    "replica",  # daemons that live
+    metadata,
+    _word("id", primary_key=True),  # random, and never used twice
+    _word("name"),  # for people
+    Column("beat", BigInteger, nullable=False),
+    Column("eligible", Integer, nullable=False),  # 0: owns no account
+)
+
+unit = Table(
+    "unit",  # accounts, each with its whole lane
+    metadata,
+    _word("key", primary_key=True),
+    Column("owner", Text),  # id of a replica; null: nobody
+    Column("closed_until", Moment),  # a 429 closed the lane until then
+    Column("rate", Double),  # requests per second that the lane has learned
+)
+Index("ix_unit_owner", unit.c.owner)
 
 counters = Table(
     "counters",

@@ -18,7 +18,8 @@ from monitor.core.commits import Change, Committed, Delivery
 from monitor.core.model import TargetKey
 from monitor.store import rows, statements
 from monitor.store.alert_updates import AlertEnding, AlertUpdates, Calm, Made, PublishedEvent
-from monitor.store.errors import StoreUnavailable, translated
+from monitor.store.errors import Lost, StoreUnavailable, translated
+from monitor.store.ownership import guard
 from monitor.store.rows import Values
 from monitor.store.schema import accounts, deliveries, events, targets, truncations
 from monitor.store.values import DeliveryMark
@@ -47,37 +48,45 @@ class CommitRequest:
         self.plan: PlannedOutcome | None = None
         """The plan of a try whose COMMIT was sent; without an outcome its success is unknown."""
 
+    def accounts(self) -> set[str]:
+        """Those that it names: of states and events, not of closings and marks, which follow from these."""
+        change = self.change
+        states = {state.account for state in (change.account, change.truncation) if state is not None}
+        told = {entry.event.account for entry in change.outgoing}
+        return states | told | ({change.target.key.account} if change.target is not None else set())
+
 
 class _Conflict(Exception):  # noqa: N818 - an answer, not a mistake
     """Another writer changed one of the states since it was read."""
 
 
-def commit_group(engine: Engine, works: Sequence[CommitRequest]) -> None:
+def commit_group(engine: Engine, works: Sequence[CommitRequest], owner: str | None = None) -> None:
     """Give every request a durable outcome.
 
-    Raises StoreUnavailable if that is not possible now. Requests with an outcome keep it; the caller passes the others
-    again.
+    `owner`: the id of the replica whose accounts all requests are about; each transaction proves it.
+    Raises StoreUnavailable if that is not possible now, and Lost if an account is not the owner's any more. Requests
+    with an outcome keep it; the caller passes the others again.
     """
     doubtful = [work for work in works if work.outcome is None and work.plan is not None]
     if doubtful:
         _recognise(engine, doubtful)
-    _settle(engine, [work for work in works if work.outcome is None])
+    _settle(engine, [work for work in works if work.outcome is None], owner)
 
 
-def _settle(engine: Engine, works: Sequence[CommitRequest]) -> None:
+def _settle(engine: Engine, works: Sequence[CommitRequest], owner: str | None) -> None:
     if not works:
         return
     try:
-        _attempt(engine, works)
-    except StoreUnavailable:
+        _attempt(engine, works, owner)
+    except (StoreUnavailable, Lost):
         raise
     except Exception as error:  # noqa: BLE001 - it is raised at the caller of this request
         if len(works) == 1:
             _settle_odd_one(engine, works[0], error)
             return
         half = len(works) // 2
-        _settle(engine, works[:half])
-        _settle(engine, works[half:])
+        _settle(engine, works[:half], owner)
+        _settle(engine, works[half:], owner)
 
 
 def _settle_odd_one(engine: Engine, work: CommitRequest, error: Exception) -> None:
@@ -89,15 +98,17 @@ def _settle_odd_one(engine: Engine, work: CommitRequest, error: Exception) -> No
         work.outcome = Committed(stale=True)
 
 
-def _attempt(engine: Engine, works: Sequence[CommitRequest]) -> None:
+def _attempt(engine: Engine, works: Sequence[CommitRequest], owner: str | None) -> None:
     with translated(engine.url), engine.connect() as connection:
         try:
             transaction = connection.begin()
+            if owner is not None:
+                guard(connection, owner, {account for work in works for account in work.accounts()})
             plans = _write(connection, works)
             for work, plan in zip(works, plans, strict=True):
                 work.plan = plan
             transaction.commit()
-        except _Conflict:
+        except (_Conflict, Lost):
             raise
         except Exception:
             connection.invalidate()  # its state is unknown, so the next try uses a new one
