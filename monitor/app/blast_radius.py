@@ -4,9 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from monitor.core import step_log
 from monitor.core.alerts import VersionImpact
-from monitor.core.model import Cause, Status, TargetState
 from monitor.polling.watched import WatchedTargets
 
 _FRESH = 1.0
@@ -33,17 +31,8 @@ class BlastRadius:
     def _count(self, account: str, definition: str) -> list[VersionImpact]:
         watched: Counter[int | None] = Counter()
         failed: Counter[int | None] = Counter()
-        for one in self._targets.values():
-            key, state = one.target.key, one.state
-            if key.definition == definition and key.account == account:
-                watched[state.version] += 1
-                failed[state.version] += has_failed(state)
+        for version, has_failed in self._targets.failures_of(account, definition):
+            watched[version] += 1
+            failed[version] += has_failed
         versions = sorted(watched, key=lambda version: version or 0, reverse=True)
         return [VersionImpact(version, watched[version], failed[version]) for version in versions]
-
-
-def has_failed(state: TargetState) -> bool:
-    """Terminated by a fault, or under way with a failed step that was not retried."""
-    if state.status is Status.COMPLETE:
-        return False
-    return state.cause is Cause.FAULT or step_log.has_failed(state.steps)

@@ -44,6 +44,10 @@ class CurrentSettings:
         """Seconds that an ended target is shown."""
         return self.value.polling.retention
 
+    def most_cached(self) -> int:
+        """Targets whose full belief, and whose last answer, is kept in memory."""
+        return self.value.polling.cache
+
     def max_backoff(self) -> float:
         """Seconds between two polls of a target that does not answer, at most."""
         return self.value.polling.max_backoff

@@ -45,6 +45,7 @@ class DaemonView:
         loops: Loops,
         readiness: Readiness,
         reload: Callable[[str], Awaitable[tuple[str, ...]]],
+        recall: Callable[[Watched], Awaitable[None]],
         now: Callable[[], datetime],
     ) -> None:
         self._targets = targets
@@ -65,6 +66,7 @@ class DaemonView:
         self.loaded = readiness.loaded
         self.ready = readiness.reason
         self._reload = reload
+        self._recall = recall
         self.now = now
 
     async def reload(self, trigger: str) -> tuple[str, ...]:
@@ -86,6 +88,9 @@ class DaemonView:
         return await self._store.events(after, type, limit)
 
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
+        """The belief about the target is whole from now on, too."""
+        if (watched := self._targets.get(key)) is not None:
+            await self._recall(watched)
         return await self._store.target_events(key, _EVENTS_OF_A_TARGET)
 
     async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:

@@ -85,7 +85,7 @@ class Wiring:
             external_url=settings.server.external_url,
             receivers=[receiver.name for receiver in settings.receivers],
         )
-        self.targets = WatchedTargets()
+        self.targets = WatchedTargets(current.most_cached)
         self.targets.subscribe(telemetry)
 
         # --- the store ---
@@ -148,6 +148,7 @@ class Wiring:
             self.transport,
             now=now,
             report=self.accounts.requested,
+            kept=current.most_cached,
         )
         self.step_limit_store = StepLimitStore(store)
         self.step_limits = StepLimits(
@@ -351,6 +352,7 @@ class Wiring:
             loops=loops,
             readiness=self.readiness,
             reload=self.reloader.reload,
+            recall=self.poller.recall,
             now=now,
         )
 

@@ -10,7 +10,7 @@ One loop for all targets; a deadline that moves costs O(log n), one that does no
 import asyncio
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final, Protocol
@@ -20,6 +20,7 @@ from monitor.core.model import DefinitionVersion, Event, Target, TargetKey, Targ
 from monitor.core.records import OverdueRecord
 from monitor.core.scheduling.due_queue import DueQueue, Entry
 from monitor.polling.watched import Watched, WatchedTargets
+from monitor.store import StoreUnavailable
 
 PATIENCE: Final = 5.0
 """Seconds that a check waits for the poll that was brought forward."""
@@ -41,6 +42,7 @@ class OverdueChecks(Protocol):
     """Knows limits, and commits."""
 
     def next_deadline(self, watched: Watched) -> datetime | None: ...
+    async def recall_all(self, some: Sequence[Watched]) -> None: ...
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]: ...
 
 
@@ -89,6 +91,8 @@ class OverdueWatcher:
         """To be checked now."""
         self._editions: dict[DefinitionVersion, dict[TargetKey, None]] = {}
         self._edition_of: dict[TargetKey, DefinitionVersion] = {}
+        self._unread: dict[TargetKey, None] = {}
+        """Targets whose next deadline is to be found by the belief in the store."""
         self._changed: dict[DefinitionVersion, None] = {}
         """Versions whose limits have changed."""
         self._wake = asyncio.Event()
@@ -128,6 +132,7 @@ class OverdueWatcher:
         """A target that is not watched any more; unknown keys are ignored."""
         self._asked.pop(key, None)
         self._due.pop(key, None)
+        self._unread.pop(key, None)
         self._file(key, None)
         if key in self._agenda.entries:
             self._agenda.forget(key)
@@ -155,6 +160,11 @@ class OverdueWatcher:
             key, DefinitionVersion(key.account, key.definition, state.version) if state.version is not None else None
         )
         self._want(target, state)
+        if not watched.whole:
+            self._unread[key] = None
+            self._wake.set()
+            return
+        self._unread.pop(key, None)
         moment = self._poller.next_deadline(watched)
         entry = self._agenda.entries.get(key)
         if moment is None:
@@ -206,6 +216,7 @@ class OverdueWatcher:
             self._wake.clear()
             try:
                 await self._take_in_limits()
+                await self._read()
                 await self._collect_due()
                 self._expire_waits()
                 await self._judge(beat)
@@ -232,6 +243,23 @@ class OverdueWatcher:
         except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
             self._survive(key, error)
 
+    async def _read(self) -> None:
+        """Find the next deadlines of some of those whose belief is not at hand."""
+        some = [watched for key in islice(self._unread, CHUNK) if (watched := self._targets.peek(key)) is not None]
+        try:
+            await self._poller.recall_all(some)
+        except StoreUnavailable:
+            return  # the next turn tries again
+        for watched in some:
+            if watched.target.key in self._unread:  # no poll has been faster
+                try:
+                    self._watch(watched)
+                except Exception as error:  # noqa: BLE001 - it must not keep the others from their deadlines
+                    self._unread.pop(watched.target.key, None)
+                    self._survive(watched.target.key, error)
+        if self._unread:
+            self._wake.set()
+
     async def _collect_due(self) -> None:
         """The deadlines that have passed: look before judging."""
         count = 0
@@ -251,8 +279,8 @@ class OverdueWatcher:
 
     def _early(self, watched: Watched, entry: Entry) -> bool:
         """The API's clock turned out to be less ahead than it was believed: wait on."""
-        moment = self._poller.next_deadline(watched)
-        if moment is not None and moment.timestamp() <= self._now().timestamp():
+        moment = self._poller.next_deadline(watched) if watched.whole else None
+        if not watched.whole or (moment is not None and moment.timestamp() <= self._now().timestamp()):
             return False
         if moment is None:
             self._agenda.forget(entry.key)
@@ -295,14 +323,14 @@ class OverdueWatcher:
         """All that is to be judged; a target whose turn is under way is judged after it."""
         while self._due:
             beat()
-            ready: list[Watched] = []
+            ready: list[TargetKey] = []
             for key in list(islice(self._due, _AT_ONCE)):
                 del self._due[key]
                 if self._scheduler.in_flight(key):
                     self._wait_for(key, PATIENCE)
-                elif (watched := self._targets.get(key)) is not None:
-                    ready.append(watched)
-            judging = [asyncio.ensure_future(self._judge_one(watched)) for watched in ready]
+                else:
+                    ready.append(key)
+            judging = [asyncio.ensure_future(self._judge_one(key)) for key in ready]
             try:
                 while judging and (await asyncio.wait(judging, timeout=TURN))[1]:
                     beat()
@@ -310,11 +338,15 @@ class OverdueWatcher:
                 for task in judging:
                     task.cancel()
 
-    async def _judge_one(self, watched: Watched) -> None:
-        key = watched.target.key
+    async def _judge_one(self, key: TargetKey) -> None:
+        if (watched := self._targets.get(key)) is None:
+            return
         try:
             if not watched.state.status.ended and (events := await self._poller.check_overdue(watched)):
                 self._report(OverdueRecord(watched.target, events, self._skew(key.account)))
+        except StoreUnavailable:
+            self._unread[key] = None  # it is looked at again as soon as it can be read
+            return
         except Exception as error:  # noqa: BLE001 - a fault of ours about one target must not end the others
             self._survive(key, error)
             return

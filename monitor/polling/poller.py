@@ -6,7 +6,7 @@ nothing that is believed.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -36,7 +36,7 @@ from monitor.core.model import (
 from monitor.core.records import ListedEndRecord, PollRecord, PollTrace
 from monitor.polling.step_limits import StepLimits
 from monitor.polling.watched import Watched
-from monitor.store import Store, Writer
+from monitor.store import Store, StoreUnavailable, Writer
 from monitor.upstream.client import Client
 from monitor.upstream.rate_limiter import Permit
 
@@ -91,6 +91,32 @@ class Poller:
 
         `confirms`: a list called for it.
         """
+        with watched.held():
+            try:
+                await self.recall(watched)
+            except StoreUnavailable:
+                self._client.forgo(permit)
+                raise
+            await self._poll(watched, permit, delay, confirms=confirms)
+
+    async def recall(self, watched: Watched) -> None:
+        """Read the rest of its belief from the store, unless it is at hand. Raises StoreUnavailable."""
+        if watched.whole:
+            return
+        found = await self._store.load_target(watched.target.key)
+        if not watched.whole:  # nobody else has read it meanwhile
+            watched.state, watched.whole = found[0] if found else TargetState(key=watched.target.key), True
+
+    async def recall_all(self, some: Sequence[Watched]) -> None:
+        """The same for a few hundred at most, which may be read only."""
+        missing = {one.target.key: one for one in some if not one.whole}
+        found = {state.key: state for state, _ in await self._store.load_some(list(missing))} if missing else {}
+        for key, watched in missing.items():
+            if watched.whole:  # somebody else has read it meanwhile
+                continue
+            watched.state, watched.whole = found.get(key) or TargetState(key=key), True
+
+    async def _poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool) -> None:
         key, before, sent_at = watched.target.key, watched.state, self._now()
         try:
             observation = await self._client.status(key, permit, confirms=confirms)
@@ -147,14 +173,11 @@ class Poller:
 
         Not while a turn of the target is under way; a turn that begins meanwhile waits with its own judgement.
         """
-        watched.judging = asyncio.Event()
-        try:
+        with _judging(watched):
+            await self.recall(watched)
             while (verdict := self._overdue(watched)).changed:
                 if (events := await self._commit(watched, verdict)) is not None:
                     return events
-        finally:
-            watched.judging.set()
-            watched.judging = None
         return ()
 
     async def end_listed(
@@ -166,10 +189,10 @@ class Poller:
         its own explanation has come.
         Not while a poll of the target is under way; a poll that begins meanwhile waits.
         """
-        watched.judging = asyncio.Event()
-        before, now, skew = watched.state, self._now(), self._skew(watched.target.key.account)
         events: tuple[Event, ...] | None = None
-        try:
+        with _judging(watched):
+            await self.recall(watched)
+            before, now, skew = watched.state, self._now(), self._skew(watched.target.key.account)
             while events is None and not watched.state.status.ended:
                 steps = watched.state.steps
                 seen = Seen(
@@ -185,9 +208,6 @@ class Poller:
                 found = self._detect(watched, seen, now)
                 told = [msgspec.structs.replace(event, listed=True) for event in found.events]
                 events = await self._commit(watched, msgspec.structs.replace(found, events=tuple(told)))
-        finally:
-            watched.judging.set()
-            watched.judging = None
         if watched.state.status.ended:
             watched.ended_at = watched.ended_at or now
             self._report_listed(ListedEndRecord(watched.target, before.status, watched.state, events or (), skew))
@@ -195,10 +215,14 @@ class Poller:
 
     def show_name(self, watched: Watched) -> None:
         """Give the target its definition's name, which may have become known since."""
-        name, target = self._limits.name(watched.target.key), watched.target
-        name = target.definition_alias or name
+        watched.target = self.named(watched.target)
+
+    def named(self, target: Target) -> Target:
+        """With its definition's name."""
+        name = target.definition_alias or self._limits.name(target.key)
         if name is not None and name != target.definition_name:
-            watched.target = msgspec.structs.replace(target, definition_name=name)
+            return msgspec.structs.replace(target, definition_name=name)
+        return target
 
     def _overdue(self, watched: Watched) -> Detection:
         self.show_name(watched)
@@ -282,6 +306,18 @@ class Poller:
         watched.state = found[0] if found else TargetState(key=watched.target.key)
 
 
+@contextlib.contextmanager
+def _judging(watched: Watched) -> Iterator[None]:
+    """A poll of the target that begins meanwhile waits."""
+    watched.judging = over = asyncio.Event()
+    try:
+        with watched.held():
+            yield
+    finally:
+        over.set()
+        watched.judging = None
+
+
 def _drifts(events: Sequence[Event]) -> frozenset[str]:
     """The kinds of drift among them."""
     return frozenset([event.reason for event in events if event.type is EventType.SCHEMA_DRIFT and event.reason])
@@ -310,7 +346,6 @@ def _share(watched: Watched, snapshot: Snapshot) -> None:
 
 def _note(watched: Watched, record: PollRecord) -> None:
     """Keep the poll among the traces; the next one replaces an unremarkable one."""
-    traces = watched.traces
     trace = PollTrace(
         record.observed_at,
         record.outcome,
@@ -318,11 +353,11 @@ def _note(watched: Watched, record: PollRecord) -> None:
         record.duration,
         tuple([event.type.value for event in record.events]),
     )
-    if traces and not _remarkable(traces[-1]):
-        traces[-1] = trace
-    else:
-        traces.append(trace)
-        del traces[:-_TRACES]
+    before = watched.traces
+    if before and not _remarkable(before[-1]):
+        before = before[:-1]
+    watched.traces = (*before, trace)[-_TRACES:]
+    watched.heard = watched.heard or record.outcome is Outcome.OK
 
 
 def _remarkable(trace: PollTrace) -> bool:

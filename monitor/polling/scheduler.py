@@ -21,7 +21,7 @@ from monitor.core.watchlist import Difference, difference
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.poller import Poller
 from monitor.polling.watched import Watched, WatchedTargets
-from monitor.store import Writer
+from monitor.store import StoreUnavailable, Writer
 from monitor.upstream.rate_limiter import Permit
 
 _AFTER_A_FAULT: Final = 1.0
@@ -113,19 +113,27 @@ class Scheduler:
             try:
                 if (ticket := queue.ready(self._writer) or await queue.next(self._writer)) is not None:
                     await self._poll(queue, *ticket)
+            except StoreUnavailable:
+                await asyncio.sleep(_AFTER_A_FAULT)  # the writer reports it
             except Exception as error:  # noqa: BLE001 - a fault of ours in one poll must not end the others
                 self._fault(f"poll {queue.account}", error)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _poll(self, queue: PollQueue, permit: Permit, due: DuePoll) -> None:
-        watched = self._watched[due.key]
-        try:
-            await self._poller.poll(watched, permit, due.delay, confirms=due.confirms)
-        except Exception:
-            watched.failures += 1
-            raise
-        finally:
-            self._finish(queue, watched)
+        watched, again = self._watched[due.key], False
+        with watched.held():
+            try:
+                await self._poller.poll(watched, permit, due.delay, confirms=due.confirms)
+            except StoreUnavailable:
+                again = True
+                raise
+            except Exception:
+                watched.failures += 1
+                raise
+            finally:
+                self._finish(queue, watched)
+                if again:  # what is believed of it could not be read
+                    queue.poll_now(due.key, confirms=due.confirms)
 
     def _finish(self, queue: PollQueue, watched: Watched) -> None:
         key = watched.target.key
@@ -207,7 +215,7 @@ class Scheduler:
         self._written_elsewhere[state.key] = state
         watched = self._watched.get(state.key)
         if watched is not None and watched.state.revision < state.revision:
-            watched.state = state
+            watched.state, watched.whole = state, True
 
     def was_seen(self, key: TargetKey) -> bool:
         """Whether a target has answered since it is watched, or is not polled (any more)."""
@@ -248,12 +256,7 @@ class Scheduler:
 
     async def show_name(self, account: str, definition: str) -> None:
         """The definition has a name, or another one: its targets bear it from now on."""
-
-        def show(watched: Watched) -> None:
-            if watched.target.key[:2] == (account, definition):
-                self._poller.show_name(watched)
-
-        await in_chunks(list(self._watched.values()), show)
+        await self._watched.rename(account, definition, self._poller.named)
 
     def _expired(self, ended_at: datetime) -> bool:
         return self._now() - ended_at > timedelta(seconds=self._retention())

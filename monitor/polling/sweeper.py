@@ -39,7 +39,7 @@ from monitor.polling.storm_teller import StormTeller
 from monitor.polling.swept_account import SHARE, SweptAccount
 from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.truncation_watcher import TruncationWatcher
-from monitor.polling.watched import Watched, WatchedTargets
+from monitor.polling.watched import WatchedTargets
 from monitor.store import StoreUnavailable
 from monitor.store.discoveries import DiscoveryStore
 from monitor.store.step_limits import DefinitionKey
@@ -283,13 +283,20 @@ class Sweeper:
             self._followed(account, swept.wishes[id_].name or id_, since)
         await self._lose(account, change.retired, wishes)
         await self._configure(account, {id_: swept.wishes[id_] for id_ in change.changed})
-        if begun:
-            await in_chunks(list(self._targets.values()), lambda watched: _know(begun, watched))
+        for about, version in begun.items():
+            known = self._targets.keys_of(about.account, about.definition)
+            await in_chunks(known, lambda key, one=version: self._know(one, key))  # type: ignore[misc] # no other arguments
+
+    def _know(self, version: SweptVersion, key: TargetKey) -> None:
+        """A version that is swept from now on, again or for the first time, may have this instance."""
+        seen = self._targets.glance(key)
+        if seen is not None and seen.version == version.version.version and not seen.ended:
+            version.know(key.workflow, seen.started_at)
 
     async def _configure(self, account: str, wishes: Mapping[str, Discovery]) -> None:
         """Found instances have the configuration of their discovery as it is now."""
         if wishes:
-            found = [key for key in self._targets if key.account == account and key.definition in wishes]
+            found = [key for id_ in wishes for key in self._targets.keys_of(account, id_)]
             await self._scheduler.configure({key: target_of(key, wishes[key.definition]) for key in found})
 
     def _swept_version(self, about: DefinitionVersion, wish: Discovery, swept: SweptAccount) -> SweptVersion:
@@ -301,7 +308,7 @@ class Sweeper:
         """Stop watching what no discovery follows any more. What was deleted is watched to its end."""
         gone = {id_ for id_ in definitions if not any(wish.covers(id_) for wish in wishes)}
         if gone:
-            lost = [key for key in self._targets if key.account == account and key.definition in gone]
+            lost = [key for id_ in gone for key in self._targets.keys_of(account, id_)]
             await self._scheduler.lose(lost)
 
     async def _save(self, account: str, swept: SweptAccount) -> None:
@@ -386,13 +393,3 @@ class Sweeper:
         """Whether every list of these versions has been read by this process."""
         now = self._now()
         return all(look.asked_at is not None for one in versions for look in one.looks(now))
-
-
-def _know(begun: Mapping[DefinitionVersion, SweptVersion], watched: Watched) -> None:
-    """A version that is swept from now on, again or for the first time, has this instance."""
-    key, number = watched.target.key, watched.state.version
-    if number is None or watched.ended_at is not None:
-        return
-    version = begun.get(DefinitionVersion(key.account, key.definition, number))
-    if version is not None:
-        version.know(watched.state)

@@ -156,12 +156,12 @@ class SweptVersion:
                 yield self.key(workflow)
 
     def _known(self, workflow: str, targets: WatchedTargets) -> Known | None:
-        if (watched := targets.get(self.key(workflow))) is not None:
-            state, hint = watched.state, self._hints.get(workflow)
-            if watched.ended_at is not None:
+        if (seen := targets.glance(self.key(workflow))) is not None:
+            if seen.ended:
                 return _ENDED
+            hint = self._hints.get(workflow)
             denied = (hint.denied, hint.denied_at) if hint is not None else (0, None)
-            return Known(state.status, state.started_at, None, *denied)
+            return Known(seen.status, seen.started_at, None, *denied)
         return _ENDED if workflow in self._ended else None
 
     def looks(self, now: datetime) -> tuple[ListLook, ...]:
@@ -180,10 +180,10 @@ class SweptVersion:
 
     # --- what becomes of its instances ---
 
-    def know(self, state: TargetState) -> None:
+    def know(self, workflow: str, started_at: datetime | None) -> None:
         """It is watched, and may run."""
-        if state.started_at is not None:
-            self.running.add(state.key.workflow, state.started_at)
+        if started_at is not None:
+            self.running.add(workflow, started_at)
 
     def leave_out(self, news: PageNews, newest_from: datetime, room: int) -> None:
         """Watch no more than `room` of those just found that run and began before: there are too many."""
@@ -201,11 +201,11 @@ class SweptVersion:
     def found(self, news: PageNews, targets: WatchedTargets) -> None:
         """They are watched now, but for those that ended so long ago that they are not."""
         for key, (_, listed) in news.found.items():
-            watched = targets.get(key)
-            if watched is not None and watched.ended_at is None:
+            seen = targets.glance(key)
+            if seen is not None and not seen.ended:
                 continue
             self._owed.pop(key.workflow, None)
-            if watched is None:
+            if seen is None:
                 self._ended[key.workflow] = listed.started_at
             if listed.started_at is not None:
                 self.running.remove(key.workflow, listed.started_at)
@@ -219,7 +219,7 @@ class SweptVersion:
         if state.status.ended:
             self._end(state)
         else:
-            self.know(state)
+            self.know(workflow, state.started_at)
 
     def removed(self, state: TargetState) -> None:
         """One of its instances is not watched any more."""

@@ -96,6 +96,8 @@ class PollingSettings(Section):
     """Consecutive 404s before `workflow.not_found`."""
     retention: Annotated[float, duration("0s", "3650d")] = default("1h")
     """How long an ended target stays visible."""
+    cache: Annotated[int, integer(1, 100_000_000)] = default("50000")
+    """Targets whose full belief is kept in memory; the others are read from the store before they are polled."""
 
 
 _SCHEMA: Final = {"type": "string", "pattern": SCHEMA_PATTERN}

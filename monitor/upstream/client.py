@@ -25,7 +25,7 @@ from monitor.upstream.paths import (
     workflow_path,
 )
 from monitor.upstream.rate_limiter import GateDismissedError, Permit, RateLimiter
-from monitor.upstream.response_cache import ResponseCache
+from monitor.upstream.response_cache import MOST_KEPT, ResponseCache
 from monitor.upstream.transport import (
     Response,
     ResponseTooLarge,
@@ -77,8 +77,11 @@ class Client:
         *,
         now: Callable[[], datetime],
         report: Callable[[RequestRecord], None],
+        kept: Callable[[], int] = lambda: MOST_KEPT,
     ) -> None:
-        """`credentials` and `gates` by account; each request looks them up, so that accounts may be added.
+        """`kept`: answers about targets that are remembered, as configured now.
+
+        `credentials` and `gates` by account; each request looks them up, so that accounts may be added.
 
         Raises ValueError for a base_url to which keys must not be sent. The caller closes the transport.
         """
@@ -91,7 +94,7 @@ class Client:
         self._report = report
         self._plain_headers = {"Accept": "application/json", "User-Agent": config.user_agent}
         self._headers: dict[str, tuple[str, Mapping[str, str]]] = {}
-        self._recall = ResponseCache()
+        self._recall = ResponseCache(kept)
         self._status_url = lru_cache(maxsize=_URLS_KEPT)(self._make_status_url)
 
     def status(
@@ -102,6 +105,10 @@ class Client:
         `confirms`, for the record: a list called for it.
         """
         return self._ask(key, Endpoint.STATUS, self._status_url, permit, self._read_status, confirms=confirms)
+
+    def forgo(self, permit: Permit) -> None:
+        """Make no request for this permit; it is spent all the same."""
+        self._gates[permit.account].record(permit, Outcome.CONNECTION, None)
 
     def instances(self, request: ListRequest, permit: Permit) -> Coroutine[Any, Any, ListPage | PollFailed]:
         """One page of a list. `permit` is consumed."""

@@ -6,20 +6,24 @@ Pure but for its memory, which is bounded: the least recently decoded answer is 
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from monitor.core.model import PollFailed, Seen, TargetKey
 from monitor.upstream.transport import Response
 from monitor.upstream.wire import read_status
 
 _OK = 200
-_KEPT = 131_072
+MOST_KEPT: Final = 50_000
 """Targets; some 370 bytes each beside the state, with which it shares the step log."""
+_DROPPED_AT_ONCE: Final = 16
+"""A smaller bound is reached step by step, so that it holds nobody up."""
 
 
 class ResponseCache:
     """Reads answers of the status resource."""
 
-    def __init__(self, kept: int = _KEPT) -> None:
+    def __init__(self, kept: Callable[[], int] = lambda: MOST_KEPT) -> None:
+        """`kept`: how many answers, as configured now."""
         self._kept = kept
         self._last: OrderedDict[TargetKey, tuple[int, Seen]] = OrderedDict()
         """Each with the hash of its bytes (SipHash, with a secret key per process)."""
@@ -44,5 +48,5 @@ class ResponseCache:
         if seen.snapshot.status.ended:
             return  # it is not requested again
         self._last[key] = mark, seen
-        if len(self._last) > self._kept:
+        for _ in range(min(len(self._last) - self._kept(), _DROPPED_AT_ONCE)):
             self._last.popitem(last=False)

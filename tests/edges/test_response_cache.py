@@ -61,7 +61,7 @@ def test_what_one_target_was_told_is_not_recalled_for_another() -> None:
 
 
 def test_the_answer_that_was_read_the_longest_ago_makes_way() -> None:
-    recall = ResponseCache(kept=2)
+    recall = ResponseCache(kept=lambda: 2)
     first = _read(recall, "a", _answer("a"))
     second = _read(recall, "b", _answer("b"))
     _read(recall, "c", _answer("c"))
@@ -70,7 +70,7 @@ def test_the_answer_that_was_read_the_longest_ago_makes_way() -> None:
 
 
 def test_an_answer_that_was_read_again_keeps_its_place_in_the_memory_longest() -> None:
-    recall = ResponseCache(kept=2)
+    recall = ResponseCache(kept=lambda: 2)
     _read(recall, "a", _answer("a"))
     second = _read(recall, "b", _answer("b"))
     again = _read(recall, "a", _answer("a", "Suspended"))

@@ -101,7 +101,7 @@ async def test_no_text_becomes_markup(client: Client, daemon: Daemon) -> None:
     entry = watched(key, steps=(StepExecution("1", EVIL, StepStatus.FAILED),))
     labels = {EVIL: EVIL, "runbook": "javascript:alert(1)", "wiki": f'https://x/"{EVIL}'}
     entry.target = msgspec.structs.replace(entry.target, name=EVIL, definition_name=EVIL, labels=labels)
-    entry.traces.append(PollTrace(NOW, Outcome.MALFORMED, EVIL, 1.0))
+    entry.traces = (*entry.traces, PollTrace(NOW, Outcome.MALFORMED, EVIL, 1.0))
     daemon.entries[key] = entry
     daemon.stored = [event(1, key=key, text=EVIL)]
     telling: Notification = told(EVIL, DeliveryStatus.DEAD, detail=EVIL)

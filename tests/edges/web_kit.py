@@ -69,7 +69,7 @@ def watched(key: TargetKey = KEY, **changes: Any) -> Watched:
         steps=(StepExecution("b2c6", "step1", StepStatus.FAILED, NOW - timedelta(hours=2)),),
     )
     entry = Watched(target, msgspec.structs.replace(state, **changes), NOW)
-    entry.traces.append(PollTrace(NOW, Outcome.TIMEOUT, "no answer within 10s", 10.0, ("workflow.terminated",)))
+    entry.traces = (PollTrace(NOW, Outcome.TIMEOUT, "no answer within 10s", 10.0, ("workflow.terminated",)),)
     return entry
 
 

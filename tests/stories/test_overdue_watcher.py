@@ -1,6 +1,7 @@
 """What tells of deadlines survives errors of ours: one target's keep no other waiting, and end no loop."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -33,6 +34,9 @@ class Poller:
         if self.cursed and watched.target.key == CURSED:
             raise ZeroDivisionError
         return None if watched.target.key.workflow in self.judged else NOON + timedelta(seconds=60)
+
+    async def recall_all(self, some: Sequence[Watched]) -> None:
+        """All are at hand."""
 
     async def check_overdue(self, watched: Watched) -> tuple[Event, ...]:
         key = watched.target.key
