@@ -1,6 +1,6 @@
 """Explains one target: its last looks, its limits, its next poll, its events, and who was notified of them or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -48,16 +48,18 @@ class Explainer:
         looks: LookLog,
         *,
         routes: Sequence[Route],
+        recall: Callable[[Watched], Awaitable[None]],
         skew: Callable[[str], float],
         now: Callable[[], datetime],
     ) -> None:
-        """`skew`: seconds that an account's API is ahead of us."""
+        """`recall` reads the rest of a belief. `skew`: seconds that an account's API is ahead of us."""
         self._targets = targets
         self._scheduler = scheduler
         self._store = store
         self._step_limits = step_limits
         self._looks = looks
         self._routes = routes
+        self._recall = recall
         self._skew = skew
         self._now = now
 
@@ -70,6 +72,7 @@ class Explainer:
         watched = self._targets.get(key)
         if watched is None:
             return None
+        await self._recall(watched)
         limits = self._step_limits.limits_for(key, watched.state.version)
         looks = tuple(self._looks.of(key))
         explained = tuple(self._event(event, alerts.get(event.id), told) for event in events)

@@ -343,6 +343,7 @@ class Wiring:
                 self.step_limits,
                 looks,
                 routes=from_settings.routes(settings),
+                recall=self.poller.recall,
                 skew=self.accounts.skew,
                 now=now,
             ),

@@ -88,8 +88,8 @@ class BudgetPlans:
         labels: dict[DefinitionKey, str] = {}
         async for some in chunks(list(self._watchlist().values())):
             for target in some:
-                watched = self._targets.get(target.key)
-                if watched is not None and watched.ended_at is None:
+                seen = self._targets.glance(target.key)
+                if seen is not None and not seen.ended:
                     mine = counts.setdefault(target.key.account, Counter())
                     mine[Interval(target.key.definition, target.interval)] += 1
                     labels.setdefault(DefinitionKey(*target.key[:2]), target.definition_label)

@@ -238,7 +238,7 @@ class OverdueWatcher:
 
     def _take_in_limits_of(self, key: TargetKey) -> None:
         try:
-            if (watched := self._targets.get(key)) is not None:
+            if (watched := self._targets.peek(key)) is not None:
                 self._watch(watched)
         except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
             self._survive(key, error)

@@ -18,6 +18,7 @@ SURVEY = "order-reminder"
 ORDERS = definition_id(ACME.id, SURVEY)
 LONG = script_builders.complete(SURVEY, 1e6)
 MANY = 200
+LIMITS = {"send_reminder": "3m", "*": "365d"}
 
 
 def script_of(number: int) -> Script:
@@ -29,7 +30,7 @@ def script_of(number: int) -> Script:
         case 1:
             return script_builders.suspended(LONG, at)
         case 2:
-            return script_builders.stuck(SURVEY, "fetch_order", at - 90.0)
+            return script_builders.stuck(SURVEY, "send_reminder", at - 90.0)
         case 3:
             return script_builders.retried(SURVEY, "fetch_order", at, 1000.0)
         case 4:
@@ -48,11 +49,9 @@ async def told(folder: Path, cached: int, *, found: bool) -> set[tuple[str, ...]
     house.settings["polling"] = {"cache": cached, "interval": "60s"}
     if found:
         house.targets = []
-        house.discover = [
-            {"definition": ORDERS, "account": ACME.id, "step_interval": "60s", "step_timeouts": {"*": "3m"}}
-        ]
+        house.discover = [{"definition": ORDERS, "account": ACME.id, "step_interval": "60s", "step_timeouts": LIMITS}]
     else:
-        house.defaults = {"step_timeouts": {"*": "3m"}}
+        house.defaults = {"step_timeouts": LIMITS}
     async with house:
         await house.until(150.0)
         with house.reading_fails("targets"):
