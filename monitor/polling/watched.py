@@ -278,10 +278,6 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
             return None
         return watched.last_seen_at or watched.state.since
 
-    def peek(self, key: TargetKey) -> Watched | None:
-        """To be read only. None: it is not watched."""
-        return self._by_key.get(key)
-
     def __getitem__(self, key: TargetKey) -> Watched:
         if (number := self._number(key)) is None:
             raise KeyError(key)
