@@ -13,12 +13,12 @@ from monitor.app.explainer import Explainer
 from monitor.app.health import Readiness
 from monitor.app.loops import Loops
 from monitor.app.summaries import Summaries
-from monitor.core.alerts import Alert, AlertEnd, Closing, Incident
+from monitor.core.alerts import Alert, AlertEnd, Closing, Incident, VersionImpact
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.watched import Watched, WatchedTargets
-from monitor.store import DeliveryStatus, OpenAlert, Store, StoredDelivery, StoredEvent
+from monitor.store import DeliveryStatus, Notification, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 
 _EVENTS_OF_A_TARGET = 100
@@ -38,6 +38,7 @@ class DaemonView:
         definitions: Definitions,
         *,
         explainer: Explainer,
+        impact: Callable[[str, str], Sequence[VersionImpact]],
         summaries: Summaries,
         publisher: Publisher,
         deliverer: Deliverer,
@@ -59,6 +60,7 @@ class DaemonView:
         self.receivers = summaries.receivers
         self.budgets = definitions.budgets
         self.explain = explainer.explain
+        self.impact = impact
         self._publisher = publisher
         self._deliverer = deliverer
         self._current = current
@@ -104,6 +106,12 @@ class DaemonView:
 
     async def ended_groups(self, groups: Collection[str]) -> Mapping[str, datetime]:
         return await self._store.ended_groups(groups)
+
+    async def members_of(self, incident: str, limit: int) -> list[Alert]:
+        return await self._store.members_of(incident, limit)
+
+    async def notifications(self, refs: Collection[str]) -> Mapping[str, list[Notification]]:
+        return await self._store.notifications(refs)
 
     async def alerts(self) -> list[OpenAlert]:
         return await self._store.open_alerts(self.now(), self._current.hold())

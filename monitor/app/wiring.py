@@ -102,6 +102,7 @@ class Wiring:
         health = Health(loops, store, self.writer)
 
         # --- from a committed event to a person ---
+        impact = BlastRadius(self.targets)
         context = NotifierContext(
             now=now,
             latest=clock.latest,
@@ -112,7 +113,7 @@ class Wiring:
             started_at=now(),
             hold=current.hold,
             alive=health.alive,
-            tolls=BlastRadius(self.targets),
+            tolls=impact,
             fault=telemetry.fault,
         )
         made = {receiver.name: _notifier(receiver, around, context) for receiver in settings.receivers}
@@ -336,6 +337,7 @@ class Wiring:
             telemetry,
             Definitions(self.targets, self.sweeper, self.step_limits, self.plans, now=now),
             summaries=Summaries(self.accounts, self.receivers, store, telemetry.recent, now=now),
+            impact=impact,
             explainer=Explainer(
                 self.targets,
                 self.scheduler,

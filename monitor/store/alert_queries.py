@@ -213,6 +213,12 @@ def alerts_by_id(engine: Engine, ids: Collection[str]) -> list[Alert]:
     ]
 
 
+def members_of(engine: Engine, incident: str, limit: int) -> list[Alert]:
+    """The first alerts of an incident, open or closed, oldest first."""
+    statement = select(alerts).where(alerts.c.incident == incident).order_by(alerts.c.opened_at, alerts.c.id)
+    return [rows.alert(row) for row in fetch_all(engine, statement.limit(limit))]
+
+
 def notifications(engine: Engine, refs: Collection[str]) -> dict[str, list[Notification]]:
     """By the id of the event, alert or incident that each is about, in the order of the deliveries."""
     with translated(engine.url), engine.connect() as connection:

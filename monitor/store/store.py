@@ -207,6 +207,10 @@ class Store:
         """Those of them that exist, open or closed."""
         return await self.read(alert_queries.alerts_by_id, ids)
 
+    async def members_of(self, incident: str, limit: int) -> list[Alert]:
+        """The first alerts of an incident, open or closed, oldest first."""
+        return await self.read(alert_queries.members_of, incident, limit)
+
     async def notifications(self, refs: Collection[str]) -> dict[str, list[Notification]]:
         """By the id of the event, alert or incident that each is about, in the order of the deliveries."""
         return await self.read(alert_queries.notifications, refs)

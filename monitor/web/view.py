@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.alerts import Alert, Incident
+from monitor.core.alerts import Alert, Incident, VersionImpact
 from monitor.core.liveness import LoopHealth
 from monitor.core.model import Status, TargetKey
 from monitor.core.records import AccountSummary, Activity, DefinitionSummary, NextPoll, ReceiverSummary
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.watched import Watched
-from monitor.store import DeliveryStatus, OpenAlert, StoredDelivery, StoredEvent
+from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent
 from monitor.store.step_limits import DefinitionKey
 from monitor.web.explanation import Explanation
 
@@ -102,6 +102,18 @@ class View(Protocol):
 
     async def incident(self, id: str) -> Incident | None:
         """Open or over; None if it is unknown, or forgotten."""
+        ...
+
+    async def members_of(self, incident: str, limit: int) -> list[Alert]:
+        """The first alerts of an incident, open or over, oldest first."""
+        ...
+
+    async def notifications(self, refs: Collection[str]) -> Mapping[str, list[Notification]]:
+        """By the id of the event, alert or incident that each is about, in the order of the deliveries."""
+        ...
+
+    def impact(self, account: str, definition: str) -> Sequence[VersionImpact]:
+        """How many watched instances of each version of a definition have failed; the newest version first."""
         ...
 
     async def alerts(self) -> list[OpenAlert]:

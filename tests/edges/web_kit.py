@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 
-from monitor.core.alerts import Alert, Incident
+from monitor.core.alerts import Alert, Incident, VersionImpact
 from monitor.core.commits import DeliveryKind
 from monitor.core.detection.overdue import AppliedLimit, Limit, LimitSource
 from monitor.core.event_types import EventType, Severity
@@ -109,6 +109,7 @@ class Daemon:
         self.summaries: dict[DefinitionKey, DefinitionSummary | None] = {}
         self.stored: list[StoredEvent] = [event(1)]
         self.open: list[OpenAlert] = []
+        self.told: dict[str, list[Notification]] = {}
         self.ended: list[Alert] = []
         """Alerts that are over."""
         self.incidents: dict[str, Incident] = {}
@@ -253,6 +254,18 @@ class Daemon:
     async def incident(self, id: str) -> Incident | None:
         self._read()
         return self.incidents.get(id)
+
+    async def members_of(self, incident: str, limit: int) -> list[Alert]:
+        self._read()
+        known = [*self.ended, *[one.alert for one in self.open]]
+        return [one for one in known if one.incident == incident][:limit]
+
+    async def notifications(self, refs: Collection[str]) -> Mapping[str, list[Notification]]:
+        self._read()
+        return {ref: found for ref, found in self.told.items() if ref in refs}
+
+    def impact(self, account: str, definition: str) -> Sequence[VersionImpact]:
+        return [VersionImpact(3, 40, 7), VersionImpact(2, 12, 0)] if (account, definition) == KEY[:2] else []
 
     async def alerts(self) -> list[OpenAlert]:
         self._read()
