@@ -10,7 +10,8 @@ from aiohttp import hdrs, web
 
 from monitor.web.pages.models.account import account
 from monitor.web.pages.models.alerts import alert, alerts, incident
-from monitor.web.pages.models.definitions import definition, definitions
+from monitor.web.pages.models.definition import definition
+from monitor.web.pages.models.definitions import definitions
 from monitor.web.pages.models.events import events
 from monitor.web.pages.models.message import Message
 from monitor.web.pages.models.model import Model

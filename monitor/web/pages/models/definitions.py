@@ -1,4 +1,4 @@
-"""Definitions: all of them, and one."""
+"""Definitions: all of them."""
 
 import math
 from collections.abc import Iterable
@@ -46,13 +46,6 @@ class DefinitionList(Model, frozen=True, kw_only=True):
     rows: tuple[DefinitionRow, ...]
 
 
-class DefinitionPage(Model, frozen=True, kw_only=True):
-    account: str
-    definition: str
-    row: DefinitionRow | None
-    """None: it is not watched."""
-
-
 def definition_path(account: str, definition: str) -> str:
     return f"/definitions/{quote(account, safe='')}/{quote(definition, safe='')}"
 
@@ -92,16 +85,3 @@ def _within(summary: DefinitionSummary, kind: FactKind) -> float | None:
 
 async def definitions(snapshot: Snapshot, _request: web.Request) -> DefinitionList:
     return DefinitionList(title="Definitions", rows=definition_rows(await snapshot.definitions(), snapshot))
-
-
-async def definition(snapshot: Snapshot, request: web.Request) -> DefinitionPage:
-    about = DefinitionKey(request.match_info["account"], request.match_info["definition"])
-    summary = snapshot.view.definition(about)
-    row = None if summary is None else definition_row(summary, snapshot)
-    return DefinitionPage(
-        title=about.definition if row is None else row.label,
-        http_status=404 if row is None else 200,
-        account=about.account,
-        definition=about.definition,
-        row=row,
-    )
