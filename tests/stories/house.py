@@ -39,6 +39,7 @@ _KINDS: Mapping[str, dict[str, Any]] = {
     "webhook": {"type": "webhook", "url": "http://127.0.0.1:9", "min_severity": "info"},
     "alertmanager": {"type": "alertmanager", "urls": ["http://127.0.0.1:9"]},
     "pagerduty": {"type": "pagerduty", "routing_key_env": "PAGER_KEY"},
+    "critical pager": {"type": "pagerduty", "routing_key_env": "PAGER_KEY", "min_severity": "critical"},
 }
 
 
