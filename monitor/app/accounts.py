@@ -1,6 +1,7 @@
 """The accounts of the running daemon: each with its rate limiter, its key, its poll queue and its reachability."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, Final
@@ -28,6 +29,8 @@ _FAREWELL: Final = 5.0
 """Seconds that a reload waits for what an account that leaves has to write; it goes on without."""
 _ANSWERS: Final = (Endpoint.STATUS, Endpoint.LIST)
 """Requests whose outcome tells whether the account answers."""
+_NOTHING_FOUND: Final = 600.0
+"""Seconds without a request for a list or a status, longer than any pause after a failed one."""
 _LEAVE_AGAIN: Final = 60.0
 """Seconds until what could not be closed about an account that left is tried again."""
 
@@ -46,6 +49,15 @@ class AccountRuntime:
         self.polling: asyncio.Task[None] | None = None
         self.looking: asyncio.Task[None] | None = None
         self.sweeping: asyncio.Task[None] | None = None
+        self._asked_at = -math.inf
+        self._time = asyncio.get_running_loop().time
+
+    def tells(self, endpoint: Endpoint) -> bool:
+        """Whether a request of this kind tells if the account answers."""
+        if endpoint in _ANSWERS:
+            self._asked_at = self._time()
+            return True
+        return endpoint is Endpoint.DEFINITIONS and not self.queue and self._time() - self._asked_at > _NOTHING_FOUND
 
 
 class Accounts:
@@ -246,11 +258,14 @@ class Accounts:
     # --- what they hear ---
 
     def requested(self, record: RequestRecord) -> None:
-        """One request has ended. Those for a status tell whether the account answers."""
+        """One request has ended. Those for a status or a list tell whether the account answers.
+
+        If there has been none for long, because nothing is found there, those for definitions do.
+        """
         if record.skew is not None:
             self._skews[record.account] = self._clock.heard(record.account, record.skew)
         runtime = self._runtimes.get(record.account)
-        if runtime is not None and record.endpoint in _ANSWERS and not record.cancelled:
+        if runtime is not None and runtime.tells(record.endpoint) and not record.cancelled:
             runtime.watcher.record(record.outcome, record.duration, record.ended_at, record.detail)
         self._telemetry.request(record)
 

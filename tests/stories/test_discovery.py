@@ -227,6 +227,16 @@ async def test_an_account_with_discoveries_alone_that_does_not_answer_is_blind(t
         assert house.types().count("monitor.sighted") == 1
 
 
+async def test_an_account_in_which_nothing_is_found_is_blind_only_as_long_as_it_is_silent(tmp_path: Path) -> None:
+    shut = Fault(trouble=Trouble.THROTTLED, begin=308.0, end=503.0, retry_after=60.0)
+    house = house_of(tmp_path, role("order-reminder", "order", LONG), faults=[shut])
+    house.discover.append({"definition": "*", "account": "globex"})
+    async with house:
+        await house.until(900.0)
+        assert house.types().count("monitor.blind") == 2
+        assert house.types().count("monitor.sighted") == 2
+
+
 async def test_the_alert_of_a_found_instance_outlives_its_retention(tmp_path: Path) -> None:
     house = house_of(tmp_path, role("order-reminder", "faulty", fault(50.0)))
     house.settings |= {"polling": {"retention": "1m"}, "alerts": {"unwatched_after": "1m"}}

@@ -22,7 +22,7 @@ from tests.stories.house import House
 
 pytestmark = pytest.mark.looptime
 
-STORM = 200.0
+STORM = 204.0
 MESSAGE = "500 from the shop for order {n}."
 LANE = {"requests_per_second": 10, "burst": 10, "max_concurrency": 20}
 
