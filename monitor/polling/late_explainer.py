@@ -191,4 +191,4 @@ class LateExplainer:
         """Memory follows the store."""
         watched = self._targets.get(state.key)
         if watched is not None and watched.state.revision < state.revision:
-            watched.state = state
+            watched.state, watched.whole = state, True

@@ -207,5 +207,5 @@ class StormTeller:
             watched = self._targets.get(key)
             if watched is None or watched.ended_at is not None:
                 self._pending.pop(key, None)
-            if watched is not None and watched.state.sampled is not None:
+            if watched is not None and (watched.state.sampled is not None or not watched.whole):
                 self._late.owe(key)
