@@ -146,7 +146,7 @@ class Daemon:
         """Raises StoreUnavailable, StoreNewer. What was loaded by a try that failed is loaded again."""
         parts, store, settings = self.parts, self.store, self.settings
         await store.open()
-        await parts.stored_states.load()
+        await parts.stored_states.load(settings.watchlist.targets)
         parts.accounts.states.update((state.account, state) for state in await store.load_accounts())
         parts.poller.drifts.update(await store.known_drifts())
         parts.step_limits.restore(await parts.step_limit_store.load())
@@ -169,6 +169,13 @@ class Daemon:
         self._turn("truncations", parts.truncations.run)
         if parts.heartbeat is not None:
             self._turn("heartbeat", parts.heartbeat.run)
+        self._loop("resume", self._resume())
+
+    async def _resume(self) -> None:
+        """The last part of the start, while polls and lists go on: what had been found is watched again."""
+        parts = self.parts
+        await parts.resumption.run()
+        from_settings.tune_gc()
         self._turn("close", parts.closer.run)
         self._turn("housekeeping", parts.housekeeper.run)
         if parts.around.watch_files:
@@ -184,7 +191,6 @@ class Daemon:
         for account in settings.accounts:
             parts.accounts.add(account, _credential(account))
         change = await parts.scheduler.replace(settings.watchlist.targets)
-        await parts.sweeper.resume(parts.stored_states.running())
         parts.stored_states.release()
         from_settings.tune_gc()
         parts.telemetry.reload(ReloadRecord(True, self.now(), "start", added=len(change.added)))

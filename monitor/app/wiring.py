@@ -41,6 +41,7 @@ from monitor.polling.look_log import LookLog
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
+from monitor.polling.resumption import Resumption
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.step_limits import StepLimits
 from monitor.polling.storm_teller import StormTeller
@@ -257,6 +258,7 @@ class Wiring:
             fault=telemetry.fault,
         )
         self.targets.subscribe(self.sweeper)
+        self.resumption = Resumption(self.scheduler, store.load_running, current.discoveries)
 
         self.plans = BudgetPlans(
             self.accounts.rates,

@@ -189,6 +189,12 @@ class Scheduler:
             if (queue := self._queues.get(account)) is not None:
                 queue.wake()
 
+    def resume(self, target: Target, state: TargetState, last_seen_at: datetime | None) -> None:
+        """Watch this one, too, with its state from the store; one that is watched stays as it is."""
+        if target.key not in self._watched and target.key.account in self._queues:
+            self._add(target, state, last_seen_at)
+            self._queues[target.key.account].wake()
+
     def end(self, key: TargetKey) -> None:
         """A target has ended without a poll: poll it no more."""
         watched = self._watched.get(key)

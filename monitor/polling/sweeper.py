@@ -20,7 +20,6 @@ from monitor.core.discovery.following import (
     Discovery,
     changes,
     followed,
-    following,
     is_over,
     listed,
     truncation,
@@ -114,22 +113,6 @@ class Sweeper:
         """What was known at the last end; comes first of all."""
         self._tell_from.update(tell_from)
 
-    async def resume(self, known: Iterable[TargetState]) -> None:
-        """Watch what ran when it was last seen, however old it is; comes after the watchlist.
-
-        Raises StoreUnavailable.
-        """
-        wishes: dict[str, list[Discovery]] = {}
-        for wish in self._discoveries():
-            wishes.setdefault(wish.account, []).append(wish)
-        found: dict[TargetKey, tuple[Target, TargetState]] = {}
-        async for some in chunks([state for state in known if not state.status.ended], _AT_ONCE):
-            for state in some:
-                own = following(wishes.get(state.key.account, ()), state.key.definition)
-                if own is not None:
-                    found[state.key] = target_of(state.key, own), state
-        await self._scheduler.find(found)
-
     def recheck(self) -> None:
         """The configuration has changed."""
         self._truncations.recheck()
@@ -168,7 +151,13 @@ class Sweeper:
     # --- observes what is watched ---
 
     def target_added(self, target: Target, state: TargetState) -> None:
-        """It was found here, or the watchlist names it."""
+        """It was found here, the watchlist names it, or it was known before the start."""
+        swept = self._accounts.get(target.key.account)
+        if swept is None or state.version is None or state.status.ended:
+            return
+        version = swept.versions.get(DefinitionVersion(target.key.account, target.key.definition, state.version))
+        if version is not None:
+            version.know(target.key.workflow, state.started_at)
 
     def target_changed(self, target: Target, state: TargetState) -> None:
         """Its configuration makes no difference here."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, and_, select, tuple_
+from sqlalchemy import Engine, Row, Select, and_, select, tuple_
 
 from monitor.core.event_types import EventType
 from monitor.core.model import AccountState, Status, TargetKey, TargetState
@@ -29,7 +29,11 @@ _STORED = select(events.c.seq, events.c.body)
 
 def load_targets(engine: Engine, after: TargetKey | None, limit: int) -> list[Loaded]:
     """The next states in the order of their keys."""
-    statement = _LOADED.order_by(*targets.primary_key).limit(limit)
+    return _load_after(engine, _LOADED, after, limit)
+
+
+def _load_after(engine: Engine, statement: Select[Any], after: TargetKey | None, limit: int) -> list[Loaded]:
+    statement = statement.order_by(*targets.primary_key).limit(limit)
     if after is not None:
         statement = statement.where(_target_key > tuple(after))
     return [_loaded(row) for row in fetch_all(engine, statement)]
@@ -42,7 +46,20 @@ def load_target(engine: Engine, key: TargetKey) -> Loaded | None:
 
 def load_some(engine: Engine, keys: Sequence[TargetKey]) -> list[Loaded]:
     """The known targets among the keys, in any order; for a few hundred keys at most."""
-    return [_loaded(row) for row in fetch_all(engine, _LOADED.where(_target_key.in_([tuple(key) for key in keys])))]
+    by_definition: dict[tuple[str, str], list[str]] = {}
+    for key in keys:
+        by_definition.setdefault((key.account, key.definition), []).append(key.workflow)
+    found: list[Loaded] = []
+    for (account, definition), workflows in by_definition.items():
+        # Not by rows of three values, for which SQLite reads the whole table.
+        one = _LOADED.where(targets.c.account == account, targets.c.definition == definition)
+        found += [_loaded(row) for row in fetch_all(engine, one.where(targets.c.workflow.in_(workflows)))]
+    return found
+
+
+def load_running(engine: Engine, after: TargetKey | None, limit: int) -> list[Loaded]:
+    """The next states that have not ended, in the order of their keys."""
+    return _load_after(engine, _LOADED.where(targets.c.ended_at.is_(None)), after, limit)
 
 
 def owed_explanations(engine: Engine) -> list[TargetKey]:

@@ -109,6 +109,10 @@ class Store:
         """Terminations that were published before anybody had looked at them, and that nobody has looked at since."""
         return await self.read(queries.owed_explanations)
 
+    async def load_running(self, after: TargetKey | None, limit: int) -> list[Loaded]:
+        """The next states that have not ended after this target, by key, each with its last sighting."""
+        return await self.read(queries.load_running, after, limit)
+
     async def load_accounts(self) -> list[AccountState]:
         return await self.read(queries.load_accounts)
 

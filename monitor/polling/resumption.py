@@ -1,0 +1,55 @@
+"""Watches again what ran when it was last seen, and what lists had found: however old it is, and however much.
+
+The store is read in pages, while lists and polls go on. What a list shows before its page was read is watched already,
+with its state from the store.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from monitor.core.discovery.following import Discovery, following
+from monitor.core.model import TargetKey, TargetState
+from monitor.polling.scheduler import Scheduler
+from monitor.polling.swept_version import target_of
+from monitor.store import StoreUnavailable
+
+_AT_ONCE: Final = 500
+_AGAIN: Final = 5.0
+"""Seconds after which a store that could not be read is tried again."""
+
+ReadRunning = Callable[[TargetKey | None, int], Awaitable[list[tuple[TargetState, datetime | None]]]]
+"""The next targets that have not ended after this one, in the order of their keys, with when they were last seen."""
+
+
+class Resumption:
+    def __init__(self, scheduler: Scheduler, read: ReadRunning, discoveries: Callable[[], Sequence[Discovery]]) -> None:
+        """`discoveries`: as configured now."""
+        self._scheduler = scheduler
+        self._read = read
+        self._discoveries = discoveries
+
+    async def run(self) -> None:
+        """Returns when all are watched. The loop is not held."""
+        after: TargetKey | None = None
+        while True:
+            try:
+                page = await self._read(after, _AT_ONCE)
+            except StoreUnavailable:
+                await asyncio.sleep(_AGAIN)
+                continue
+            if not page:
+                return
+            after = page[-1][0].key
+            self._watch(page)
+            await asyncio.sleep(0)
+
+    def _watch(self, page: Sequence[tuple[TargetState, datetime | None]]) -> None:
+        wishes: dict[str, list[Discovery]] = {}
+        for wish in self._discoveries():
+            wishes.setdefault(wish.account, []).append(wish)
+        for state, last_seen_at in page:
+            own = following(wishes.get(state.key.account, ()), state.key.definition)
+            if own is not None:
+                self._scheduler.resume(target_of(state.key, own), state, last_seen_at)
