@@ -258,7 +258,7 @@ class Wiring:
             fault=telemetry.fault,
         )
         self.targets.subscribe(self.sweeper)
-        self.resumption = Resumption(self.scheduler, store.load_running, current.discoveries)
+        self.resumption = Resumption(store.load_running, self.scheduler.resume, current.discoveries)
 
         self.plans = BudgetPlans(
             self.accounts.rates,

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from monitor.core.discovery.following import Discovery, following
-from monitor.core.model import TargetKey, TargetState
-from monitor.polling.scheduler import Scheduler
+from monitor.core.model import Target, TargetKey, TargetState
 from monitor.polling.swept_version import target_of
 from monitor.store import StoreUnavailable
 
@@ -19,14 +18,17 @@ _AT_ONCE: Final = 500
 _AGAIN: Final = 5.0
 """Seconds after which a store that could not be read is tried again."""
 
-ReadRunning = Callable[[TargetKey | None, int], Awaitable[list[tuple[TargetState, datetime | None]]]]
+ReadRunning = Callable[[TargetKey | None, int], Awaitable[Sequence[tuple[TargetState, datetime | None]]]]
 """The next targets that have not ended after this one, in the order of their keys, with when they were last seen."""
+
+Resume = Callable[[Target, TargetState, datetime | None], None]
+"""Watches one, unless it is watched already."""
 
 
 class Resumption:
-    def __init__(self, scheduler: Scheduler, read: ReadRunning, discoveries: Callable[[], Sequence[Discovery]]) -> None:
+    def __init__(self, read: ReadRunning, resume: Resume, discoveries: Callable[[], Sequence[Discovery]]) -> None:
         """`discoveries`: as configured now."""
-        self._scheduler = scheduler
+        self._resume = resume
         self._read = read
         self._discoveries = discoveries
 
@@ -52,4 +54,4 @@ class Resumption:
         for state, last_seen_at in page:
             own = following(wishes.get(state.key.account, ()), state.key.definition)
             if own is not None:
-                self._scheduler.resume(target_of(state.key, own), state, last_seen_at)
+                self._resume(target_of(state.key, own), state, last_seen_at)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from typing import Final
 
-from monitor.aio import TURN, at_most, beating, chunks, in_chunks
+from monitor.aio import TURN, at_most, beating, in_chunks
 from monitor.core.discovery.cohorts import LAG, Sweep
 from monitor.core.discovery.findings import Horizon, horizon
 from monitor.core.discovery.following import (

@@ -110,6 +110,16 @@ async def test_all_targets_come_in_chunks_each_once(store: Store, writer: Writer
     assert [state.key for found in chunks for state, _ in found] == [key(number) for number in range(7)]
 
 
+async def test_targets_that_have_not_ended_come_in_pages(store: Store, writer: Writer) -> None:
+    ended = dict.fromkeys((0, 3, 6), Status.COMPLETE)
+    beliefs = [belief(number, status=ended.get(number, Status.RUNNABLE)) for number in range(7)]
+    await asyncio.gather(*(writer.commit(Change(target=one)) for one in beliefs))
+    first = await store.load_running(None, 3)
+    assert [state.key for state, _ in first] == [key(1), key(2), key(4)]
+    assert [state.key for state, _ in await store.load_running(key(4), 3)] == [key(5)]
+    assert await store.load_running(key(5), 3) == []
+
+
 async def test_a_sighting_is_kept_apart_from_the_belief(store: Store, writer: Writer) -> None:
     await writer.commit(Change(target=belief()))
     writer.touch(key(), at(9))
