@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor import app
-from monitor.commands.daemon_client import STRANGE, DaemonClient, address
+from monitor.commands.daemon_client import STRANGE, DaemonClient, address, read_token
 from monitor.commands.options import (
     CLEAN,
     Adding,
@@ -32,7 +32,9 @@ def add(command: Adding) -> None:
 
 
 def _alerts(options: argparse.Namespace) -> int:
-    said = DaemonClient(address(loader(options)(), options.url)).get("/api/v1/alerts", {})
+    settings = loader(options)()
+    site = address(settings, options.url)
+    said = DaemonClient(site, read_token(settings, site)).get("/api/v1/alerts", {})
     try:
         found = list(said["alerts"])
     except (KeyError, TypeError):

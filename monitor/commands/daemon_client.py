@@ -1,6 +1,6 @@
 """HTTP requests to the running daemon of a configuration.
 
-The admin token is sent to this machine, to the host that the configuration names, or anywhere by https. Redirects are
+A token is sent to this machine, to the host that the configuration names, or anywhere by https. Redirects are
 not followed, and the length of an answer is limited.
 """
 
@@ -16,6 +16,7 @@ from monitor.commands.options import CommandError, UsageError
 from monitor.core.formats.clean import clean
 from monitor.core.formats.urls import parse_base_url, require_https
 from monitor.settings import Settings
+from monitor.settings.secrets import SecretSource
 
 _TIMEOUT: Final = 30.0
 """Seconds for one answer; a commit of the daemon may take a while on a busy disk."""
@@ -50,14 +51,25 @@ def admin_token(settings: Settings, site: str) -> str:
             f"{settings.path}: no admin token is configured, so nothing can be changed; name a file that holds one "
             "by server.admin_token_file, and restart the daemon"
         )
+    return _sendable(source, "admin_token", settings, site)
+
+
+def read_token(settings: Settings, site: str) -> str | None:
+    """The token for what only reads, if it may be sent there; None: none is configured. Raises UsageError."""
+    source = settings.server.read_token
+    return None if source is None else _sendable(source, "read_token", settings, site)
+
+
+def _sendable(source: SecretSource, name: str, settings: Settings, site: str) -> str:
     try:
         require_https(site, urlsplit(site).hostname in _own_hosts(settings))
     except ValueError:
-        raise UsageError("--url: the admin token goes by https, or to the host that the settings name") from None
+        word = name.replace("_", " ")
+        raise UsageError(f"--url: the {word} goes by https, or to the host that the settings name") from None
     try:
         return source.read()
     except (OSError, ValueError) as error:
-        raise UsageError(f"{settings.path}: server.admin_token_file: {error}") from None
+        raise UsageError(f"{settings.path}: server.{name}_file: {error}") from None
 
 
 def _own_hosts(settings: Settings) -> tuple[str | None, ...]:
@@ -114,7 +126,7 @@ class DaemonClient:
     def _refusal(self, status: int, error: str) -> str:
         match status:
             case 401:
-                return "the daemon does not take this admin token: is it the daemon of this configuration?"
+                return "the daemon does not take this token: is it the daemon of this configuration?"
             case 403:
                 return f"the daemon refuses: {error}; then restart it"
             case _:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from monitor import app
-from monitor.commands.daemon_client import STRANGE, DaemonClient, address, admin_token
+from monitor.commands.daemon_client import STRANGE, DaemonClient, address, admin_token, read_token
 from monitor.commands.options import (
     CLEAN,
     Adding,
@@ -55,7 +55,7 @@ def _deliveries(options: argparse.Namespace) -> int:
     if options.retry:
         return _retry(DaemonClient(site, admin_token(settings, site)), only, as_json=options.json)
     statuses = [status for status in ("pending", "dead") if getattr(options, status)] or ["pending", "dead"]
-    remote = DaemonClient(site)
+    remote = DaemonClient(site, read_token(settings, site))
     found = [delivery for status in statuses for delivery in _all(remote, {**only, "status": status})]
     if options.json:
         say(json.dumps({"deliveries": found}, indent=2))

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from monitor import app
-from monitor.commands.daemon_client import STRANGE, DaemonClient, address
+from monitor.commands.daemon_client import STRANGE, DaemonClient, address, read_token
 from monitor.commands.options import CLEAN, Adding, CommandError, identifier, loader, say, with_daemon
 from monitor.commands.tables import age, said
 from monitor.core.formats.units import format_duration
@@ -24,7 +24,9 @@ def add(command: Adding) -> None:
 
 def _explain(options: argparse.Namespace) -> int:
     path = "/".join(quote(part, safe="") for part in (options.account, options.definition, options.workflow))
-    found = DaemonClient(address(loader(options)(), options.url)).get(f"/api/v1/targets/{path}/explain", {})
+    settings = loader(options)()
+    site = address(settings, options.url)
+    found = DaemonClient(site, read_token(settings, site)).get(f"/api/v1/targets/{path}/explain", {})
     if options.json:
         say(json.dumps(found, indent=2))
         return CLEAN

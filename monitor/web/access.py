@@ -1,4 +1,4 @@
-"""Authorization of requests that read, by the read token, and the slowing of guesses.
+"""Authorization of requests that read, by the read token, and the slowing of guesses at either token.
 
 Without a read token everything may be read. With one, pages and `/api/v1` want it as a bearer token, or as the password
 of basic authentication, which a browser asks for and sends again by itself; there is no cookie. The admin token serves
@@ -24,6 +24,7 @@ _OPEN: Final = ("/-/healthy", "/-/ready")
 _FILES: Final = "/static/"
 _METRICS: Final = "/metrics"
 _CHALLENGES: Final = ('Bearer realm="workflow-monitor"', 'Basic realm="workflow-monitor", charset="UTF-8"')
+_UNAUTHORIZED: Final = 401
 MOST_WRONG: Final = 5
 """Wrong tokens from one address within `WINDOW`."""
 WINDOW: Final = 60.0
@@ -70,8 +71,11 @@ class Access:
         self._protect_metrics = protect_metrics
 
     def check(self, request: web.Request) -> web.HTTPException | None:
-        """Why it may not read; None: it may."""
-        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) or not self._is_protected(request.path):
+        """Why it may not be answered; None: it may, as far as reading goes."""
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            wait = self._guesses.wait(request.remote or "") if given_token(request) is not None else 0.0
+            return too_many(wait) if wait else None
+        if not self._is_protected(request.path):
             return None
         try:
             token = self._read_token()
@@ -80,6 +84,11 @@ class Access:
                 text="the read token cannot be read now; look at the file of server.read_token_file"
             )
         return None if token is None else self._checked(request, token)
+
+    def answered(self, request: web.Request, status: int) -> None:
+        """How a request that changes something was answered; its token is checked there."""
+        if status == _UNAUTHORIZED and given_token(request) is not None:
+            self._guesses.add(request.remote or "")
 
     def _is_protected(self, path: str) -> bool:
         if path in _OPEN or path.startswith(_FILES):

@@ -103,7 +103,9 @@ def _authorized(access: Access) -> Middleware:
     async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
         if (refusal := access.check(request)) is not None:
             raise refusal
-        return await handler(request)
+        response = await handler(request)
+        access.answered(request, response.status)
+        return response
 
     return authorized
 

@@ -141,7 +141,7 @@ async def test_close_is_refused_by_a_daemon_with_another_token(here: Place) -> N
     here.daemon.token = "another"
     ended = await here.run("close", "3f0c")
     assert (ended.code, ended.stdout) == (1, "")
-    assert "does not take this admin token" in ended.stderr
+    assert "does not take this token" in ended.stderr
     assert len(here.daemon.open) == 1
 
 

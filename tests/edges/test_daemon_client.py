@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.commands.daemon_client import address, admin_token
+from monitor.commands.daemon_client import address, admin_token, read_token
 from monitor.commands.options import UsageError
 from monitor.settings import Settings, load_settings
 
@@ -80,6 +80,14 @@ def test_the_token_goes_to_this_machine_to_the_configured_host_or_by_https(
     else:
         with pytest.raises(UsageError):
             admin_token(configured, site)
+
+
+def test_what_only_reads_sends_the_read_token_if_there_is_one(folder: Path) -> None:
+    configured = settings(folder, read_token_file="token")
+    assert read_token(configured, "http://127.0.0.1:8808") == TOKEN
+    assert read_token(settings(folder), "http://elsewhere.example") is None
+    with pytest.raises(UsageError, match="the read token goes by https"):
+        read_token(configured, "http://elsewhere.example")
 
 
 def test_a_token_that_is_not_configured_is_named_by_its_key(folder: Path) -> None:
