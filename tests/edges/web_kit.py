@@ -78,7 +78,7 @@ def told(receiver: str, status: DeliveryStatus, **facts: Any) -> Notification:
     return Notification(receiver=receiver, status=status, **facts)
 
 
-def alert(*tellings: Notification, **facts: Any) -> OpenAlert:
+def alert(*tellings: Notification, incident: str = "88bb", **facts: Any) -> OpenAlert:
     """An open alert; `facts` are the event's."""
     facts = {
         "id": "3f0c",
@@ -93,7 +93,12 @@ def alert(*tellings: Notification, **facts: Any) -> OpenAlert:
         **facts,
     }
     opened = Alert(
-        id=facts["id"], event=Event(**facts), fault_group="77aa", incident="88bb", single=True, opened_at=NOW
+        id=facts["id"],
+        event=Event(**facts),
+        fault_group="77aa",
+        incident=incident,
+        single=True,
+        opened_at=facts["observed_at"],
     )
     return OpenAlert(alert=opened, incident_members=3, tellings=tellings)
 

@@ -152,6 +152,16 @@ async def test_an_alert_of_an_older_incident_opens_a_new_one(writer: Writer, sto
     assert len({one.alert.incident for one in await store.open_alerts(NOON, 1e6)}) == 2
 
 
+async def test_a_cause_is_known_to_have_had_an_incident_that_is_over(writer: Writer, store: Store) -> None:
+    await writer.commit(_failed(1))
+    (opened,) = await store.open_alerts(NOON, 100)
+    group = opened.alert.fault_group
+    assert await store.ended_groups([group, "another"]) == {}
+    await writer.commit(_close("e1", seconds=7))
+    assert await store.ended_groups([group, "another"]) == {group: at(7)}
+    assert await store.ended_groups([]) == {}
+
+
 async def _suspend(writer: Writer, number: int, seconds: float) -> Committed:
     return await writer.commit(alerting(event(f"s{number}", EventType.SUSPENDED, observed_at=at(seconds)), settle=60.0))
 
@@ -357,6 +367,7 @@ async def test_what_was_given_up_can_be_tried_again(store: Store, writer: Writer
     await writer.mark(
         DeliveryMark(seq=sent.seq, receiver="am", outcome=DeliveryOutcome.DEAD, attempts=3, at=at(9), detail="HTTP 400")
     )
+    assert await store.dead_counts() == {"am": 1}
     (dead,) = await store.deliveries(DeliveryStatus.DEAD, None, 0, 10)
     assert (dead.receiver, dead.detail, dead.attempts, dead.done_at) == ("am", "HTTP 400", 3, at(9))
     (alert,) = await store.open_alerts(NOON, 100)

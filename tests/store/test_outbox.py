@@ -79,6 +79,14 @@ async def test_events_of_one_type(store: Store, writer: Writer) -> None:
     assert await _ids(store, type_="workflow.nonsense") == []
 
 
+async def test_the_newest_events_before_a_cursor_oldest_first(store: Store, writer: Writer) -> None:
+    await writer.commit(telling("e1", event("done", EventType.COMPLETED), "e2", "e3"))
+    assert [each.seq for each in await store.newest_events(None, None, 2)] == [3, 4]
+    assert [each.seq for each in await store.newest_events(4, None, 2)] == [2, 3]
+    assert [each.seq for each in await store.newest_events(None, "workflow.completed", 2)] == [2]
+    assert await store.newest_events(1, None, 2) == []
+
+
 async def test_the_newest_events_of_one_target_oldest_first(store: Store, writer: Writer) -> None:
     await writer.commit(telling("e1", "e2", event("other", workflow="x"), "e3"))
     found = await store.target_events(key(), 2)

@@ -69,7 +69,9 @@ def test_what_begins_and_ends_within_the_hour_is_counted_once() -> None:
         targets.polled(KEYS[0])
     found = counts.get(about)
     assert found is not None
-    assert (found.begun.count(NOW), found.ended.count(NOW)) == (1, 1)
+    assert (found.begun.count(NOW), found.ended.count(NOW), found.failed.count(NOW)) == (1, 1, 1)
+    assert found.begun.minutes(NOW) == (0,) * 49 + (1,) + (0,) * 10
+    assert found.ended.minutes(NOW) == found.failed.minutes(NOW) == (0,) * 58 + (1, 0)
     targets.remove(KEYS[0])
     assert counts.get(about) is found, "its end is still within the hour"
     moment[0] = NOW + timedelta(minutes=55)

@@ -19,7 +19,7 @@ _MOST_DEFINITIONS: Final = 30
 
 class Overview(Model, frozen=True, kw_only=True):
     shown_by: ClassVar = {
-        "glance": ("not_ready", "stuck", "blind", "refusing", "readable", "open", "problems", "critical"),
+        "glance": ("not_ready", "stuck", "blind", "refusing", "readable", "problems", "critical"),
         "incidents": ("readable", "open", "incidents", "problems"),
         "lanes": ("accounts",),
         "receivers": ("receivers", "readable"),

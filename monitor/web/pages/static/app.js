@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const ACTIVE = 60e3, SOON = 3e3, LATER = 15e3;
-  const tags = new Map();
+  const tags = new Map(), written = new WeakMap();
   let moved = Date.now(), timer, local = false;
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   try { local = localStorage.getItem("zone") === "local"; } catch { /* no storage: UTC on each page */ }
@@ -24,6 +24,7 @@
   // Rows that are known change in place; rows that are new or gone wait while a person is at the page.
   const show = (part, next) => {
     part.held = null;
+    part.more.hidden = true;
     part.replaceChildren(...next.childNodes);
     writeTimes();
   };
@@ -38,37 +39,49 @@
     if (!before.size && !after.size) return part.matches(":hover, :focus-within") || show(part, next);
     all("[data-key]", next).forEach((row) => {
       const old = part.querySelector(`[data-key="${CSS.escape(row.dataset.key)}"]`);
-      if (old && !old.contains(document.activeElement)) { old.className = row.className; old.innerHTML = row.innerHTML; }
+      const html = row.innerHTML;
+      if (!old || old.contains(document.activeElement) || written.get(old) === html) return;
+      written.set(old, html);
+      old.className = row.className;
+      old.innerHTML = html;
     });
     writeTimes();
     if (!fresh && !gone) return;
     part.held = next;
-    const more = part.previousElementSibling;
-    put(more, [fresh && `${fresh} new`, gone && `${gone} gone`].filter(Boolean).join(", "));
-    more.hidden = false;
+    put(part.more, fresh ? `${fresh} new` : `${gone} gone`);
+    part.more.hidden = false;
   };
   const refresh = async (part) => {
     const url = new URL(location.href), tag = tags.get(part);
     url.searchParams.set("fragment", part.dataset.live);
     const answer = await fetch(url, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-    if (answer.status !== 200) return;
+    if (answer.status === 304) return Date.now() - moved < ACTIVE || !part.held || show(part, part.held);
+    if (answer.status !== 200) throw new Error(answer.statusText);
     tags.set(part, answer.headers.get("ETag"));
     take(part, await answer.text());
   };
   const tick = async () => {
     clearTimeout(timer);
     if (document.hidden) return;
-    for (const part of all("[data-live]")) await refresh(part).catch(() => tags.delete(part));
+    let failed = false;
+    for (const part of all("[data-live]")) await refresh(part).catch(() => { failed = true; tags.delete(part); });
+    if (failed && stale.hidden) put(stale, `This page is not fresh any more: the monitor has not answered since ${absolute(new Date())}`);
+    stale.hidden = !failed;
     writeTimes();
     timer = setTimeout(tick, Date.now() - moved < ACTIVE ? SOON : LATER);
   };
 
+  const stale = document.createElement("p");
+  Object.assign(stale, { className: "banner warn stale", hidden: true });
+  stale.setAttribute("role", "status");
+  document.body.append(stale);
   all("[data-live]").forEach((part) => {
     const more = document.createElement("button");
     Object.assign(more, { type: "button", className: "more", hidden: true });
     more.setAttribute("aria-live", "polite");
-    more.addEventListener("click", () => { more.hidden = true; if (part.held) show(part, part.held); });
+    more.addEventListener("click", () => part.held && show(part, part.held));
     part.before(more);
+    part.more = more;
   });
   const zone = document.querySelector(".zone");
   const writeZone = () => { put(zone, local ? "Times: local" : "Times: UTC"); zone.setAttribute("aria-pressed", String(local)); writeTimes(); };
