@@ -179,12 +179,14 @@ class Wiring:
             answered_at=self.accounts.answered_at,
             site=self.accounts.site,
         )
+        self.budget = Budget(Hazards(), self.step_limits, now=now, skew=self.accounts.skew)
         self.scheduler = Scheduler(
             self.poller,
             self.accounts.queues,
             self.targets,
             self.writer,
             self.stored_states.of,
+            budget=self.budget,
             now=now,
             jitter=jitter,
             retention=current.retention,
@@ -205,7 +207,6 @@ class Wiring:
         # The two ties that come late: what is learned of definitions changes targets that were made with its help.
         self.step_limits.on_change, self.step_limits.on_name = self.overdue.limits_changed, self.scheduler.show_name
 
-        self.budget = Budget(Hazards(), now)
         self.discovery_store = DiscoveryStore(store)
         self.truncations = TruncationWatcher(
             publisher,
@@ -242,7 +243,7 @@ class Wiring:
         self.targets.subscribe(self.storms)
         self.sweeper = Sweeper(
             self.client,
-            self.accounts.gates,
+            self.accounts.queues,
             self.scheduler,
             self.targets,
             self.discovery_store,

@@ -137,6 +137,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     key: TargetKey
     interval: float
+    promised: bool = True
+    """Whether its interval is a promise; else it is polled when that is worth most, and the interval says how often the
+    API is expected to answer about it."""
     name: str | None = None
     """Shown instead of the ids."""
     definition_name: str | None = None

@@ -292,5 +292,5 @@ class NextPoll(msgspec.Struct, frozen=True, gc=False):
     key: TargetKey
     at: datetime | None
     reason: str
-    """`interval 30s`, `backing off after 3 failures`, `the account's lane is closed by a 429`, `under way`, `ended`,
-    `the monitor is stopping`."""
+    """`interval 30s`, `no interval is promised: about then a look is worth most`, `backing off after 3 failures`, `the
+    account's lane is closed by a 429`, `under way`, `ended`, `the monitor is stopping`."""

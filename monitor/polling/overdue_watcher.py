@@ -51,6 +51,7 @@ class PollRequests(Protocol):
 
     def poll_now(self, key: TargetKey) -> bool: ...
     def in_flight(self, key: TargetKey) -> bool: ...
+    def renew(self, key: TargetKey) -> None: ...
 
 
 class OverdueWatcher:
@@ -240,6 +241,7 @@ class OverdueWatcher:
         try:
             if (watched := self._targets.peek(key)) is not None:
                 self._watch(watched)
+                self._scheduler.renew(key)
         except Exception as error:  # noqa: BLE001 - it must not keep the others from their limits
             self._survive(key, error)
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +43,16 @@ from monitor.upstream.rate_limiter import Permit
 
 _TRACES = 5
 _NO_DRIFTS: frozenset[str] = frozenset()
+
+
+class Polled(NamedTuple):
+    """What came of a poll."""
+
+    before: TargetState
+    last_seen_at: datetime | None
+    """The last answer before this one."""
+    events: tuple[Event, ...]
+    failed: bool
 
 
 class Poller:
@@ -86,7 +97,7 @@ class Poller:
         self.drifts: dict[str, frozenset[str]] = {}
         """Per account, the kinds of drift that were told."""
 
-    async def poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool = False) -> None:
+    async def poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool = False) -> Polled:
         """One poll of `watched`, `delay` seconds after it was due; returns after its change is durable.
 
         `confirms`: a list called for it.
@@ -97,7 +108,7 @@ class Poller:
             except StoreUnavailable:
                 self._client.forgo(permit)
                 raise
-            await self._poll(watched, permit, delay, confirms=confirms)
+            return await self._poll(watched, permit, delay, confirms=confirms)
 
     async def recall(self, watched: Watched) -> None:
         """Read the rest of its belief from the store, unless it is at hand. Raises StoreUnavailable."""
@@ -116,14 +127,14 @@ class Poller:
                 continue
             watched.state, watched.whole = found.get(key) or TargetState(key=key), True
 
-    async def _poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool) -> None:
+    async def _poll(self, watched: Watched, permit: Permit, delay: float, *, confirms: bool) -> Polled:
         key, before, sent_at = watched.target.key, watched.state, self._now()
         try:
             observation = await self._client.status(key, permit, confirms=confirms)
         except Exception:
             self._hear(watched, Outcome.CONNECTION)  # a fault of ours: there was no answer
             raise
-        observed_at = self._now()
+        observed_at, last_seen_at = self._now(), watched.last_seen_at
         failed = observation if isinstance(observation, PollFailed) else None
         outcome = failed.outcome if failed else Outcome.OK
         self._hear(watched, outcome)
@@ -162,6 +173,7 @@ class Poller:
         self._report(record)
         if isinstance(observation, Seen):
             _share(watched, observation.snapshot)
+        return Polled(before, last_seen_at, events, failed=failed is not None)
 
     def _hear(self, watched: Watched, outcome: Outcome) -> None:
         target = watched.target

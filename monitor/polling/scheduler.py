@@ -17,9 +17,11 @@ from monitor.core.formats.units import format_duration
 from monitor.core.model import Target, TargetKey, TargetState
 from monitor.core.records import NextPoll
 from monitor.core.scheduling.schedule import DuePoll
+from monitor.core.scheduling.turns import DueLook
 from monitor.core.watchlist import Difference, difference
+from monitor.polling.budget import Budget
 from monitor.polling.poll_queue import PollQueue
-from monitor.polling.poller import Poller
+from monitor.polling.poller import Polled, Poller
 from monitor.polling.watched import Watched, WatchedTargets
 from monitor.store import StoreUnavailable, Writer
 from monitor.upstream.rate_limiter import Permit
@@ -51,6 +53,7 @@ class Scheduler:
         writer: Writer,
         stored: StoredStates,
         *,
+        budget: Budget,
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         retention: Callable[[], float],
@@ -68,6 +71,7 @@ class Scheduler:
         self._watched = targets
         self._writer = writer
         self._stored = stored
+        self._budget = budget
         self._now = now
         self._jitter = jitter
         self._retention = retention
@@ -103,27 +107,41 @@ class Scheduler:
         queue = self._queues.get(key.account)
         return queue is not None and queue.poll_now(key, confirms=confirms)
 
+    def renew(self, key: TargetKey) -> None:
+        """More is known of how long its steps take: its next look may come at another time."""
+        watched, queue = self._watched.get(key), self._queues.get(key.account)
+        if watched is None or queue is None or watched.ended_at is not None or queue.under_way(key):
+            return
+        if (news := self._budget.news(watched)) is not None:
+            queue.change(watched.target, news)
+
     def in_flight(self, key: TargetKey) -> bool:
         """Whether a poll of the target has not ended yet."""
         queue = self._queues.get(key.account)
-        return queue is not None and queue.schedule.under_way(key)
+        return queue is not None and queue.under_way(key)
 
     async def _work(self, queue: PollQueue) -> None:
         while not queue.stopping:
             try:
                 if (ticket := queue.ready(self._writer) or await queue.next(self._writer)) is not None:
-                    await self._poll(queue, *ticket)
+                    await self._turn(queue, *ticket)
             except StoreUnavailable:
                 await asyncio.sleep(_AFTER_A_FAULT)  # the writer reports it
             except Exception as error:  # noqa: BLE001 - a fault of ours in one poll must not end the others
                 self._fault(f"poll {queue.account}", error)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
+    async def _turn(self, queue: PollQueue, permit: Permit, turn: DuePoll | DueLook) -> None:
+        if isinstance(turn, DueLook):
+            await queue.walk(turn.key, permit)
+        else:
+            await self._poll(queue, permit, turn)
+
     async def _poll(self, queue: PollQueue, permit: Permit, due: DuePoll) -> None:
-        watched, again = self._watched[due.key], False
+        watched, polled, again = self._watched[due.key], None, False
         with watched.held():
             try:
-                await self._poller.poll(watched, permit, due.delay, confirms=due.confirms)
+                polled = await self._poller.poll(watched, permit, due.delay, confirms=due.confirms)
             except StoreUnavailable:
                 again = True
                 raise
@@ -131,18 +149,21 @@ class Scheduler:
                 watched.failures += 1
                 raise
             finally:
-                self._finish(queue, watched)
+                self._finish(queue, watched, polled, confirms=due.confirms)
                 if again:  # what is believed of it could not be read
                     queue.poll_now(due.key, confirms=due.confirms)
 
-    def _finish(self, queue: PollQueue, watched: Watched) -> None:
+    def _finish(self, queue: PollQueue, watched: Watched, polled: Polled | None, *, confirms: bool) -> None:
         key = watched.target.key
         if (again := self._watched.get(key, watched)) is not watched:
             again.succeed(watched)
+        found = not watched.target.promised and polled is not None
+        happened = self._budget.polled(watched, polled, confirms=confirms) if found and polled is not None else ()
         if watched.ended_at is not None:
-            queue.schedule.remove(key)
+            queue.remove(key)
             self._ended[key] = None
-        queue.done(key, watched.failures, self._jitter() if watched.failures else 0.0)
+        news = self._budget.news(again) if watched.ended_at is None else None
+        queue.done(key, watched.failures, self._jitter() if watched.failures else 0.0, news, happened)
         self._watched.polled(key)
 
     # --- what is watched ---
@@ -200,7 +221,8 @@ class Scheduler:
         watched = self._watched.get(key)
         if watched is not None and watched.ended_at is not None:
             if (queue := self._queues.get(key.account)) is not None:
-                queue.schedule.remove(key)
+                queue.remove(key)
+            self._budget.ended(watched.state)
             self._ended[key] = None
             self._watched.polled(key)
 
@@ -243,13 +265,13 @@ class Scheduler:
         if watched.ended_at is not None:
             self._ended[target.key] = None
         else:
-            self._queues[target.key.account].add(target)
+            self._queues[target.key.account].add(target, self._budget.news(watched))
 
     def _remove(self, key: TargetKey) -> None:
         self._ended.pop(key, None)
         self._watched.remove(key)
         if (queue := self._queues.get(key.account)) is not None:
-            queue.schedule.remove(key)
+            queue.remove(key)
 
     def _change(self, target: Target) -> None:
         if (watched := self._watched.get(target.key)) is None:
@@ -258,7 +280,7 @@ class Scheduler:
         self._poller.show_name(watched)
         self._watched.changed(watched)
         if watched.ended_at is None:
-            self._queues[target.key.account].change(target)
+            self._queues[target.key.account].change(target, self._budget.news(watched))
 
     async def show_name(self, account: str, definition: str) -> None:
         """The definition has a name, or another one: its targets bear it from now on."""
@@ -286,13 +308,20 @@ class Scheduler:
             return NextPoll(key, None, "ended")
         if queue is None or queue.stopping:
             return NextPoll(key, None, "the monitor is stopping")
-        if queue.schedule.under_way(key):
+        if queue.under_way(key):
             return NextPoll(key, self._now(), "under way")
         now = asyncio.get_running_loop().time()
-        due = max(queue.schedule.next_due(key) or now, now)
+        due = max(queue.next_due(key) or now, now)
         at = self._now() + timedelta(seconds=due - now)
         if not queue.gate.open:
             return NextPoll(key, max(at, queue.gate.closed_until or at), "the account's lane is closed by a 429")
         if watched.failures:
             return NextPoll(key, at, f"backing off after {watched.failures} failures")
-        return NextPoll(key, at, f"interval {format_duration(watched.target.interval)}")
+        return NextPoll(key, at, _turn_of(watched.target))
+
+
+def _turn_of(target: Target) -> str:
+    """Why it has a turn, for people."""
+    if target.promised:
+        return f"interval {format_duration(target.interval)}"
+    return "no interval is promised: about then a look is worth most"

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from monitor.aio import TURN, at_most, beating
 from monitor.core.detection.overdue import Limits
 from monitor.core.detection.step_durations import Counts, add, completed_durations, p99
+from monitor.core.detection.step_durations import at_most as counted_up_to
 from monitor.core.model import DefinitionVersion, Target, TargetKey, TargetState
 from monitor.polling.definition_lookups import DefinitionLookups, Library
 from monitor.store import StoreUnavailable
@@ -122,6 +123,17 @@ class StepLimits:
             self._entries.get(DefinitionVersion(key.account, key.definition, version)) if version is not None else None
         )
         return entry.limits if entry is not None else self._unknown
+
+    def declared(self, key: TargetKey, version: int | None, step: str) -> float | None:
+        """Seconds that the definition says the step takes, or may take; None: it says nothing, or is not read yet."""
+        return self.limits_for(key, version).declared.get(step)
+
+    def durations(self, key: TargetKey, version: int | None, step: str) -> Sequence[tuple[float, int]]:
+        """How long executions of the step took, as `at_most` of `core/detection/step_durations.py` says it."""
+        if version is None:
+            return ()
+        entry = self._entries.get(DefinitionVersion(key.account, key.definition, version))
+        return counted_up_to(entry.counts.get(step, ())) if entry is not None else ()
 
     def name(self, key: TargetKey) -> str | None:
         """What people call the target's definition, as the API tells it."""

@@ -1,14 +1,13 @@
 """Finds the instances of whole definitions by lists, and brings forward the looks that lists call for.
 
-One task per account. It asks which definitions are active once a minute, follows the versions of those that a discovery
-names, and makes the list look that is the most overdue. Lists take at most half of the account's rate: if all of them
-would need more, their intervals stretch by the same factor.
+One task per account asks which definitions are active once a minute, follows the versions of those that a discovery
+names, and offers the looks at their lists to the account's budget. The account's queue decides when each is made.
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from monitor.aio import TURN, at_most, beating, in_chunks
@@ -25,7 +24,7 @@ from monitor.core.discovery.following import (
     truncation,
     versions,
 )
-from monitor.core.discovery.list_looks import ListLook
+from monitor.core.discovery.list_looks import ListLook, LookKey
 from monitor.core.discovery.starts import DefinitionListing, counted_from
 from monitor.core.discovery.walk import Walk
 from monitor.core.model import DefinitionVersion, PollFailed, Target, TargetKey, TargetState
@@ -33,9 +32,10 @@ from monitor.core.records import StartRecord
 from monitor.core.scheduling.plan import ArmGroup
 from monitor.polling.budget import Budget
 from monitor.polling.listed_ends import ListedEnds
+from monitor.polling.poll_queue import PollQueue
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.storm_teller import StormTeller
-from monitor.polling.swept_account import SHARE, SweptAccount
+from monitor.polling.swept_account import SweptAccount
 from monitor.polling.swept_version import SweptVersion, target_of
 from monitor.polling.truncation_watcher import TruncationWatcher
 from monitor.polling.watched import WatchedTargets
@@ -43,19 +43,19 @@ from monitor.store import StoreUnavailable
 from monitor.store.discoveries import DiscoveryStore
 from monitor.store.step_limits import DefinitionKey
 from monitor.upstream.client import Client
-from monitor.upstream.rate_limiter import GateDismissedError, RateLimiter
+from monitor.upstream.rate_limiter import GateDismissedError, Permit
 
 _REFRESH: Final = 60.0
 """Seconds between two requests for the active definitions; after a failure, too."""
 _SAVE_EVERY: Final = 60.0
 _PATIENCE: Final = 1.0
 """Seconds that a request for definitions waits for its turn among the polls before it goes before one of them."""
-_SHARE_IN_A_STORM: Final = 0.1
-_FEW: Final = 10
-"""Looks waiting because of lists, from which on these go first: more news would wait behind them anyway."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 """Seconds without looks at a version whose list has failed, doubled each time."""
 _AFTER_A_FAULT: Final = 5.0
+_SHORTEST_PAUSE: Final = 0.05
+_OFFERED_AT_ONCE: Final = 10
+"""Versions whose looks are offered before the event loop runs other tasks."""
 _AT_ONCE: Final = 100
 """Ends that are committed together."""
 
@@ -66,7 +66,7 @@ class Sweeper:
     def __init__(
         self,
         client: Client,
-        gates: Mapping[str, RateLimiter],
+        queues: Mapping[str, PollQueue],
         scheduler: Scheduler,
         targets: WatchedTargets,
         store: DiscoveryStore,
@@ -90,7 +90,7 @@ class Sweeper:
         its lists are read, before `begun` is with an instance of it.
         """
         self._client = client
-        self._gates = gates
+        self._queues = queues
         self._scheduler = scheduler
         self._targets = targets
         self._store = store
@@ -163,14 +163,10 @@ class Sweeper:
         """Its configuration makes no difference here."""
 
     def target_removed(self, key: TargetKey) -> None:
-        if (swept := self._accounts.get(key.account)) is not None:
-            swept.confirming.discard(key)
         if (version := self._version_of(key)) is not None:
             version.removed(self._targets[key].state)
 
     def target_polled(self, key: TargetKey) -> None:
-        if (swept := self._accounts.get(key.account)) is not None:
-            swept.confirming.discard(key)
         if (version := self._version_of(key)) is not None and not self._targets[key].failures:
             version.polled(self._targets[key].state, self._clock(key.account))
 
@@ -188,7 +184,9 @@ class Sweeper:
 
     async def run(self, account: str, beat: Callable[[], None]) -> None:
         """Until it is cancelled."""
-        swept = self._accounts[account] = SweptAccount()
+        queue = self._queues[account]
+        swept = self._accounts[account] = SweptAccount(queue, self._budget)
+        queue.walk = partial(self._look, queue, swept)
         try:
             while True:
                 beat()
@@ -218,13 +216,10 @@ class Sweeper:
             await self._refresh(account, swept, wishes)
         await self._arrange(account, swept, wishes)
         await self._save(account, swept)
-        rate = SHARE * self._gates[account].requests_per_second if account in self._gates else math.inf
-        due = swept.next_look(self._clock(account), self._time(), rate)
-        if due is None or due.wait > 0:
-            wait = due.wait if due is not None else TURN
-            return min(max(wait, 0.05), max(swept.refresh_at - self._time(), 0.05))
-        await self._make(account, swept, due.version, due.look)
-        return 0.0
+        async for some in chunks(list(swept.versions.values()), _OFFERED_AT_ONCE):
+            for version in some:
+                swept.offer(version, self._clock(account))
+        return max(min(TURN, swept.refresh_at - self._time()), _SHORTEST_PAUSE)
 
     # --- what is followed ---
 
@@ -264,8 +259,9 @@ class Sweeper:
         for about, (wish, adopts) in wanted.items():
             version = swept.versions[about]
             version.wish, version.adopts = wish, adopts
+            await self._fix_horizon(version)
         for about in [one for one in swept.versions if one not in wanted]:
-            del swept.versions[about]
+            swept.leave(about)
         change = changes(before, swept.wishes)
         for id_ in (*change.arrived, *change.changed):
             since = self._tell_from.get(DefinitionKey(account, id_), self._clock(account))
@@ -296,6 +292,8 @@ class Sweeper:
     async def _lose(self, account: str, definitions: Collection[str], wishes: Sequence[Discovery]) -> None:
         """Stop watching what no discovery follows any more. What was deleted is watched to its end."""
         gone = {id_ for id_ in definitions if not any(wish.covers(id_) for wish in wishes)}
+        for id_ in set(definitions) - gone:
+            self._budget.forget(account, id_)
         if gone:
             lost = [key for id_ in gone for key in self._targets.keys_of(account, id_)]
             await self._scheduler.lose(lost)
@@ -317,51 +315,80 @@ class Sweeper:
                 self._tell_from[about] = seen_until
                 await self._store.save(about, seen_until)
 
-    async def _horizon(self, version: SweptVersion, swept: SweptAccount) -> Horizon:
+    async def _fix_horizon(self, version: SweptVersion) -> None:
+        """From which end on its instances are told is stored before its first look."""
         wish, about = version.wish, DefinitionKey(version.version.account, version.version.definition)
-        if (tell_from := self._tell_from.get(about)) is None:
+        if about not in self._tell_from:
             tell_from = horizon(self._clock(wish.account), wish.lookback, wish.started_within).tell_from
             await self._store.save(about, tell_from)
             self._tell_from[about] = tell_from
+
+    def _horizon(self, version: SweptVersion, swept: SweptAccount) -> Horizon:
+        wish, about = version.wish, DefinitionKey(version.version.account, version.version.definition)
         truncated = swept.truncations.get(wish.definition)
         newest_from = truncated.newest_from if truncated is not None else None
-        return Horizon(tell_from, wish.started_within, newest_from, adopts=version.adopts)
+        return Horizon(self._tell_from[about], wish.started_within, newest_from, adopts=version.adopts)
 
     # --- looks ---
 
-    async def _make(self, account: str, swept: SweptAccount, version: SweptVersion, look: ListLook) -> None:
-        limits = await self._horizon(version, swept)
-        walk = Walk(look, self._clock(account), may_hide=version.sweep.may_hide)
+    async def _look(self, queue: PollQueue, swept: SweptAccount, key: LookKey, permit: Permit) -> None:
+        """One look at a list; `permit` is that of its first request."""
+        happened: list[datetime] = []
+        pause = _AFTER_A_FAULT
         try:
-            while walk.request is not None:
-                gate = self._gates[account]
-                share = SHARE if len(swept.confirming) < _FEW else _SHARE_IN_A_STORM
-                # Lists that wait no longer than this take no more than their share, however many polls are due.
-                permit = await gate.acquire_background(1.0 / (share * gate.requests_per_second), probes=True)
+            wanted = swept.look(key)
+            if wanted is None:
+                raise RuntimeError(f"expected a look that is offered, got {key}")
+            pause = await self._walk(queue, swept, wanted, permit, happened)
+            await self._settle(swept, wanted[0])
+        except (StoreUnavailable, GateDismissedError):
+            pass  # the writer reports the one, the account leaves after the other
+        finally:
+            if pause > 0.0:
+                queue.look_failed(key, pause)
+            else:
+                now, time = self._clock(queue.account), self._time()
+                queue.looked(key, [time - (now - at).total_seconds() for at in happened])
+        if key.version in swept.versions:
+            swept.offer(swept.versions[key.version], self._clock(queue.account))
+
+    async def _walk(
+        self,
+        queue: PollQueue,
+        swept: SweptAccount,
+        wanted: tuple[SweptVersion, ListLook],
+        permit: Permit | None,
+        happened: list[datetime],
+    ) -> float:
+        """From page to page. `happened`: when the facts did that it shows. Seconds to wait after a failure, or 0."""
+        account, (version, look) = queue.account, wanted
+        limits, walk = self._horizon(version, swept), Walk(look, self._clock(account), may_hide=version.sweep.may_hide)
+        try:
+            while permit is not None and walk.request is not None:
                 page = await self._client.instances(walk.request, permit)
                 if isinstance(page, PollFailed):
-                    self._failed(version)
-                    return
+                    return self._failed(version)
                 version.failures = 0
                 news = version.take(walk, page, self._targets, limits, self._clock(account))
+                happened += news.happened
                 swept.fit(version, news)
                 await self._scheduler.find(news.found)
                 for record in news.begun.values():
                     self._begun(record)
                 version.found(news, self._targets)
                 await self._ends.publish(news.ended)
-                swept.confirming |= self._storms.listed(version.version, news.terminated)
+                self._storms.listed(version.version, news.terminated)
                 for key in news.looks:
-                    if self._scheduler.poll_now(key, confirms=True):
-                        swept.confirming.add(key)
+                    self._scheduler.poll_now(key, confirms=True)
+                permit = await _next_permit(queue, walk)
         finally:
             version.end(walk)
-        await self._settle(swept, version)
+        self._budget.walked(version, look)
+        return 0.0
 
-    def _failed(self, version: SweptVersion) -> None:
+    def _failed(self, version: SweptVersion) -> float:
         version.failures += 1
-        pause = min(_FIRST_PAUSE * 2.0 ** min(version.failures - 1, 16), _LONGEST_PAUSE)
-        version.not_before = self._time() + pause
+        return min(_FIRST_PAUSE * 2.0 ** min(version.failures - 1, 16), _LONGEST_PAUSE)
 
     async def _settle(self, swept: SweptAccount, version: SweptVersion) -> None:
         """After a look: versions that are over, discoveries that find too many."""
@@ -376,9 +403,14 @@ class Sweeper:
             sweeps, [one.running for one in mine], wish.max_instances
         )
         name = wish.name or (active.name if active is not None and wish.definition != EVERY else "")
-        await self._truncations.settle(wish, after, name=name or None, complete=lambda: self._all_read(mine))
+        async with swept.settling:
+            await self._truncations.settle(wish, after, name=name or None, complete=lambda: self._all_read(mine))
 
     def _all_read(self, versions: Iterable[SweptVersion]) -> bool:
         """Whether every list of these versions has been read by this process."""
         now = self._now()
         return all(look.asked_at is not None for one in versions for look in one.looks(now))
+
+
+async def _next_permit(queue: PollQueue, walk: Walk) -> Permit | None:
+    return await queue.next_page() if walk.request is not None else None

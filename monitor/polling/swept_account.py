@@ -1,31 +1,30 @@
-"""What is swept in one account, and which list is looked at next."""
+"""What is swept in one account, and the looks at its lists that are offered to the account's budget."""
 
+import asyncio
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from monitor.core.discovery.following import Active, Discovery, Truncation, newest_from
-from monitor.core.discovery.list_looks import ListLook
+from monitor.core.discovery.list_looks import ListLook, LookKey
 from monitor.core.discovery.starts import DefinitionListing
-from monitor.core.model import DefinitionVersion, TargetKey
+from monitor.core.model import DefinitionVersion
+from monitor.core.scheduling.arms import Terms
+from monitor.polling.budget import Budget
+from monitor.polling.poll_queue import PollQueue
 from monitor.polling.swept_version import PageNews, SweptVersion
 
-SHARE: Final = 0.5
-"""Of the account's rate that lists take at most."""
-
-
-class DueLook(NamedTuple):
-    """The look that is the most overdue."""
-
-    wait: float
-    """Seconds until it is due; negative: since when it is."""
-    version: SweptVersion
-    look: ListLook
+_PROMISED: Final = 0.25
+"""Share of the rate that the wanted intervals of all lists take at most; else they stretch by the same factor."""
+_ALIKE: Final = 0.05
+"""A look whose worth has changed by less is offered as it was."""
 
 
 class SweptAccount:
     """Runs in the loop's thread and never waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, queue: PollQueue, budget: Budget) -> None:
+        self._queue = queue
+        self._budget = budget
         self.active: dict[str, Active] = {}
         self.wishes: dict[str, Discovery] = {}
         """By definition, as they are followed now."""
@@ -38,23 +37,9 @@ class SweptAccount:
         self.save_at = 0.0
         self.truncations: dict[str, Truncation] = {}
         """By the definition of the discovery, which may be `*`."""
-        self.confirming: set[TargetKey] = set()
-        """Instances whose status is to be looked at because of a list."""
-
-    def next_look(self, now: datetime, time: float, rate: float) -> DueLook | None:
-        """The look to make next; None: nothing is swept.
-
-        `now` on the API's clock, `time` on the loop's. `rate`: requests per second that lists may take. If all looks
-        need more, their intervals stretch by the same factor.
-        """
-        wanted = [(version, look) for version in self.versions.values() for look in version.looks(now)]
-        needed = sum(look.requests / version.wish.interval for version, look in wanted)
-        stretch = max(1.0, needed / rate)
-        waits = [
-            DueLook(max(_due_in(look, version.wish.interval * stretch, now), version.not_before - time), version, look)
-            for version, look in wanted
-        ]
-        return min(waits, key=_wait, default=None)
+        self.settling = asyncio.Lock()
+        """Held while it is judged whether a discovery finds too many."""
+        self._offered: dict[DefinitionVersion, dict[LookKey, tuple[ListLook, Terms]]] = {}
 
     def fit(self, version: SweptVersion, news: PageNews) -> None:
         """Find no more than may be watched."""
@@ -64,13 +49,46 @@ class SweptAccount:
             cut = newest_from(running, most)
             version.leave_out(news, cut, most - sum([index.count(cut, None) for index in running]))
 
+    # --- the looks at its lists ---
 
-def _wait(due: DueLook) -> float:
-    return due.wait
+    def look(self, key: LookKey) -> tuple[SweptVersion, ListLook] | None:
+        """A look that is offered; None: it is not wanted any more."""
+        version = self.versions.get(key.version)
+        offered = self._offered.get(key.version, {}).get(key)
+        return None if version is None or offered is None else (version, offered[0])
+
+    def offer(self, version: SweptVersion, now: datetime) -> None:
+        """The looks at a version that are wanted now are arms of the budget, and no others.
+
+        `now`: on the API's clock.
+        """
+        before = self._offered.get(version.version, {})
+        after: dict[LookKey, tuple[ListLook, Terms]] = {}
+        stretch = self._stretch()
+        for look in version.looks(now):
+            terms, known = self._budget.list_terms(version, look, stretch), before.get(look.key)
+            if known is None or not _alike(known[1], terms):
+                age = terms.longest if look.asked_at is None else (now - look.asked_at).total_seconds()
+                self._queue.offer(look.key, terms, version.wish.interval, max(age, 0.0))
+            else:
+                terms = known[1]
+            after[look.key] = look, terms
+        for key in before.keys() - after.keys():
+            self._queue.withdraw(key)
+        self._offered[version.version] = after
+
+    def leave(self, version: DefinitionVersion) -> None:
+        """Sweep it no more."""
+        self.versions.pop(version, None)
+        for key in self._offered.pop(version, ()):
+            self._queue.withdraw(key)
+
+    def _stretch(self) -> float:
+        return max(1.0, self._queue.turns.lists_wanted / (_PROMISED * self._queue.gate.requests_per_second))
 
 
-def _due_in(look: ListLook, interval: float, now: datetime) -> float:
-    """Seconds; what was never asked is due since long ago."""
-    if look.asked_at is None:
-        return -interval
-    return interval - (now - look.asked_at).total_seconds()
+def _alike(one: Terms, other: Terms) -> bool:
+    return (one.cost, one.shortest) == (other.cost, other.shortest) and all(
+        abs(new - old) <= _ALIKE * old
+        for old, new in ((one.rate * one.weight, other.rate * other.weight), (one.longest, other.longest))
+    )

@@ -24,7 +24,7 @@ from monitor.core.records import StartRecord
 from monitor.polling.watched import WatchedTargets
 
 STEP_INTERVAL = 600.0
-"""Seconds between two status looks at an instance whose discovery wants none in particular, if the budget allows."""
+"""Seconds between two status looks at an instance that are expected if its discovery promises none."""
 _LOOKS_KEPT: Final = timedelta(seconds=10)
 _PRUNE_FROM: Final = 1000
 _ENDED = Known(Status.COMPLETE)
@@ -43,6 +43,8 @@ class PageNews(msgspec.Struct):
     """Instances that have terminated: published once they, or some like them, are explained."""
     looks: list[TargetKey] = []
     """Instances whose status is to be looked at now."""
+    happened: list[datetime] = []
+    """When those ended that no list has shown as ended before, on the API's clock."""
 
 
 class SweptVersion:
@@ -60,8 +62,6 @@ class SweptVersion:
         self.running = RunningIndex()
         self.failures = 0
         """Lists in a row without a usable answer."""
-        self.not_before = 0.0
-        """Loop time of the next look after a failure."""
         self._ended: dict[str, datetime | None] = {}
         """Ids of what has ended, and when it started, as long as lists may show it."""
         self._prune_at = _PRUNE_FROM
@@ -117,6 +117,8 @@ class SweptVersion:
             case Follows.BEGUN:
                 self._find(row, news, now, look=finding.look)
             case Follows.COMPLETED | Follows.TERMINATED:
+                if row.workflow not in self._owed:
+                    news.happened.append(row.completed_at or now)
                 if not watched:
                     self._find(row, news, now, look=False)
                 if not row.certain:
@@ -240,6 +242,7 @@ def target_of(key: TargetKey, wish: Discovery) -> Target:
     return Target(
         key=key,
         interval=wish.step_interval or STEP_INTERVAL,
+        promised=wish.step_interval is not None,
         definition_name=wish.name,
         definition_alias=wish.name,
         labels=labels,

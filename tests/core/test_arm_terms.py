@@ -32,7 +32,9 @@ def look(*reveals: Status, begins: bool = False) -> ListLook:
 
 def terms(about: ListLook, living: int = 100, hazards: Hazards | None = None, **severities: Severity) -> Terms:
     said = {EventType(f"workflow.{name}"): severity for name, severity in severities.items()}
-    return list_terms(about, living, hazards or Hazards(), said, NOW, interval=30.0, longest=30.0)
+    known = hazards or Hazards()
+    rates = {status: known.rate(HazardKey(VERSION, step), NOW) for status, step in ENDS.items()}
+    return list_terms(about, living, rates, said, interval=30.0, longest=30.0)
 
 
 def worth(some: Terms) -> float:

@@ -62,6 +62,9 @@ class Scheduler:
     def in_flight(self, _key: TargetKey) -> bool:
         return False
 
+    def renew(self, _key: TargetKey) -> None:
+        """Nothing is looked at."""
+
 
 @pytest.mark.parametrize("when", ["at its deadline", "when limits change"])
 async def test_an_error_of_ours_about_one_target_keeps_no_other_from_its_deadline(when: str) -> None:

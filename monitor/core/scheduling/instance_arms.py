@@ -12,7 +12,7 @@ from typing import Final
 from monitor.core.event_types import EventType, Severity
 from monitor.core.model import DefinitionVersion, Status, StepExecution, StepStatus, TargetState
 from monitor.core.scheduling.arms import WEIGHTS, Terms
-from monitor.core.scheduling.hazard import HazardKey, Hazards, step_moments
+from monitor.core.scheduling.hazard import HazardKey, step_moments
 
 SHORTEST: Final = 30.0
 """Seconds between two looks at a healthy instance at least, unless a known moment falls between them."""
@@ -48,10 +48,6 @@ def instance_terms(rate: float, severities: Mapping[EventType, Severity]) -> Ter
     """`rate`: facts per second that only a status look shows."""
     weight = max(WEIGHTS[severities.get(event, event.severity)] for event in _TOLD)
     return Terms(rate=rate, weight=weight, shortest=SHORTEST)
-
-
-def instance_rate(hazards: Hazards, state: TargetState, now: datetime) -> float:
-    return hazards.rate(hazard_key(state), now)
 
 
 def instance_moments(

@@ -6,14 +6,12 @@ than is known to run: what begins and ends between two looks is known to no one.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from monitor.core.discovery.list_looks import ListLook
 from monitor.core.event_types import EventType, Severity
-from monitor.core.model import DefinitionVersion, Status
+from monitor.core.model import Status
 from monitor.core.scheduling.arms import WEIGHTS, Terms
-from monitor.core.scheduling.hazard import HazardKey, Hazards
 
 ENDS: Final[Mapping[Status, str]] = {
     Status.TERMINATED: "",
@@ -37,20 +35,19 @@ _OFTEN: Final = 10.0
 def list_terms(
     look: ListLook,
     living: int,
-    hazards: Hazards,
+    rates: Mapping[Status, float],
     severities: Mapping[EventType, Severity],
-    now: datetime,
     *,
     interval: float,
     longest: float,
 ) -> Terms:
-    """`living`: instances known to run in its window. `interval`: seconds between two looks that are wanted.
+    """`living`: instances known to run in its window. `rates`: how often one of them comes to be so, per second.
 
-    `longest`: the same, as far as it can be promised.
+    `interval`: seconds between two looks that are wanted. `longest`: the same, as far as it can be promised.
     """
-    rates = {status: (living + 1) * end_rate(hazards, look.version, status, now) for status in look.reveals}
-    weighted = sum(rate * end_weight(status, severities) for status, rate in rates.items())
-    rate = sum(rates.values())
+    shown = {status: (living + 1) * rates[status] for status in look.reveals}
+    weighted = sum(rate * end_weight(status, severities) for status, rate in shown.items())
+    rate = sum(shown.values())
     if look.begins:
         rate, weighted = rate + _BEGINS, weighted + _BEGINS * _WEIGHT_OF_BEGINS
     return Terms(
@@ -60,11 +57,6 @@ def list_terms(
         longest=longest,
         shortest=shortest_between(interval),
     )
-
-
-def end_rate(hazards: Hazards, version: DefinitionVersion, status: Status, now: datetime) -> float:
-    """How often one instance comes to be so, per second."""
-    return hazards.rate(HazardKey(version, ENDS[status]), now)
 
 
 def end_weight(status: Status, severities: Mapping[EventType, Severity]) -> float:

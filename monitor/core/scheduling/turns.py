@@ -37,8 +37,8 @@ class InstanceNews(msgspec.Struct, frozen=True, gc=False):
     """What is known of an instance without a promise."""
 
     terms: Terms
-    moments: tuple[tuple[float, float], ...] = ()
-    """When something changes in it, each with its probability."""
+    moments: tuple[tuple[float, float], ...] | None = ()
+    """When something changes in it, each with its probability; None: what was known of that still holds."""
     last: float | None = None
     """When it was looked at; None: now."""
 
@@ -144,7 +144,7 @@ class Turns:
         arm = self._looks.add(news.terms, now, news.last)
         self._own(arm, key)
         self._instances += 1
-        for moment, chance in news.moments:
+        for moment, chance in news.moments or ():
             self._looks.expect(arm, moment, chance, now)
 
     def remove(self, key: TargetKey) -> None:
@@ -358,6 +358,8 @@ class Turns:
     def _renew(self, key: TargetKey, arm: int, news: InstanceNews, now: float) -> None:
         """Other terms and moments; a moment that comes first ends its rest."""
         self._looks.change(arm, news.terms, now)
+        if news.moments is None:
+            return
         self._looks.expect_nothing(arm, now)
         for moment, chance in news.moments:
             self._looks.expect(arm, moment, chance, now)
