@@ -150,6 +150,7 @@ class Daemon:
         parts.accounts.states.update((state.account, state) for state in await store.load_accounts())
         parts.poller.drifts.update(await store.known_drifts())
         parts.step_limits.restore(await parts.step_limit_store.load())
+        await parts.hazard_writer.load()
         parts.sweeper.restore(await parts.discovery_store.load())
         parts.truncations.restore(await parts.discovery_store.load_truncations())
         await store.introduce(from_settings.routes(settings), self.now(), settings.alerts.hold)
@@ -165,6 +166,7 @@ class Daemon:
         self._judging = self._turn("deadlines", parts.overdue.run)
         self._explaining = [self._turn("storms", parts.storms.run), self._turn("explain", parts.late.run)]
         self._turn("definitions", parts.step_limits.run)
+        self._turn("hazards", parts.hazard_writer.run)
         self._turn("usage", parts.usage.run)
         self._turn("truncations", parts.truncations.run)
         if parts.heartbeat is not None:
@@ -227,6 +229,7 @@ class Daemon:
         others = [task for task in self._loops if task is not self._writing]
         await self._cancel([*looking, *parts.accounts.farewells, *others])
         await parts.step_limits.write()
+        await parts.hazard_writer.write()
         await parts.writer.drain(max(deadline - time(), _LAST_WRITES))
         await self._cancel([self._writing])
         self._log.info("stopped", deliveries_pending=left)

@@ -38,6 +38,7 @@ from monitor.polling.explained_ends import ExplainedEnds
 from monitor.polling.late_explainer import LateExplainer
 from monitor.polling.listed_ends import ListedEnds
 from monitor.polling.look_log import LookLog
+from monitor.polling.hazard_writer import HazardWriter
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
@@ -53,6 +54,7 @@ from monitor.settings import Receiver, Settings
 from monitor.settings.secrets import reader
 from monitor.store import Store, StoreLock, Writer
 from monitor.store.discoveries import DiscoveryStore
+from monitor.store.hazards import HazardStore
 from monitor.store.step_limits import StepLimitStore
 from monitor.telemetry import Telemetry, configure
 from monitor.telemetry.collectors import LoopIdle, PendingDeliveries
@@ -179,14 +181,18 @@ class Wiring:
             answered_at=self.accounts.answered_at,
             site=self.accounts.site,
         )
-        self.budget = Budget(Hazards(), self.step_limits, now=now, skew=self.accounts.skew)
+        self.hazard_writer = HazardWriter(
+            budget := Budget(Hazards(), self.step_limits, now=now, skew=self.accounts.skew),
+            HazardStore(store),
+            fault=telemetry.fault,
+        )
         self.scheduler = Scheduler(
             self.poller,
             self.accounts.queues,
             self.targets,
             self.writer,
             self.stored_states.of,
-            budget=self.budget,
+            budget=budget,
             now=now,
             jitter=jitter,
             retention=current.retention,
@@ -253,7 +259,7 @@ class Wiring:
             skew=self.accounts.skew,
             storms=self.storms,
             truncations=self.truncations,
-            budget=self.budget,
+            budget=budget,
             followed=telemetry.definition_followed,
             begun=telemetry.begun,
             fault=telemetry.fault,

@@ -81,6 +81,7 @@ class Budget:
         self._known: dict[HazardKey, _Learned] = {}
         """As of the last time that something was learned."""
         self._learn_at = 0.0
+        self._gone: set[tuple[str, str]] = set()
 
     # --- instances ---
 
@@ -193,8 +194,14 @@ class Budget:
 
     # --- what is learned ---
 
+    def take_gone(self) -> set[tuple[str, str]]:
+        """Account and definition of those that are gone since the last call, so that they are deleted."""
+        gone, self._gone = self._gone, set()
+        return gone
+
     def forget(self, account: str, definition: str) -> None:
         """The definition is gone."""
+        self._gone.add((account, definition))
         self._seen = {key: seen for key, seen in self._seen.items() if key.version[:2] != (account, definition)}
         self._known.clear()
         self.hazards.forget(account, definition)

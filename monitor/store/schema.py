@@ -231,6 +231,17 @@ unit = Table(
 )
 Index("ix_unit_owner", unit.c.owner)
 
+hazards = Table(
+    "hazards",  # how often things happen at a step; see `core/scheduling/hazard.py`
+    metadata,
+    _word("account", primary_key=True),
+    _word("definition", primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _word("step", primary_key=True),
+    Column("at", Moment, nullable=False),  # as of when the rest counts
+    *[Column(name, Double, nullable=False) for name in ("events", "seconds", "hits", "tries")],
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -92,22 +92,22 @@ def _load(engine: Engine) -> StepLimitData:
 
 def _declare(engine: Engine, declared: Mapping[DefinitionVersion, Declared]) -> None:
     rows = [{**edition._asdict(), "declared": _encode(said).decode()} for edition, said in declared.items()]
-    _put(engine, declarations, rows)
+    replace_rows(engine, declarations, rows)
 
 
 def _name(engine: Engine, named: tuple[DefinitionKey, str]) -> None:
     about, name = named
-    _put(engine, definition_names, [{**about._asdict(), "name": name}])
+    replace_rows(engine, definition_names, [{**about._asdict(), "name": name}])
 
 
 def _experience(engine: Engine, experiences: Sequence[StepDurations]) -> None:
     rows = [
         {**edition._asdict(), "step": step, "counts": _encode(counts).decode()} for edition, step, counts in experiences
     ]
-    _put(engine, durations, rows)
+    replace_rows(engine, durations, rows)
 
 
-def _put(engine: Engine, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def replace_rows(engine: Engine, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows instead of those with the same keys."""
     keys = [column.name for column in table.primary_key]
     old = delete(table).where(*(table.c[name] == bindparam(f"of_{name}") for name in keys))

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from monitor.core.detection.step_durations import add, at_most
 from monitor.core.model import DefinitionVersion
-from monitor.core.scheduling.hazard import HALF_LIFE, VERSIONS, Evidence, HazardKey, Hazards, chance, rate, step_moments
+from monitor.core.scheduling.hazard import (
+    HALF_LIFE,
+    MOST_STEPS,
+    VERSIONS,
+    Evidence,
+    HazardKey,
+    Hazards,
+    chance,
+    rate,
+    step_moments,
+)
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = 86400.0
@@ -119,3 +129,16 @@ def test_what_was_learned_of_a_step_tells_when_it_is_over() -> None:
 
 def test_a_step_that_always_takes_as_long_has_one_moment() -> None:
     assert step_moments([(64.0, 100)], 10.0, 0.5) == ((64.0, 0.5),)
+
+
+def test_no_more_steps_of_a_definition_are_learned_than_the_memory_holds() -> None:
+    hazards = Hazards()
+    for number in range(MOST_STEPS + 10):
+        hazards.learn(key(step=f"step-{number}"), seen(days=1))
+    assert len(hazards.take_changed()) == MOST_STEPS
+    hazards.learn(key(step="step-1"), seen(days=1))
+    hazards.learn(key(step="wait", definition="e"), seen(days=1))
+    assert len(hazards.take_changed()) == 2
+    hazards.forget("acme", "d")
+    hazards.learn(key(step="new"), seen(days=1))
+    assert len(hazards.take_changed()) == 1

@@ -7,6 +7,7 @@ a few observations: a new version starts with their rates, and its own observati
 with a half-life of weeks.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -19,6 +20,8 @@ HALF_LIFE: Final = timedelta(days=14)
 """Evidence of this age counts half."""
 VERSIONS: Final = 16
 """Versions of a definition whose evidence is kept for a step; the version with the newest evidence is kept longest."""
+MOST_STEPS: Final = 500
+"""Steps of a definition of which something is learned; their names come from outside, and must not fill the memory."""
 _STRONGEST = 4.0
 """Events or tries that a prior is worth at most."""
 _FIRST_EVENTS, _FIRST_SECONDS = 0.5, 0.5 * 86400.0
@@ -86,18 +89,26 @@ def chance(own: Evidence, others: Iterable[Evidence] = ()) -> float:
 class Hazards:
     """The evidence of all definitions. `take_changed` returns each change once, for the store."""
 
-    __slots__ = ("_changed", "_known")
+    __slots__ = ("_changed", "_known", "_steps")
 
     def __init__(self, known: Mapping[HazardKey, Evidence] | None = None) -> None:
         """`known`: the stored evidence."""
         self._known: dict[tuple[str, str, str], dict[int, Evidence]] = {}
         """By account, definition and step, then by version, in the order of learning."""
         self._changed: dict[HazardKey, Evidence] = {}
-        for key, evidence in sorted((known or {}).items(), key=lambda item: item[1].at):
+        self._steps: Counter[tuple[str, str]] = Counter()
+        """How many are known by account and definition."""
+        self.restore(known or {})
+
+    def restore(self, known: Mapping[HazardKey, Evidence]) -> None:
+        """What was stored, in a store that is empty."""
+        for key, evidence in sorted(known.items(), key=lambda item: item[1].at):
             self._keep(key, evidence)
 
     def learn(self, key: HazardKey, seen: Evidence) -> None:
-        """Add what a look at `seen.at` found."""
+        """Add what a look at `seen.at` found. Of more than `MOST_STEPS` steps of a definition only the first count."""
+        if _place(key) not in self._known and self._steps[key.version[:2]] >= MOST_STEPS:
+            return
         before = self._versions(key).get(key.version.version)
         after = seen if before is None else before.plus(seen)
         self._keep(key, after)
@@ -112,6 +123,7 @@ class Hazards:
     def forget(self, account: str, definition: str) -> None:
         """Forget a definition; the owner deletes the stored evidence."""
         self._known = {key: kept for key, kept in self._known.items() if key[:2] != (account, definition)}
+        self._steps.pop((account, definition), None)
         self._changed = {key: kept for key, kept in self._changed.items() if key.version[:2] != (account, definition)}
 
     def take_changed(self) -> dict[HazardKey, Evidence]:
@@ -128,7 +140,9 @@ class Hazards:
         return self._known.get(_place(key), {})
 
     def _keep(self, key: HazardKey, evidence: Evidence) -> None:
-        versions = self._known.setdefault(_place(key), {})
+        if (place := _place(key)) not in self._known:
+            self._steps[key.version[:2]] += 1
+        versions = self._known.setdefault(place, {})
         versions.pop(key.version.version, None)
         versions[key.version.version] = evidence
         if len(versions) > VERSIONS:
