@@ -35,10 +35,10 @@ from monitor.notify.ping import Ping
 from monitor.polling.budget import Budget
 from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.explained_ends import ExplainedEnds
+from monitor.polling.hazard_writer import HazardWriter
 from monitor.polling.late_explainer import LateExplainer
 from monitor.polling.listed_ends import ListedEnds
 from monitor.polling.look_log import LookLog
-from monitor.polling.hazard_writer import HazardWriter
 from monitor.polling.oldest_looks import OldestLooks
 from monitor.polling.overdue_watcher import OverdueWatcher
 from monitor.polling.poller import Poller
