@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from monitor.aio import TURN, at_most, beating, in_chunks
+from monitor.aio import TURN, at_most, beating, chunks, in_chunks
 from monitor.core.discovery.cohorts import LAG, Sweep
 from monitor.core.discovery.findings import Horizon, horizon
 from monitor.core.discovery.following import (
