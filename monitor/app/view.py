@@ -18,7 +18,7 @@ from monitor.core.model import Status, TargetKey
 from monitor.core.records import NextPoll
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.watched import Watched, WatchedTargets
-from monitor.store import DeliveryStatus, Notification, OpenAlert, Store, StoredDelivery, StoredEvent
+from monitor.store import DeliveryStatus, EventFilter, Notification, OpenAlert, Store, StoredDelivery, StoredEvent
 from monitor.telemetry import Telemetry
 
 _EVENTS_OF_A_TARGET = 100
@@ -95,8 +95,10 @@ class DaemonView:
             await self._recall(watched)
         return await self._store.target_events(key, _EVENTS_OF_A_TARGET)
 
-    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
-        return await self._store.newest_events(before, type, limit)
+    async def chosen_events(
+        self, wanted: EventFilter, *, before: int | None, after: int | None, limit: int
+    ) -> list[StoredEvent]:
+        return await self._store.chosen_events(wanted, before=before, after=after, limit=limit)
 
     async def alert(self, id: str) -> Alert | None:
         return await self._store.alert(id)

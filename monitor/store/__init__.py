@@ -18,6 +18,7 @@ from monitor.store.store import Store
 from monitor.store.values import (
     DeliveryMark,
     DeliveryStatus,
+    EventFilter,
     Notification,
     OpenAlert,
     Pruned,
@@ -29,6 +30,7 @@ from monitor.store.writer import Writer
 __all__ = [
     "DeliveryMark",
     "DeliveryStatus",
+    "EventFilter",
     "Loaded",
     "Lost",
     "Notification",

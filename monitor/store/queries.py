@@ -1,17 +1,17 @@
 """Reads states and events: each call is one short transaction, so that no old snapshot of the database is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, and_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, select, tuple_
 
 from monitor.core.event_types import EventType
 from monitor.core.model import AccountState, Status, TargetKey, TargetState
 from monitor.store import rows
 from monitor.store.fetch import fetch_all
 from monitor.store.schema import accounts, events, sightings, targets
-from monitor.store.values import StoredEvent
+from monitor.store.values import EventFilter, StoredEvent
 
 Loaded = tuple[TargetState, datetime | None]
 """A state, and when the API last answered about its target."""
@@ -99,14 +99,27 @@ def events_after(engine: Engine, after: int, type_: str | None, limit: int) -> t
     return found, found[-1].seq if found else after
 
 
-def newest_events(engine: Engine, before: int | None, type_: str | None, limit: int) -> list[StoredEvent]:
-    """Oldest first."""
-    statement = _STORED.order_by(events.c.seq.desc()).limit(limit)
+def chosen_events(
+    engine: Engine, wanted: EventFilter, *, before: int | None, after: int | None, limit: int
+) -> list[StoredEvent]:
+    """Oldest first: the first ones behind `after`, or else the last ones, before `before`."""
+    statement = _STORED.where(*_like(wanted)).limit(limit)
     if before is not None:
         statement = statement.where(events.c.seq < before)
-    if type_ is not None:
-        statement = statement.where(events.c.type == type_)
-    return [_stored(row) for row in reversed(fetch_all(engine, statement))]
+    if after is not None:
+        return list(map(_stored, fetch_all(engine, statement.where(events.c.seq > after).order_by(events.c.seq))))
+    return [_stored(row) for row in reversed(fetch_all(engine, statement.order_by(events.c.seq.desc())))]
+
+
+def _like(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.types is not None:
+        yield events.c.type.in_(sorted(wanted.types))
+    if wanted.severity is not None:
+        yield events.c.severity == wanted.severity.value
+    if wanted.account is not None:
+        yield events.c.account == wanted.account
+    if wanted.definition is not None:
+        yield events.c.definition == wanted.definition
 
 
 def target_events(engine: Engine, key: TargetKey, limit: int) -> list[StoredEvent]:

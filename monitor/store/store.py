@@ -22,7 +22,15 @@ from monitor.store import alert_queries, outbox, outbox_queries, pruning, querie
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
 from monitor.store.queries import Loaded
-from monitor.store.values import DeliveryStatus, Notification, OpenAlert, Pruned, StoredDelivery, StoredEvent
+from monitor.store.values import (
+    DeliveryStatus,
+    EventFilter,
+    Notification,
+    OpenAlert,
+    Pruned,
+    StoredDelivery,
+    StoredEvent,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -139,9 +147,11 @@ class Store:
         """Events after the cursor, oldest first, and the cursor to go on with."""
         return await self.read(queries.events_after, after, type, limit)
 
-    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
-        """The newest events with a smaller `seq` than `before`, oldest first."""
-        return await self.read(queries.newest_events, before, type, limit)
+    async def chosen_events(
+        self, wanted: EventFilter, *, before: int | None, after: int | None, limit: int
+    ) -> list[StoredEvent]:
+        """Oldest first: the first ones behind `after`, or else the last ones, before `before`."""
+        return await self.read(queries.chosen_events, wanted, before=before, after=after, limit=limit)
 
     async def target_events(self, key: TargetKey, limit: int) -> list[StoredEvent]:
         """The newest `limit` events of one target, oldest first."""

@@ -36,6 +36,16 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """The CloudEvents JSON."""
 
 
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which events are read; what is not said chooses all."""
+
+    types: frozenset[EventType] | None = None
+    severity: Severity | None = None
+    account: str | None = None
+    definition: str | None = None
+    """Its id."""
+
+
 class DeliveryStatus(enum.StrEnum):
     """The state of a delivery."""
 

@@ -10,7 +10,7 @@ from monitor.core.model import Status, TargetKey
 from monitor.core.records import AccountSummary, Activity, DefinitionSummary, NextPoll, ReceiverSummary
 from monitor.core.scheduling.plan import BudgetPlan
 from monitor.polling.watched import Watched
-from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent
+from monitor.store import DeliveryStatus, EventFilter, Notification, OpenAlert, StoredDelivery, StoredEvent
 from monitor.store.step_limits import DefinitionKey
 from monitor.web.explanation import Explanation
 
@@ -92,8 +92,10 @@ class View(Protocol):
         """The newest events of one target, oldest first; also of one that is not watched any more."""
         ...
 
-    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
-        """The newest events with a smaller `seq` than `before`, oldest first."""
+    async def chosen_events(
+        self, wanted: EventFilter, *, before: int | None, after: int | None, limit: int
+    ) -> list[StoredEvent]:
+        """Oldest first: the first ones with a greater `seq` than `after`, or else the last ones, before `before`."""
         ...
 
     async def alert(self, id: str) -> Alert | None:

@@ -22,7 +22,15 @@ from monitor.core.scheduling.plan import BudgetPlan
 from monitor.core.text import cloudevent
 from monitor.polling.look_log import Look
 from monitor.polling.watched import Watched
-from monitor.store import DeliveryStatus, Notification, OpenAlert, StoredDelivery, StoredEvent, StoreUnavailable
+from monitor.store import (
+    DeliveryStatus,
+    EventFilter,
+    Notification,
+    OpenAlert,
+    StoredDelivery,
+    StoredEvent,
+    StoreUnavailable,
+)
 from monitor.store.step_limits import DefinitionKey
 from monitor.web.explanation import ExplainedEvent, Explanation
 
@@ -239,13 +247,18 @@ class Daemon:
         ][:limit]
         return found, found[-1].seq if found else after
 
-    async def newest_events(self, before: int | None, type: str | None, limit: int) -> list[StoredEvent]:
+    async def chosen_events(
+        self, wanted: EventFilter, *, before: int | None, after: int | None, limit: int
+    ) -> list[StoredEvent]:
         self._read()
-        return [
+        found = [
             stored
             for stored in self.stored
-            if (before is None or stored.seq < before) and type in (None, json.loads(stored.body)["type"])
-        ][-limit:]
+            if (before is None or stored.seq < before)
+            and (after is None or stored.seq > after)
+            and _is_like(json.loads(stored.body), wanted)
+        ]
+        return found[-limit:] if after is None else found[:limit]
 
     async def target_events(self, key: TargetKey) -> list[StoredEvent]:
         self._read()
@@ -302,6 +315,16 @@ class Daemon:
     def _read(self) -> None:
         if self.disk_fails:
             raise StoreUnavailable("sqlite:////secret/place/monitor.db: the disk is full")
+
+
+def _is_like(event: dict[str, Any], wanted: EventFilter) -> bool:
+    data = event["data"]
+    return (
+        (wanted.types is None or event["type"] in wanted.types)
+        and wanted.severity in (None, data["severity"])
+        and wanted.account in (None, data["account"])
+        and wanted.definition in (None, data.get("definition"))
+    )
 
 
 Client = TestClient[Request, Application]

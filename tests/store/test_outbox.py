@@ -1,6 +1,8 @@
 """Events are stored once, in an order that a cursor can follow, with their deliveries and alerts."""
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from monitor.core.commits import Change, Delivery, OutboxEntry
 from monitor.core.event_types import EventType, Severity
 from monitor.core.records import DeliveryOutcome
 from monitor.core.text import cloudevent
-from monitor.store import DeliveryMark, Store, StoredEvent, Writer
+from monitor.store import DeliveryMark, EventFilter, Store, StoredEvent, Writer
 from tests.store.examples import NOON, alerting, at, belief, event, key, outgoing, telling
 
 pytestmark = pytest.mark.looptime
@@ -79,18 +81,32 @@ async def test_events_of_one_type(store: Store, writer: Writer) -> None:
     assert await _ids(store, type_="workflow.nonsense") == []
 
 
-async def test_the_newest_events_before_a_cursor_oldest_first(store: Store, writer: Writer) -> None:
-    await writer.commit(telling("e1", event("done", EventType.COMPLETED), "e2", "e3"))
-    assert [each.seq for each in await store.newest_events(None, None, 2)] == [3, 4]
-    assert [each.seq for each in await store.newest_events(4, None, 2)] == [2, 3]
-    assert [each.seq for each in await store.newest_events(None, "workflow.completed", 2)] == [2]
-    assert await store.newest_events(1, None, 2) == []
-
-
 async def test_the_newest_events_of_one_target_oldest_first(store: Store, writer: Writer) -> None:
     await writer.commit(telling("e1", "e2", event("other", workflow="x"), "e3"))
     found = await store.target_events(key(), 2)
     assert [each.seq for each in found] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "page", "found"),
+    [
+        (EventFilter(), {"limit": 2}, ["e3", "done"]),
+        (EventFilter(), {"limit": 2, "before": 3}, ["e1", "e2"]),
+        (EventFilter(), {"limit": 2, "after": 1}, ["e2", "e3"]),
+        (EventFilter(types=frozenset([EventType.COMPLETED])), {"limit": 9}, ["done"]),
+        (EventFilter(severity=Severity.INFO), {"limit": 9}, ["done"]),
+        (EventFilter(account="acme", definition="none"), {"limit": 9}, []),
+        (EventFilter(account="none"), {"limit": 9}, []),
+        (EventFilter(), {"limit": 2, "before": 1}, []),
+    ],
+)
+async def test_events_like_a_filter_oldest_first(
+    store: Store, writer: Writer, wanted: EventFilter, page: dict[str, int], found: list[str]
+) -> None:
+    await writer.commit(telling("e1", "e2", "e3", event("done", EventType.COMPLETED)))
+    bounds: dict[str, Any] = {"before": None, "after": None, **page}
+    stored = await store.chosen_events(wanted, **bounds)
+    assert [json.loads(one.body)["id"] for one in stored] == found
 
 
 async def test_pending_deliveries_of_one_receiver_from_a_cursor(store: Store, writer: Writer) -> None:
