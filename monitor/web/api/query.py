@@ -45,6 +45,14 @@ def limit(text: str | None) -> int:
     return number
 
 
+def page_number(text: str | None) -> int:
+    """Of a page, counted from 1; 1 without one."""
+    number = 1 if text is None else _number(text, LAST_SEQ)
+    if not number:
+        raise QueryError(f"page: expected a number from 1, got {(text or '')[:_SHOWN]!r}")
+    return number
+
+
 def sequence(text: str | None) -> int:
     """The cursor of events and deliveries; 0 without one, which means from the oldest."""
     number = 0 if text is None else _number(text, LAST_SEQ)

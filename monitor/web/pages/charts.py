@@ -8,7 +8,7 @@ def polyline(series: Sequence[int], width: float, height: float, top: int) -> st
     if len(series) < 2:  # noqa: PLR2004 - a line has two ends
         return ""
     step = width / (len(series) - 1)
-    return " ".join(f"{i * step:.1f},{_y(number, height, top):.1f}" for i, number in enumerate(series))
+    return " ".join(f"{i * step:.4g},{_y(number, height, top):.3g}" for i, number in enumerate(series))
 
 
 def bars(series: Sequence[int], width: float, height: float, top: int) -> str:
@@ -17,7 +17,7 @@ def bars(series: Sequence[int], width: float, height: float, top: int) -> str:
         return ""
     step = width / len(series)
     return "".join(
-        f"M{i * step:.1f} {height:g}V{_y(number, height, top):.1f}h{step * 0.8:.1f}V{height:g}z"
+        f"M{i * step:.4g} {height:g}V{_y(number, height, top):.3g}h{step * 0.8:.3g}V{height:g}z"
         for i, number in enumerate(series)
         if number
     )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
+from monitor.aio import chunks
 from monitor.core.records import DefinitionSummary, ReceiverSummary
 from monitor.store import OpenAlert
 from monitor.web.view import View
@@ -18,6 +19,8 @@ _OLDEST: Final = 15.0
 """Seconds; nothing is shown for longer."""
 _REMEMBERED: Final = 64
 """Values by key; the least recently asked for is forgotten."""
+_CHUNK: Final = 200
+"""Definitions that are counted in one slice; a few milliseconds."""
 _T = TypeVar("_T")
 
 
@@ -100,5 +103,7 @@ class Snapshot:
         return await self.view.ended_groups(groups) if groups else {}
 
     async def _read_definitions(self) -> list[DefinitionSummary]:
-        found = (self.view.definition(key) for key in sorted(self.view.definitions()))
-        return [summary for summary in found if summary is not None]
+        found: list[DefinitionSummary] = []
+        async for some in chunks(sorted(self.view.definitions()), _CHUNK):
+            found.extend(summary for key in some if (summary := self.view.definition(key)) is not None)
+        return found

@@ -45,9 +45,9 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...]
 
 
-def alert_rows(found: Iterable[OpenAlert]) -> tuple[AlertRow, ...]:
-    """`found`: newest first."""
-    return tuple(map(alert_row, sorted(found, key=lambda opened: RANK[opened.alert.severity])))
+def most_severe_first(found: Iterable[OpenAlert]) -> list[OpenAlert]:
+    """Otherwise in the same order."""
+    return sorted(found, key=lambda opened: RANK[opened.alert.severity])
 
 
 def alert_row(opened: OpenAlert) -> AlertRow:

@@ -16,12 +16,13 @@ from monitor.core.text.summary import target_label
 from monitor.store import DeliveryStatus, Notification
 from monitor.web.api import query
 from monitor.web.api.target_schemas import path_of
-from monitor.web.pages.models.alert_rows import AlertRow, Told, alert_rows, told
+from monitor.web.pages.models.alert_rows import AlertRow, Told, alert_row, most_severe_first, told
 from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.model import Model, read
+from monitor.web.pages.models.paging import Pager, part_of
 from monitor.web.pages.snapshot import Snapshot
 
-_MOST = 200
+_MOST: Final = 100
 _MEMBERS: Final = 50
 """Alerts of an incident that are listed."""
 _CAUSES: Final = 5
@@ -29,9 +30,8 @@ _CAUSES: Final = 5
 
 class AlertList(Model, frozen=True, kw_only=True):
     readable: bool
-    open: int
+    pager: Pager
     rows: tuple[AlertRow, ...]
-    """The first of them."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +116,12 @@ class IncidentPage(Model, frozen=True, kw_only=True):
     told: tuple[Told, ...] = ()
 
 
-async def alerts(snapshot: Snapshot, _request: web.Request) -> AlertList:
+async def alerts(snapshot: Snapshot, request: web.Request) -> AlertList:
+    number = query.parameters(request.query, ("page", "fragment")).get("page")
     found = await read(snapshot.alerts())
-    rows = alert_rows(found or ())[:_MOST]
-    return AlertList(title="Alerts", readable=found is not None, open=len(found or ()), rows=rows)
+    part = part_of(most_severe_first(found or ()), "/alerts", number, _MOST)
+    rows = tuple(map(alert_row, part.items))
+    return AlertList(title="Alerts", readable=found is not None, pager=part.pager, rows=rows)
 
 
 async def alert(snapshot: Snapshot, request: web.Request) -> AlertPage:

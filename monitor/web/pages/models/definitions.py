@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -11,8 +12,12 @@ from monitor.core.event_types import FactKind
 from monitor.core.model import Status
 from monitor.core.records import Activity, DefinitionSummary
 from monitor.store.step_limits import DefinitionKey
+from monitor.web.api import query
 from monitor.web.pages.models.model import Model
+from monitor.web.pages.models.paging import Pager, part_of
 from monitor.web.pages.snapshot import Snapshot
+
+_MOST: Final = 50
 
 
 class StatusCount(msgspec.Struct, frozen=True):
@@ -43,6 +48,7 @@ class DefinitionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DefinitionList(Model, frozen=True, kw_only=True):
+    pager: Pager
     rows: tuple[DefinitionRow, ...]
 
 
@@ -83,5 +89,12 @@ def _within(summary: DefinitionSummary, kind: FactKind) -> float | None:
     return None if bound is None or not math.isfinite(bound.worst) else round(bound.worst, 1)
 
 
-async def definitions(snapshot: Snapshot, _request: web.Request) -> DefinitionList:
-    return DefinitionList(title="Definitions", rows=definition_rows(await snapshot.definitions(), snapshot))
+async def definitions(snapshot: Snapshot, request: web.Request) -> DefinitionList:
+    number = query.parameters(request.query, ("page", "fragment")).get("page")
+    part = part_of(worst_first(await snapshot.definitions()), "/definitions", number, _MOST)
+    return DefinitionList(title="Definitions", rows=definition_rows(part.items, snapshot), pager=part.pager)
+
+
+def worst_first(found: Iterable[DefinitionSummary]) -> list[DefinitionSummary]:
+    """Those that failed in the last hour, then those where most happens."""
+    return sorted(found, key=lambda one: (-one.failed, -one.begun - one.ended, one.account, one.definition))

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
+from monitor.core.alerts import Alert
 from monitor.core.event_types import EventType, Severity
 from monitor.store import OpenAlert
 from monitor.web.api.target_schemas import path_of
@@ -55,17 +57,36 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...]
 
 
-def incident_rows(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: datetime) -> tuple[IncidentRow, ...]:
+class Problem(msgspec.Struct, frozen=True):
+    """An incident by its open alerts, before it is written as a row."""
+
+    head: Alert
+    """The most severe one."""
+    members: Sequence[OpenAlert]
+    """Newest first."""
+    marks: tuple[Mark, ...]
+    before: datetime | None
+
+    @property
+    def severity(self) -> Severity:
+        return self.head.severity
+
+
+def problems_of(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: datetime) -> list[Problem]:
     """`found`: newest first. `ended`: when the last incident of a fault group ended."""
     groups: dict[str, list[OpenAlert]] = {}
     for opened in found:
         groups.setdefault(opened.alert.incident, []).append(opened)
-    rows = [
-        _row(members, ended.get(members[0].alert.fault_group), now) for members in _without_explained(groups.values())
+    problems = [
+        _problem(members, ended.get(members[0].alert.fault_group), now)
+        for members in _without_explained(groups.values())
     ]
-    return tuple(
-        sorted(rows, key=lambda row: (RANK[row.severity], row.marks == (Mark.KNOWN,), -row.last_at.timestamp()))
-    )
+    return sorted(problems, key=_rank)
+
+
+def _rank(problem: Problem) -> tuple[int, bool, float]:
+    newest = problem.members[0].alert.opened_at
+    return RANK[problem.severity], problem.marks == (Mark.KNOWN,), -newest.timestamp()
 
 
 def _without_explained(groups: Iterable[Sequence[OpenAlert]]) -> Iterator[Sequence[OpenAlert]]:
@@ -83,37 +104,46 @@ def _without_explained(groups: Iterable[Sequence[OpenAlert]]) -> Iterator[Sequen
             yield members
 
 
-def _row(members: Sequence[OpenAlert], before: datetime | None, now: datetime) -> IncidentRow:
-    head = min(members, key=lambda opened: (RANK[opened.alert.severity], opened.alert.type is not EventType.TERMINATED))
-    event = head.alert.event
-    targets = {opened.alert.key: opened for opened in members}
+def _problem(members: Sequence[OpenAlert], before: datetime | None, now: datetime) -> Problem:
+    head = min((one.alert for one in members), key=lambda alert: (RANK[alert.severity], not _is_end(alert)))
+    several = any(one.alert.key != head.key for one in members)
     since, last_at = members[-1].alert.opened_at, members[0].alert.opened_at
+    return Problem(head, members, _marks(since, last_at, before, now, several=several), before)
+
+
+def incident_row(problem: Problem) -> IncidentRow:
+    head, members, event = problem.head, problem.members, problem.head.event
+    targets = {opened.alert.key: opened.alert for opened in members}
     return IncidentRow(
-        id=head.alert.incident,
-        severity=head.alert.severity,
-        marks=_marks(since, last_at, len(targets), before, now),
+        id=head.incident,
+        severity=head.severity,
+        marks=problem.marks,
         summary=event.summary,
-        path=alert_path(head.alert) if len(members) == 1 else f"/incidents/{quote(head.alert.incident, safe='')}",
+        path=alert_path(head) if len(members) == 1 else f"/incidents/{quote(head.incident, safe='')}",
         definition=event.definition_alias or event.definition_name or event.definition,
         open=len(members),
         targets=len(targets),
         named=tuple(
-            Named(label_of(opened.alert), None if key is None else path_of(key))
-            for key, opened in list(targets.items())[:_MOST_NAMED]
+            Named(label_of(alert), None if key is None else path_of(key))
+            for key, alert in islice(targets.items(), _MOST_NAMED)
         ),
-        since=since,
-        last_at=last_at,
-        before=before,
+        since=members[-1].alert.opened_at,
+        last_at=members[0].alert.opened_at,
+        before=problem.before,
         told=told(telling for opened in members for telling in opened.tellings),
     )
 
 
+def _is_end(alert: Alert) -> bool:
+    return alert.type is EventType.TERMINATED
+
+
 def _marks(
-    since: datetime, last_at: datetime, targets: int, before: datetime | None, now: datetime
+    since: datetime, last_at: datetime, before: datetime | None, now: datetime, *, several: bool
 ) -> tuple[Mark, ...]:
     marks = []
     if now - since < _NEW:
         marks.append(Mark.NEW_CAUSE if before is None else Mark.CAME_BACK)
-    if targets > 1 and now - last_at < _GROWING:
+    if several and now - last_at < _GROWING:
         marks.append(Mark.GROWING)
     return tuple(marks) or (Mark.KNOWN,)

@@ -1,15 +1,14 @@
 """The first page: whether anything is wrong, and what."""
 
-from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from aiohttp import web
 
 from monitor.core.event_types import Severity
-from monitor.core.records import DefinitionSummary, ReceiverSummary
+from monitor.core.records import ReceiverSummary
 from monitor.web.pages.models.account_rows import AccountRow, account_rows
-from monitor.web.pages.models.definitions import DefinitionRow, StatusCount, definition_row
-from monitor.web.pages.models.incident_rows import IncidentRow, incident_rows
+from monitor.web.pages.models.definitions import DefinitionRow, StatusCount, definition_row, worst_first
+from monitor.web.pages.models.incident_rows import IncidentRow, incident_row, problems_of
 from monitor.web.pages.models.model import Model, read
 from monitor.web.pages.snapshot import Snapshot
 
@@ -56,10 +55,10 @@ async def overview(snapshot: Snapshot, _request: web.Request) -> Overview:
     view, now = snapshot.view, snapshot.view.now()
     alerts = await read(snapshot.alerts())
     ended = await read(snapshot.ended_groups()) or {}
-    incidents = incident_rows(alerts or (), ended, now)
+    problems = problems_of(alerts or (), ended, now)
     receivers = await read(snapshot.receivers()) or []
     summaries = await snapshot.definitions()
-    shown = _worst_first(summaries)[:_MOST_DEFINITIONS]
+    shown = worst_first(summaries)[:_MOST_DEFINITIONS]
     definitions = tuple(definition_row(summary, snapshot) for summary in shown)
     accounts = account_rows(view.accounts(), definitions, now)
     return Overview(
@@ -70,9 +69,9 @@ async def overview(snapshot: Snapshot, _request: web.Request) -> Overview:
         refusing=tuple(one.receiver for one in receivers if _refuses(one)),
         readable=alerts is not None,
         open=len(alerts or ()),
-        problems=len(incidents),
-        critical=sum(row.severity is Severity.CRITICAL for row in incidents),
-        incidents=incidents[:_MOST_INCIDENTS],
+        problems=len(problems),
+        critical=sum(problem.severity is Severity.CRITICAL for problem in problems),
+        incidents=tuple(map(incident_row, problems[:_MOST_INCIDENTS])),
         accounts=accounts,
         receivers=tuple(receivers),
         totals=tuple(StatusCount(status, count) for status, count in view.totals().items() if count),
@@ -83,7 +82,3 @@ async def overview(snapshot: Snapshot, _request: web.Request) -> Overview:
 
 def _refuses(receiver: ReceiverSummary) -> bool:
     return receiver.pending > 0 and not receiver.acknowledges
-
-
-def _worst_first(found: Iterable[DefinitionSummary]) -> list[DefinitionSummary]:
-    return sorted(found, key=lambda one: (-one.failed, -one.begun - one.ended, one.account, one.definition))
