@@ -28,10 +28,11 @@ class OldestLooks:
     async def tell(self) -> None:
         """One record for each account. The loop is not held, however many targets there are."""
         oldest: dict[str, datetime] = {}
-        async for some in chunks(list(self._targets)):
-            for key in some:
-                at = self._targets.looked_at(key)
-                if at is not None and at < oldest.setdefault(key.account, at):
-                    oldest[key.account] = at
+        for about in self._targets.definitions():
+            async for some in chunks(self._targets.keys_of(*about)):
+                for key in some:
+                    at = self._targets.looked_at(key)
+                    if at is not None and at < oldest.setdefault(key.account, at):
+                        oldest[key.account] = at
         for account in self._accounts():
             self._report(OldestLookRecord(account, self._listed(account), oldest.get(account)))

@@ -12,6 +12,7 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final, Protocol
 
@@ -90,8 +91,6 @@ class OverdueWatcher:
         """The same as a heap; an item that differs from `_asked` is stale."""
         self._due: dict[TargetKey, None] = {}
         """To be checked now."""
-        self._editions: dict[DefinitionVersion, dict[TargetKey, None]] = {}
-        self._edition_of: dict[TargetKey, DefinitionVersion] = {}
         self._unread: dict[TargetKey, None] = {}
         """Targets whose next deadline is to be found by the belief in the store."""
         self._changed: dict[DefinitionVersion, None] = {}
@@ -134,17 +133,15 @@ class OverdueWatcher:
         self._asked.pop(key, None)
         self._due.pop(key, None)
         self._unread.pop(key, None)
-        self._file(key, None)
         if key in self._agenda.entries:
             self._agenda.forget(key)
             self._agenda.compact()
 
     def limits_changed(self, edition: DefinitionVersion, urgent: bool) -> None:
         """The steps of this version have other limits than before."""
-        if edition in self._editions:
-            self._changed[edition] = None
-            if urgent:
-                self._wake.set()
+        self._changed[edition] = None
+        if urgent:
+            self._wake.set()
 
     # --- deadlines ---
 
@@ -157,9 +154,6 @@ class OverdueWatcher:
             self._want(target, state)  # its alerts and pages show its definition's name
             self._forget(key)
             return
-        self._file(
-            key, DefinitionVersion(key.account, key.definition, state.version) if state.version is not None else None
-        )
         self._want(target, state)
         if not watched.whole:
             self._unread[key] = None
@@ -188,22 +182,6 @@ class OverdueWatcher:
         self._agenda.compact()
         if at < self._rings_at:
             self._wake.set()
-
-    def _file(self, key: TargetKey, edition: DefinitionVersion | None) -> None:
-        """Under its version, so that it is found when the limits change."""
-        before = self._edition_of.get(key)
-        if before == edition:
-            return
-        if before is not None:
-            del self._edition_of[key]
-            keys = self._editions[before]
-            del keys[key]
-            if not keys:
-                del self._editions[before]
-                self._changed.pop(before, None)
-        if edition is not None:
-            self._edition_of[key] = edition
-            self._editions.setdefault(edition, {})[key] = None
 
     def _judge_soon(self, key: TargetKey) -> None:
         self._due[key] = None
@@ -235,10 +213,14 @@ class OverdueWatcher:
     async def _take_in_limits(self) -> None:
         changed, self._changed = self._changed, {}
         for edition in changed:
-            await in_chunks(list(self._editions.get(edition, ())), self._take_in_limits_of)
+            keys = self._targets.keys_of(edition.account, edition.definition)
+            await in_chunks(keys, partial(self._take_in_limits_of, edition.version))
 
-    def _take_in_limits_of(self, key: TargetKey) -> None:
+    def _take_in_limits_of(self, version: int, key: TargetKey) -> None:
         try:
+            seen = self._targets.glance(key)
+            if seen is None or seen.ended or seen.version != version:
+                return
             if (watched := self._targets.peek(key)) is not None:
                 self._watch(watched)
                 self._scheduler.renew(key)

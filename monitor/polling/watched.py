@@ -18,7 +18,8 @@ from monitor.core import step_log
 from monitor.core.detection.unanswered import NO_SILENCE, Silence
 from monitor.core.model import Cause, Status, Target, TargetKey, TargetState
 from monitor.core.records import PollTrace
-from monitor.polling.shared_settings import OWN, SharedSettings
+from monitor.polling.definition_targets import DefinitionTargets
+from monitor.polling.shared_settings import OWN
 from monitor.polling.target_index import Glance, IndexRow, TargetIndex
 
 MOST_CACHED: Final = 50_000
@@ -133,19 +134,6 @@ class TargetObserver(Protocol):
         ...
 
 
-class _Definition:
-    """The watched targets of one definition, and what they share."""
-
-    __slots__ = ("account", "id", "numbers", "settings")
-
-    def __init__(self, account: str, id: str) -> None:
-        self.account = account
-        self.id = id
-        self.numbers: dict[str, int] = {}
-        """The number of each target in the index, by its workflow."""
-        self.settings = SharedSettings()
-
-
 class WatchedTargets(Mapping[TargetKey, Watched]):
     """Every target that is shown: those that are polled, and those that ended within the retention.
 
@@ -156,7 +144,7 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
     def __init__(self, most: Callable[[], int] = lambda: MOST_CACHED) -> None:
         """`most`: targets that are cached, as configured now."""
         self._most = most
-        self._definitions: dict[tuple[str, str], _Definition] = {}
+        self._definitions: dict[tuple[str, str], DefinitionTargets] = {}
         self._index = TargetIndex()
         self._cached: OrderedDict[int, Watched] = OrderedDict()
         """By number, the least recently polled first."""
@@ -179,7 +167,7 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
         account, id_, workflow = watched.target.key
         about = self._definitions.get((account, id_))
         if about is None:
-            about = self._definitions[account, id_] = _Definition(account, id_)
+            about = self._definitions[account, id_] = DefinitionTargets(account, id_)
         number = about.numbers[workflow] = self._index.allot()
         self._cached[number] = watched
         for observer in self._observers:
@@ -252,10 +240,14 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
             return None
         return self._cached.get(number) or self._made(number, key)
 
-    def keys_of(self, account: str, definition: str) -> list[TargetKey]:
-        """The targets of one definition, in any order."""
+    def definitions(self) -> Sequence[tuple[str, str]]:
+        """The account and the id of each definition that has, or had, a target."""
+        return list(self._definitions)
+
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]:
+        """The targets of one definition, in any order, as they are now."""
         about = self._definitions.get((account, definition))
-        return [] if about is None else [TargetKey(about.account, about.id, one) for one in about.numbers]
+        return about.keys() if about is not None else ()
 
     def failures_of(self, account: str, definition: str) -> Iterator[tuple[int | None, bool]]:
         """The version of each target of one definition, and whether it has failed."""
@@ -351,7 +343,7 @@ class WatchedTargets(Mapping[TargetKey, Watched]):
             elif len(self._cached) > self._bound():
                 self._drop(number, watched, self._definitions[watched.target.key[:2]])
 
-    def _drop(self, number: int, watched: Watched, about: _Definition) -> None:
+    def _drop(self, number: int, watched: Watched, about: DefinitionTargets) -> None:
         index, state = self._index, watched.state
         failed = watched.failed if watched.whole else index.failed(number)
         index.put(

@@ -48,7 +48,8 @@ class TargetsByStatus(Collector):
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}
-        self._cells: dict[TargetKey, _Cell] = {}
+        self._cells: dict[tuple[str, str], dict[str, _Cell]] = {}
+        """By account and definition, and then by workflow: a dict of strings is half as large as one of keys."""
 
     def place(self, target: Target, status: Status) -> None:
         """Count the target in this group and status only."""
@@ -59,19 +60,19 @@ class TargetsByStatus(Collector):
 
     def move(self, key: TargetKey, status: Status) -> None:
         """The target's status changed. An unknown target is ignored: it was removed while its poll was under way."""
-        cell = self._cells.get(key)
+        cell = self._cells.get(key[:2], {}).get(key.workflow)
         if cell is not None:
             cell.count -= 1
             self._enter(key, cell.group.cells[status])
 
     def remove(self, key: TargetKey) -> None:
-        cell = self._cells.pop(key, None)
+        cell = self._cells.get(key[:2], {}).pop(key.workflow, None)
         if cell is not None:
             cell.count -= 1
 
     def _enter(self, key: TargetKey, cell: _Cell) -> None:
         cell.count += 1
-        self._cells[key] = cell
+        self._cells.setdefault(key[:2], {})[key.workflow] = cell
 
     def watches(self, account: str, definition: str) -> bool:
         """Whether any target of this definition is counted."""
