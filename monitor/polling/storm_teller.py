@@ -19,6 +19,7 @@ from monitor.polling.late_explainer import LateExplainer
 from monitor.polling.listed_ends import ListedEnd, ListedEnds
 from monitor.polling.scheduler import Scheduler
 from monitor.polling.watched import WatchedTargets
+from monitor.store import StoreUnavailable
 from monitor.upstream.rate_limiter import RateLimiter
 
 _LOOK_AGAIN: Final = 1.0
@@ -178,6 +179,8 @@ class StormTeller:
     async def _turn_safely(self) -> float:
         try:
             await self._publish_due()
+        except StoreUnavailable:
+            return _AFTER_A_FAULT  # the writer reports it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one turn must not end the others
             self._fault("storms", error)
             return _AFTER_A_FAULT

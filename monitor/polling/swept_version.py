@@ -1,7 +1,8 @@
 """One version of a definition that is swept: what its lists have said, and what is known of its instances.
 
-A list is a hint here: whoever it shows as ended, suspended or missing is looked at, and the look decides. So facts are
-those of plain polling, only sooner.
+The end that a row shows is true: a completion is published from it, a termination once it, or some like it, are
+explained (`storm_teller.py`). Anything else is a hint: an instance that a list shows as suspended, or does not show, is
+looked at, and the look decides. So facts are those of plain polling, only sooner.
 """
 
 from collections.abc import Iterable, Mapping
