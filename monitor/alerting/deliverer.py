@@ -16,7 +16,7 @@ import msgspec
 
 from monitor.aio import TURN, sleep
 from monitor.core.alerting.backlog import Backlog, needs_body, seconds_until
-from monitor.core.alerting.circuit_breaker import CircuitBreaker
+from monitor.core.alerting.circuit_breaker import BreakerState, CircuitBreaker
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.backoff import backoff
 from monitor.core.commits import Delivery
@@ -61,6 +61,16 @@ class Surroundings(msgspec.Struct, frozen=True):
     jitter: Callable[[], float]
     report: Callable[[DeliveryRecord], None]
     fault: Callable[[str, Exception], None]
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """The circuit breaker of one receiver, as pages show it."""
+
+    state: BreakerState
+    failed_probes: int
+    """In a row."""
+    wait: float | None
+    """Seconds until the next probe; None: it is closed, or a probe is under way."""
 
 
 class Deliverer:
@@ -126,6 +136,10 @@ class Deliverer:
         """Per receiver, whether it took the last delivery; True before the first one."""
         return {name: courier.acknowledges for name, courier in self._couriers.items()}
 
+    def breakers(self) -> Mapping[str, Breaker]:
+        """Per receiver, its circuit breaker."""
+        return {name: courier.breaker for name, courier in self._couriers.items()}
+
 
 class ReceiverWorker:
     """One receiver's loop."""
@@ -162,6 +176,12 @@ class ReceiverWorker:
     @property
     def acknowledges(self) -> bool:
         return self._took_the_last and not self._wellness.failed_probes
+
+    @property
+    def breaker(self) -> Breaker:
+        state, wait = self._wellness.state, self._wellness.wait(_time())
+        closed = state is BreakerState.CLOSED
+        return Breaker(state, self._wellness.failed_probes, None if closed or math.isinf(wait) else wait)
 
     def offer(self, delivery: Delivery) -> None:
         delay = 0.0 if delivery.not_before is None else seconds_until(delivery.not_before, self._around.now())

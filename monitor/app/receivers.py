@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from monitor.alerting.deliverer import Deliverer
+from monitor.alerting.deliverer import Breaker, Deliverer
 from monitor.notify import Notifier
 from monitor.notify.alertmanager import Alertmanager
 
@@ -24,6 +24,10 @@ class Receivers:
         """Per receiver, how many deliveries wait, and since when. Called by scrapes, in a thread of theirs."""
         oldest = self._deliverer.oldest()
         return {name: (count, oldest[name]) for name, count in self._deliverer.pending().items()}
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """Per receiver, its circuit breaker."""
+        return self._deliverer.breakers()
 
     def acknowledges(self) -> Mapping[str, bool]:
         """Per receiver, whether it took what it was sent last."""

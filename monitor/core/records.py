@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.core.alerting.circuit_breaker import BreakerState
 from monitor.core.event_types import EventType, FactKind
 from monitor.core.listing import Usage
 from monitor.core.model import Endpoint, Event, Outcome, Purpose, Status, Target, TargetKey, TargetState
@@ -252,6 +253,8 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: str
     open: bool
     closed_until: datetime | None = None
+    lane_reason: str = ""
+    """The cause of the lane's last change, for people."""
     requests_per_second: float
     """Usable now."""
     ceiling: float
@@ -263,6 +266,12 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     blind: bool = False
     reason: Outcome | None = None
     """Why it has had no answer since its last one; None: it answers."""
+    blind_since: datetime | None = None
+    """Of a blind one: its last answer, or else the first request without one."""
+    skew: float = 0.0
+    """Seconds that the clock of its API is ahead of ours."""
+    usage: Usage | None = None
+    """As it said last; None: not since the start."""
     polled: int = 0
     """Targets that are polled."""
     oldest_end_look: datetime | None = None
@@ -284,6 +293,11 @@ class ReceiverSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether it took the last delivery."""
     acknowledged_at: datetime | None = None
     """None: not since the start."""
+    breaker: BreakerState = BreakerState.CLOSED
+    failed_probes: int = 0
+    """In a row."""
+    next_probe_at: datetime | None = None
+    """None: its circuit breaker is closed, or a probe is under way."""
 
 
 class NextPoll(msgspec.Struct, frozen=True, gc=False):

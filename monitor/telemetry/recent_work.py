@@ -4,8 +4,9 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
+from monitor.core.listing import Usage
 from monitor.core.model import Outcome
-from monitor.core.records import DeliveryOutcome, DeliveryRecord, OldestLookRecord, RequestRecord
+from monitor.core.records import DeliveryOutcome, DeliveryRecord, OldestLookRecord, RequestRecord, UsageRecord
 
 _MINUTE: Final = 60
 """Seconds."""
@@ -18,6 +19,7 @@ class RecentWork:
         self._requests: dict[str, Counter[int]] = {}
         self._succeeded: dict[str, datetime] = {}
         self._acknowledged: dict[str, datetime] = {}
+        self._usages: dict[str, Usage] = {}
         self._looks: dict[str, OldestLookRecord] = {}
 
     def request(self, record: RequestRecord) -> None:
@@ -32,6 +34,9 @@ class RecentWork:
     def delivery(self, record: DeliveryRecord) -> None:
         if record.outcome is DeliveryOutcome.DELIVERED and record.at is not None:
             self._acknowledged[record.receiver] = record.at
+
+    def usage(self, record: UsageRecord) -> None:
+        self._usages[record.account] = record.usage
 
     def oldest_look(self, record: OldestLookRecord) -> None:
         self._looks[record.account] = record
@@ -48,6 +53,10 @@ class RecentWork:
     def acknowledged_at(self, receiver: str) -> datetime | None:
         """When the receiver last acknowledged a delivery; None: not since the start."""
         return self._acknowledged.get(receiver)
+
+    def usage_of(self, account: str) -> Usage | None:
+        """As the account's API said last; None: not since the start."""
+        return self._usages.get(account)
 
     def oldest_looks(self, account: str) -> OldestLookRecord:
         """As of the last minute."""

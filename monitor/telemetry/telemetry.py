@@ -112,6 +112,7 @@ class Telemetry:
         self._journal.account(record)
 
     def usage(self, record: UsageRecord) -> None:
+        self.recent.usage(record)
         self._metrics.usage(record)
 
     def overdue(self, record: OverdueRecord) -> None:

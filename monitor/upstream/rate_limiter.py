@@ -112,6 +112,11 @@ class RateLimiter:
         return self._lane.limits.requests_per_second
 
     @property
+    def reason(self) -> str:
+        """The cause of the lane's last change, for people."""
+        return self._lane.reason
+
+    @property
     def learned_rate(self) -> float | None:
         """The rate as last reported, for the store; None: the ceiling."""
         return self._told_rate if self._told_rate < self._lane.limits.requests_per_second else None

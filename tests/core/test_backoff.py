@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOUBT, CircuitBreaker
+from monitor.core.alerting.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_DOUBT, BreakerState, CircuitBreaker
 from monitor.core.alerting.verdict import Delivered, Refused, Retry, Verdict
 from monitor.core.backoff import FIRST, LONGEST, LONGEST_ASKED, backoff
 
@@ -53,6 +53,23 @@ def test_a_well_receiver_is_sent_to_at_once() -> None:
     try_once(wellness, 0.0, Delivered())
 
     assert wellness.wait(0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state"),
+    [
+        ([], BreakerState.CLOSED),
+        ([ODD], BreakerState.CLOSED),
+        ([DOWN], BreakerState.OPEN),
+        ([ODD] * FAILURES_IN_A_ROW, BreakerState.IN_DOUBT),
+        ([DOWN, Delivered()], BreakerState.CLOSED),
+    ],
+)
+def test_a_breaker_has_a_word_for_its_state(verdicts: list[Verdict], state: BreakerState) -> None:
+    wellness = CircuitBreaker()
+    for place, verdict in enumerate(verdicts):
+        try_once(wellness, 1000.0 * place, verdict)
+    assert wellness.state is state
 
 
 def test_a_failure_of_one_delivery_does_not_make_the_receiver_unwell() -> None:

@@ -1,5 +1,6 @@
 """A circuit breaker per receiver: while it is open, one probe at a time, at growing distances."""
 
+import enum
 import math
 
 from monitor.core.alerting.verdict import Retry, Verdict
@@ -11,6 +12,17 @@ FAILURES_IN_A_ROW = 16
 
 LONGEST_DOUBT = 10.0
 """Seconds between two retries for a receiver in doubt: since it answers, frequent retries do no harm."""
+
+
+class BreakerState(enum.StrEnum):
+    """Whether one receiver is sent what waits for it."""
+
+    CLOSED = "closed"
+    """It is."""
+    IN_DOUBT = "in doubt"
+    """It answers, and takes nothing: retries are probes, new deliveries go out."""
+    OPEN = "open"
+    """It is down: one probe at a time."""
 
 
 class CircuitBreaker:
@@ -31,6 +43,12 @@ class CircuitBreaker:
         self._in_a_row = 0
         self._closed_until = -math.inf
         self._probing = False
+
+    @property
+    def state(self) -> BreakerState:
+        if not self.failed_probes:
+            return BreakerState.CLOSED
+        return BreakerState.IN_DOUBT if self.doubted else BreakerState.OPEN
 
     def wait(self, now: float, *, fresh: bool = False) -> float:
         """Seconds until a delivery may be sent; infinite while a probe is under way. `fresh`: one never tried."""
