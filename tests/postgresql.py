@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -71,8 +72,22 @@ class Server:
     def crash(self) -> None:
         self._end(signal.SIGQUIT)
 
+    def freeze(self) -> None:
+        """It answers nobody, and ends no connection."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        first = psutil.Process(self._process.pid)
+        for process in (first, *first.children(recursive=True)):
+            process.send_signal(number)
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
+            self.thaw()
             self._process.send_signal(how)
             self._process.wait(_PATIENCE)
             self._process = None

@@ -211,6 +211,7 @@ class Daemon:
         parts, time = self.parts, self._time
         parts.readiness.stopping = True
         deadline = time() + self.settings.shutdown_timeout
+        asyncio.get_running_loop().call_at(deadline + _LAST_WRITES, self.store.cut)
         await parts.reloader.close()
         sweeping = [account.sweeping for account in parts.accounts.values() if account.sweeping is not None]
         # without polls they would judge by what was seen long ago

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.store.database_file import DatabaseFile
 from monitor.store.errors import StoreNewer, StoreUnavailable, name_of
-from monitor.store.postgresql import ARGUMENTS, lock_migrations, prepare_postgresql
+from monitor.store.postgresql import ARGUMENTS, Sessions, lock_migrations, prepare_postgresql
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",  # before journal_mode, which takes a lock
@@ -47,10 +47,11 @@ def connect(
     file: DatabaseFile | None,
     schema: str | None = None,
     password: Callable[[], str] | None = None,
+    sessions: Sessions | None = None,
 ) -> Engine:
     """An engine that reads, or the one that writes, with its single connection. Connects on first use.
 
-    `schema` and `password` are PostgreSQL's.
+    `schema`, `password` and `sessions` are PostgreSQL's.
     """
     parsed = make_url(url)
     limits = {"pool_size": 1, "max_overflow": 0} if writing else {"pool_pre_ping": True}
@@ -59,7 +60,7 @@ def connect(
     if file is not None:
         _prepare_sqlite(engine, file, writing=writing)
     else:
-        prepare_postgresql(engine, schema, password)
+        prepare_postgresql(engine, schema, password, sessions or Sessions())
     return engine
 
 

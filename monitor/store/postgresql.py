@@ -4,8 +4,13 @@ So nothing relies on the state of a session: no prepared statements, no session 
 it needs for itself, the search path included.
 """
 
+import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
 from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, event
 
@@ -33,17 +38,53 @@ _MIGRATION = 0x776D
 """The first key of the lock of migrations; the second is the schema's."""
 
 
-def prepare_postgresql(engine: Engine, schema: str | None, password: Callable[[], str] | None) -> None:
+class Sessions:
+    """The connections of a store. Used in its threads, but for `cut`."""
+
+    def __init__(self) -> None:
+        self._open: WeakSet[Any] = WeakSet()
+        self._lock = Lock()
+        self._is_cut = False
+
+    def may_begin(self) -> None:
+        """Raises StoreUnavailable after `cut`."""
+        if self._is_cut:
+            raise StoreUnavailable("the monitor stops")
+
+    def begun(self, connection: Any) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def cut(self) -> None:
+        """End every call that waits for a server which does not answer. The server is not told: a COMMIT goes on."""
+        with self._lock:
+            self._is_cut = True
+            connections = list(self._open)
+        for connection in connections:
+            if connection.closed:
+                continue
+            with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as way:
+                way.shutdown(socket.SHUT_RDWR)
+
+
+def prepare_postgresql(
+    engine: Engine, schema: str | None, password: Callable[[], str] | None, sessions: Sessions
+) -> None:
     """`password` is read at each connection; it raises ValueError."""
     settings = dict(_TRANSACTION) if schema is None else {**_TRANSACTION, "search_path": f'"{schema}"'}
     values = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
 
     @event.listens_for(engine, "do_connect")
     def connecting(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        sessions.may_begin()
         for name, value in _CONNECTION.items():
             parameters.setdefault(name, value)
         if password is not None:
             parameters["password"] = _read(password)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        sessions.begun(connection)
 
     @event.listens_for(engine, "begin")
     def began(connection: Connection) -> None:

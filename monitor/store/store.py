@@ -21,6 +21,7 @@ from monitor.core.model import AccountState, TargetKey
 from monitor.store import alert_queries, outbox, outbox_queries, pruning, queries
 from monitor.store.engine import connect, database_file, is_migrated, migrate
 from monitor.store.errors import translated
+from monitor.store.postgresql import Sessions
 from monitor.store.queries import Loaded
 from monitor.store.values import (
     DeliveryStatus,
@@ -59,7 +60,8 @@ class Store:
         self._writer = writer
         self._reader = reader
         self._file = database_file(url, writing=True)
-        server = partial(connect, url, schema=schema, password=password)
+        self._sessions = Sessions()
+        server = partial(connect, url, schema=schema, password=password, sessions=self._sessions)
         self._writing = server(writing=True, file=self._file)
         self._reading = server(writing=False, file=database_file(url, writing=False))
 
@@ -80,6 +82,10 @@ class Store:
         """
         if not await self.read(is_migrated):
             await self.write(_open)
+
+    def cut(self) -> None:
+        """Let every call that waits for a server fail now. The server may still commit; the next start finds it."""
+        self._sessions.cut()
 
     async def close(self) -> None:
         await self.read(Engine.dispose)

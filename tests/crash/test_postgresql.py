@@ -82,6 +82,27 @@ async def test_it_waits_for_a_server_that_is_away_and_goes_on_by_itself(
     assert len({event["id"] for event in here.heard}) == len(here.heard)
 
 
+async def test_sigterm_ends_it_while_the_server_answers_nothing_and_the_next_start_tells_what_happened(
+    here: Station, own_postgresql: Server
+) -> None:
+    first, *_ = (target.workflow for target in here.targets)
+    here.settings["shutdown_timeout"] = "500ms"
+    here.write()
+    async with here.run() as daemon:
+        own_postgresql.freeze()
+        here.t = FAULT_AT + 10
+        await eventually(lambda: here.silent_for(2.0), "the pause")
+        daemon.running.signal(signal.SIGTERM)
+        ended = await daemon.running.ended(within=10)
+        own_postgresql.thaw()
+    assert ended.code == 0
+    assert ended.stderr == ""
+    assert here.tries == [], "told before it was durable"
+    async with here.run():
+        await eventually(lambda: _ends(here) == [first], "the delivery")
+    assert len({event["id"] for event in here.heard}) == len(here.heard)
+
+
 async def test_a_start_without_a_server_waits_for_it_and_says_why(here: Station, own_postgresql: Server) -> None:
     own_postgresql.stop()
     async with here.run(until_ready=False) as daemon:
