@@ -176,8 +176,7 @@ class Daemon:
     async def _resume(self) -> None:
         """The last part of the start, while polls and lists go on: what had been found is watched again."""
         parts = self.parts
-        await parts.resumption.run()
-        from_settings.tune_gc()
+        await parts.resumption.run(from_settings.tune_gc)
         self._turn("close", parts.closer.run)
         self._turn("housekeeping", parts.housekeeper.run)
         if parts.around.watch_files:

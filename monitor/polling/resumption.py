@@ -32,8 +32,8 @@ class Resumption:
         self._read = read
         self._discoveries = discoveries
 
-    async def run(self) -> None:
-        """Returns when all are watched. The loop is not held."""
+    async def run(self, paged: Callable[[], None] = lambda: None) -> None:
+        """Returns when all are watched; `paged` is called after each page. The loop is not held."""
         after: TargetKey | None = None
         while True:
             try:
@@ -45,6 +45,7 @@ class Resumption:
                 return
             after = page[-1][0].key
             self._watch(page)
+            paged()
             await asyncio.sleep(0)
 
     def _watch(self, page: Sequence[tuple[TargetState, datetime | None]]) -> None:
