@@ -239,11 +239,16 @@ class Daemon:
     def __init__(self, running: Running, session: aiohttp.ClientSession, address: str) -> None:
         self.running = running
         self._session = session
-        self._address = address
+        self.address = address
 
     async def get(self, path: str) -> tuple[int, str]:
-        async with self._session.get(self._address + path) as response:
+        async with self._session.get(self.address + path) as response:
             return response.status, await response.text()
+
+    async def post(self, path: str, token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self._session.post(self.address + path, headers=headers) as response:
+            return response.status
 
     async def ready(self) -> bool:
         return (await self.get("/-/ready"))[0] == web.HTTPOk.status_code
