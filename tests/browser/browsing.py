@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
 PHONE: Final[Mapping[str, Any]] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 DESKTOP: Final[Mapping[str, Any]] = {"viewport": {"width": 1200, "height": 900}}
@@ -23,6 +23,7 @@ _ARGUMENTS: Final = (
 )
 _PATIENCE: Final = 20_000.0
 """Milliseconds within which a page has what a test waits for, on a busy machine."""
+expect.set_options(timeout=_PATIENCE)
 _RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
 
