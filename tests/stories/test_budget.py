@@ -82,7 +82,7 @@ async def test_instances_of_a_definition_with_faults_are_looked_at_more_often(tm
 
 async def test_promises_are_kept_beside_a_discovery_that_takes_all_that_is_left(tmp_path: Path) -> None:
     roles = [role("order-reminder", f"order-{n}", LONG) for n in range(100)]
-    house = house_of(tmp_path, *roles, rate=2.0)
+    house = house_of(tmp_path, *roles, rate=5.0)
     house.targets = list(watched(house.world.scenario))[:30]
     async with house:
         await house.until(900.0)

@@ -288,7 +288,11 @@ class Turns:
         return self._next_promised(now) if promises else None
 
     def _share_of_arms(self, rate: float) -> float:
-        return INFEASIBLE if self._needed > rate else min(_LISTS, self._wanted / rate)
+        """Of the turns at which a promise is due; none if promises leave enough to the lists by themselves."""
+        if self._needed > rate:
+            return INFEASIBLE
+        wanted = min(_LISTS, self._wanted / rate)
+        return wanted if self._needed > (1.0 - wanted) * rate else 0.0
 
     def _next_to_confirm(self) -> TargetKey | None:
         while self._confirming:
