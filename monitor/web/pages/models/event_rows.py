@@ -42,6 +42,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     observed_at: datetime | None
     target: str | None
     """The path of its target's page."""
+    account: str
 
 
 def event_rows(found: Iterable[StoredEvent]) -> tuple[EventRow, ...]:
@@ -62,4 +63,5 @@ def _row(stored: StoredEvent) -> EventRow:
         at=parse_timestamp(event.time),
         observed_at=parse_timestamp(facts.observed_at),
         target=path_of(key) if known else None,
+        account=facts.account,
     )

@@ -16,6 +16,7 @@ from monitor.web.api.pagination import Order, Place, Selection, label_of, page
 from monitor.web.api.target_schemas import path_of
 from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.model import Model
+from monitor.web.pages.models.paging import SortLink
 from monitor.web.pages.snapshot import Snapshot
 
 _FILTERS: Final[tuple[str, ...]] = ("q", "status", "account", "definition", "version", "label", "sort", "limit")
@@ -37,15 +38,6 @@ class TargetRow(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None
     started_at: datetime | None
     last_seen_at: datetime | None
-
-
-class SortLink(msgspec.Struct, frozen=True, kw_only=True):
-    """The head of a column that the rows can be sorted by."""
-
-    text: str
-    path: str
-    order: str | None
-    """`ascending` or `descending`; None: another column decides."""
 
 
 class TargetList(Model, frozen=True, kw_only=True):
