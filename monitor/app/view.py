@@ -77,8 +77,11 @@ class DaemonView:
     def totals(self) -> Mapping[Status, int]:
         return self._telemetry.totals()
 
-    def keys(self) -> Sequence[TargetKey]:
-        return list(self._targets)
+    def watched_definitions(self) -> Sequence[tuple[str, str]]:
+        return self._targets.definitions()
+
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]:
+        return self._targets.keys_of(account, definition)
 
     def target(self, key: TargetKey) -> Watched | None:
         return self._targets.peek(key)

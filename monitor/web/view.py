@@ -40,8 +40,12 @@ class View(Protocol):
         """The number of targets in each status."""
         ...
 
-    def keys(self) -> Sequence[TargetKey]:
-        """Of every visible target as of now, in any order."""
+    def watched_definitions(self) -> Sequence[tuple[str, str]]:
+        """The account and the id of each definition with visible targets, in any order."""
+        ...
+
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]:
+        """Of the visible targets of one definition as of now, in any order."""
         ...
 
     def target(self, key: TargetKey) -> Watched | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,22 @@ def watched(key: TargetKey) -> Watched:
     return Watched(Target(key=key, interval=1.0), TargetState(key=key, status=status), None)
 
 
+class Shown:
+    """Targets by their keys."""
+
+    def __init__(self, target: Callable[[TargetKey], Watched | None], keys: Iterable[TargetKey]) -> None:
+        self.target = target
+        self._keys: dict[tuple[str, str], list[TargetKey]] = {}
+        for key in keys:
+            self._keys.setdefault((key.account, key.definition), []).append(key)
+
+    def watched_definitions(self) -> Sequence[tuple[str, str]]:
+        return list(self._keys)
+
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]:
+        return self._keys[account, definition]
+
+
 def started(key: TargetKey) -> Watched:
     """Some at the same time, some at an unknown one."""
     minutes = sum(map(ord, key.workflow)) % 5
@@ -36,7 +53,7 @@ async def follow(shown: dict[TargetKey, Watched], limit: int, status: Status | N
     while True:
         key = query.key_of(after)
         selection = Selection(limit=limit, after=None if key is None else ("", key), status=status)
-        found, last = await page(list(shown), shown.get, selection)
+        found, last = await page(Shown(shown.get, shown), selection)
         assert len(found) <= limit
         met += [entry.target.key for entry in found]
         if last is None:
@@ -60,7 +77,7 @@ def test_what_comes_and_goes_meanwhile_hides_nothing_that_stays(
         after: Place | None = None
         while True:
             there = stays | comes_and_goes
-            found, after = await page(list(there), watched, Selection(limit=limit, after=after))
+            found, after = await page(Shown(watched, there), Selection(limit=limit, after=after))
             met += [entry.target.key for entry in found]
             if after is None:
                 return met
@@ -81,7 +98,7 @@ def test_the_pages_hold_every_target_once_in_any_order(keys: set[TargetKey], lim
         met: list[Watched] = []
         after: Place | None = None
         while True:
-            found, after = await page(list(keys), started, Selection(limit=limit, order=order, after=after))
+            found, after = await page(Shown(started, keys), Selection(limit=limit, order=order, after=after))
             met += found
             if after is None:
                 return met
@@ -121,7 +138,7 @@ async def test_the_loop_turns_while_a_hundred_thousand_targets_are_looked_throug
             last = time.perf_counter()
 
     turning = asyncio.create_task(turn())
-    found, last = await page(list(shown), shown.get, Selection(limit=1000, order=order))
+    found, last = await page(Shown(shown.get, shown), Selection(limit=1000, order=order))
     turning.cancel()
     assert len(found) == 1000
     assert last == place(found[-1], order)

@@ -177,8 +177,11 @@ class Daemon:
         statuses = [entry.state.status for entry in self.entries.values()]
         return {status: statuses.count(status) for status in Status}
 
-    def keys(self) -> Sequence[TargetKey]:
-        return list(self.entries)
+    def watched_definitions(self) -> Sequence[tuple[str, str]]:
+        return list({key[:2]: None for key in self.entries})
+
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]:
+        return [key for key in self.entries if key[:2] == (account, definition)]
 
     def target(self, key: TargetKey) -> Watched | None:
         self.peeks += 1

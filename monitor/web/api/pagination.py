@@ -1,9 +1,9 @@
 """A page of a long list of targets, selected without blocking the loop."""
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -12,7 +12,7 @@ from monitor.core.model import Status, Target, TargetKey
 from monitor.core.text.summary import target_label
 from monitor.polling.watched import Watched
 
-_CHUNK = 2000
+_CHUNK = 1000
 """Targets that are checked in one slice; a few milliseconds."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -67,9 +67,13 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             and (self.text is None or _has_text(target, self.text.casefold()))
         )
 
-    def keys(self, some: Iterable[TargetKey], last: Place | None) -> list[TargetKey]:
-        """Those of the account and, if keys are the order, behind `after` and before `last`."""
-        some = [key for key in some if self.account is None or key.account == self.account]
+    def definitions(self, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those that may have such targets, in the order of their keys."""
+        first = self.after[1][:2] if self.order is Order.KEY and self.after is not None else ()
+        return sorted(one for one in found if self.account in (None, one[0]) and one >= first)
+
+    def keys(self, some: Iterable[TargetKey], last: Place | None) -> Iterable[TargetKey]:
+        """Those that, if keys are the order, are behind `after` and before `last`."""
         if self.order is not Order.KEY:
             return some
         if self.after is not None:
@@ -81,26 +85,40 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         return place(watched, self.order)
 
 
-async def page(
-    keys: Sequence[TargetKey], target: Callable[[TargetKey], Watched | None], selection: Selection
-) -> tuple[list[Watched], Place | None]:
+class Targets(Protocol):
+    """Where targets are read; a part of `View`."""
+
+    def watched_definitions(self) -> Sequence[tuple[str, str]]: ...
+    def keys_of(self, account: str, definition: str) -> Sequence[TargetKey]: ...
+    def target(self, key: TargetKey) -> Watched | None: ...
+
+
+async def page(targets: Targets, selection: Selection) -> tuple[list[Watched], Place | None]:
     """The first targets of the selection in its order, and the place of the last of them if there are more.
 
-    `keys`: of all targets, in any order. `target` is asked about those that may be on the page; some may be gone.
     A client that follows the pages gets every target that exists from the first page to the last, and keeps its place,
     exactly once.
     """
     most = selection.limit + 1
     best: list[tuple[Place, Watched]] = []
-    async for some in chunks(keys, _CHUNK):
-        last = best[-1][0] if len(best) == most else None
-        asked = (target(key) for key in selection.keys(some, last))
-        fit = [(selection.place(one), one) for one in asked if one is not None and selection.holds(one)]
-        behind = selection.after
-        best += [one for one in fit if (behind is None or one[0] > behind) and (last is None or one[0] < last)]
-        best = sorted(best, key=_place_of)[:most]
+    for about in selection.definitions(targets.watched_definitions()):
+        if selection.order is Order.KEY and len(best) == most:
+            break  # all other keys are behind
+        async for some in chunks(targets.keys_of(*about), _CHUNK):
+            best = _best(targets, selection, best, some)
     found = best[: selection.limit]
     return [watched for _, watched in found], found[-1][0] if len(best) == most else None
+
+
+def _best(
+    targets: Targets, selection: Selection, best: list[tuple[Place, Watched]], some: Sequence[TargetKey]
+) -> list[tuple[Place, Watched]]:
+    most, behind = selection.limit + 1, selection.after
+    last = best[-1][0] if len(best) == most else None
+    asked = (targets.target(key) for key in selection.keys(some, last))
+    fit = [(selection.place(one), one) for one in asked if one is not None and selection.holds(one)]
+    fit = [one for one in fit if (behind is None or one[0] > behind) and (last is None or one[0] < last)]
+    return sorted([*best, *fit], key=_place_of)[:most] if fit else best
 
 
 def _place_of(ranked: tuple[Place, Watched]) -> Place:

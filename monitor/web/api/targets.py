@@ -48,7 +48,7 @@ class TargetsApi:
             definition=asked.get("definition"),
             status=query.status(asked.get("status")),
         )
-        found, last = await page(self._view.keys(), self._view.target, selection)
+        found, last = await page(self._view, selection)
         shapes = [target_shape(watched, self._external_url) for watched in found]
         return json_response({"targets": shapes, "next": None if last is None else query.cursor_of(last[1])})
 

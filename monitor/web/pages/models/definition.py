@@ -136,9 +136,8 @@ async def definition(snapshot: Snapshot, request: web.Request) -> DefinitionPage
 
 
 async def _walked(snapshot: Snapshot, about: DefinitionKey, chosen: Chosen) -> Instances:
-    view, (account, definition_) = snapshot.view, about
-    everything = view.keys()
-    keys = [key for key in everything if key.definition == definition_ and key.account == account]
+    view = snapshot.view
+    keys = view.keys_of(about.account, about.definition)
     walk = _Walk(chosen)
     async for some in chunks(keys, _CHUNK):
         walk.add(found for key in some if (found := view.target(key)) is not None)

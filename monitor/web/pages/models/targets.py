@@ -99,7 +99,7 @@ def _selection(asked: dict[str, str]) -> Selection:
 
 async def _read(snapshot: Snapshot, selection: Selection) -> _Found:
     view = snapshot.view
-    found, last = await page(view.keys(), view.target, selection)
+    found, last = await page(view, selection)
     return _Found(tuple(map(target_row, found)), last)
 
 
