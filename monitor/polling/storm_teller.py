@@ -150,8 +150,11 @@ class StormTeller:
         if (pending := self._pending.get(key)) is None:
             return
         event = self._explained.take(key)
-        if self._targets[key].state.status.ended:
+        state = self._targets[key].state
+        if state.status.ended:
             del self._pending[key]
+        if state.sampled is not None:
+            self._late.owe(key)
         sample = self._samples.get(pending.version)
         if sample is not None and event is not None and event.cause is not Cause.UNKNOWN:
             sample.wanted += not pending.looked
