@@ -100,7 +100,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     listed: int = 0
     """How many of them are of terminations that only a list showed."""
     sampled: SampledCause | None = None
-    """The cause that the first of these was told with."""
+    """The cause that the last of these was told with."""
     samples: tuple[Sample, ...] = ()
     """The first few."""
     receivers: tuple[str, ...] = ()

@@ -33,6 +33,8 @@ _AGAIN, _LONGEST = 30.0, 600.0
 """Seconds without looks at an account after one that has failed, doubled each time."""
 _TRIES: Final = 3
 """Looks without the answer of `/errors`, after which what its steps say is all."""
+_MISSES: Final = 10
+"""Looks that find it missing, after which it is explained no more: what has vanished may come back."""
 _LOOK_AGAIN: Final = 1.0
 _AFTER_A_FAULT: Final = 5.0
 
@@ -159,7 +161,8 @@ class LateExplainer:
         permit = await self._gates[key.account].acquire_background(_PATIENCE / rate)
         seen = await self._client.status(key, permit, confirms=True)
         if isinstance(seen, PollFailed):
-            return seen.outcome is Outcome.NOT_FOUND and await self._commit(target, None)
+            gone = seen.outcome is Outcome.NOT_FOUND and self._owed[key.account][key] + 1 >= _MISSES
+            return gone and await self._commit(target, None)
         errors = await self._client.errors(key, self._errors_patience)
         if isinstance(errors, PollFailed):
             return self._owed[key.account][key] + 1 >= _TRIES and await self._commit(target, seen)

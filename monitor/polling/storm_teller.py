@@ -150,11 +150,11 @@ class StormTeller:
         if (pending := self._pending.get(key)) is None:
             return
         event = self._explained.take(key)
-        state = self._targets[key].state
-        if state.status.ended:
+        watched = self._targets[key]
+        if watched.state.status.ended:
             del self._pending[key]
-        if state.sampled is not None:
-            self._late.owe(key)
+            if watched.state.sampled is not None or not watched.whole:
+                self._late.owe(key)
         sample = self._samples.get(pending.version)
         if sample is not None and event is not None and event.cause is not Cause.UNKNOWN:
             sample.wanted += not pending.looked
@@ -213,5 +213,3 @@ class StormTeller:
             watched = self._targets.get(key)
             if watched is None or watched.ended_at is not None:
                 self._pending.pop(key, None)
-            if watched is not None and (watched.state.sampled is not None or not watched.whole):
-                self._late.owe(key)

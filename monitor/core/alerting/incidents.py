@@ -64,7 +64,7 @@ def with_alert(incident: Incident, event: Event, storm_threshold: int) -> Incide
         first_at=min(incident.first_at, event.time),
         last_at=max(incident.last_at, event.time),
         listed=incident.listed + (event.sampled is not None),
-        sampled=incident.sampled or event.sampled,
+        sampled=event.sampled or incident.sampled,
         samples=_with_sample(incident.samples, _sample(event)),
         storm=incident.storm or members > storm_threshold,
         labels=incident.labels if incident.storm else _common(incident.labels, event.labels),
