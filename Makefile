@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format bench lock image image-test clean
+.PHONY: help demo test lint format bench screenshots lock image image-test clean
 
 help: ## say what there is to do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 	@echo
 	@echo "ARGS goes to the program behind demo, test, bench and lock: make demo ARGS='--port 9000 --duration 1m'"
 
@@ -29,6 +29,9 @@ format: $(VENV)/.dev ## let ruff write what it can
 
 bench: $(VENV)/.dev ## measure what the documents promise; prints figures
 	$(BIN)/python -m tests.bench $(ARGS)
+
+screenshots: $(VENV)/.dev ## take the README's pictures of the demo's pages
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lock: $(VENV)/.dev ## write what the image installs, by hashes; ARGS=--upgrade for newer versions
 	PYTHON=$(BIN)/python deploy/container/lock $(ARGS)
