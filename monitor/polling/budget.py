@@ -23,7 +23,7 @@ from monitor.core.scheduling.instance_arms import (
     instance_moments,
     instance_terms,
 )
-from monitor.core.scheduling.list_arms import ENDS, list_terms
+from monitor.core.scheduling.list_arms import ENDS, list_terms, wanted_interval
 from monitor.core.scheduling.plan import ArmGroup
 from monitor.core.scheduling.turns import InstanceNews
 from monitor.polling.poller import Polled
@@ -171,8 +171,8 @@ class Budget:
 
     # --- lists ---
 
-    def list_terms(self, version: SweptVersion, look: ListLook, stretch: float = 1.0) -> Terms:
-        """What a look is worth. `stretch`: by which the wanted interval is longer, so that it can be promised."""
+    def list_terms(self, version: SweptVersion, look: ListLook, longest: float) -> Terms:
+        """What a look is worth. `longest`: seconds between two of them that can be promised."""
         wish = version.wish
         return list_terms(
             look,
@@ -180,7 +180,7 @@ class Budget:
             {status: self._learned(HazardKey(version.version, ENDS[status])).rate for status in look.reveals},
             wish.severities,
             interval=wish.interval,
-            longest=wish.interval * stretch,
+            longest=longest,
         )
 
     def walked(self, version: SweptVersion, look: ListLook) -> None:
@@ -237,21 +237,24 @@ class Budget:
 
     # --- the plan ---
 
-    def arm_groups(self, versions: Iterable[SweptVersion]) -> Mapping[DefinitionVersion, tuple[ArmGroup, ...]]:
+    def arm_groups(
+        self, versions: Iterable[SweptVersion], *, crowd: bool
+    ) -> Mapping[DefinitionVersion, tuple[ArmGroup, ...]]:
         """What there is to look at in each version: its lists (`END`) and its running instances (`STEP`).
 
         `versions`: those that are swept in one account; `Sweeper.arm_groups` asks for them. Targets of the watchlist,
-        whose intervals are promises that come first, are not among them.
+        whose intervals are promises that come first, are not among them. `crowd`: see `list_arms.is_crowd`.
         """
-        return {one.version: (*self._lists(one), *self._instances(one)) for one in versions}
+        return {one.version: (*self._lists(one, crowd=crowd), *self._instances(one)) for one in versions}
 
-    def _lists(self, version: SweptVersion) -> Iterable[ArmGroup]:
+    def _lists(self, version: SweptVersion, *, crowd: bool) -> Iterable[ArmGroup]:
         wish = version.wish
-        alike: dict[tuple[Status | None, bool], list[ListLook]] = {}
+        alike: dict[tuple[Status | None, bool, float], list[ListLook]] = {}
         for look in version.looks(self._clock(version.version.account)):
-            alike.setdefault((look.question, look.begins), []).append(look)
-        for looks in alike.values():
-            terms = [self.list_terms(version, look) for look in looks]
+            wanted = wanted_interval(look, wish.severities, wish.interval, crowd=crowd)
+            alike.setdefault((look.question, look.begins, wanted), []).append(look)
+        for (_, _, wanted), looks in alike.items():
+            terms = [self.list_terms(version, look, wanted) for look in looks]
             rate = sum(one.rate for one in terms)
             yield ArmGroup(
                 definition=version.version.definition,
@@ -260,7 +263,7 @@ class Budget:
                 rate=rate / len(terms),
                 weight=sum(one.rate * one.weight for one in terms) / rate if rate else 0.0,
                 cost=sum(one.cost for one in terms) / len(terms),
-                longest=wish.interval,
+                longest=wanted,
                 shortest=terms[0].shortest,
             )
 

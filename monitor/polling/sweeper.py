@@ -126,7 +126,7 @@ class Sweeper:
     def arm_groups(self, account: str) -> Mapping[DefinitionVersion, tuple[ArmGroup, ...]]:
         """What the account's budget is spent on: for each swept version its lists and its running instances."""
         swept = self._accounts.get(account)
-        return self._budget.arm_groups(swept.versions.values() if swept is not None else ())
+        return self._budget.arm_groups(swept.versions.values(), crowd=swept.crowd) if swept is not None else {}
 
     def oldest_look(self, account: str) -> datetime | None:
         """When the oldest of the last looks at lists was made, on our clock; None: nothing is swept."""

@@ -9,12 +9,11 @@ from monitor.core.discovery.list_looks import ListLook, LookKey
 from monitor.core.discovery.starts import DefinitionListing
 from monitor.core.model import DefinitionVersion
 from monitor.core.scheduling.arms import Terms
+from monitor.core.scheduling.list_arms import is_crowd, share_of_lists, wanted_interval
 from monitor.polling.budget import Budget
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.swept_version import PageNews, SweptVersion
 
-_PROMISED: Final = 0.25
-"""Share of the rate that the wanted intervals of all lists take at most; else they stretch by the same factor."""
 _ALIKE: Final = 0.05
 """A look whose worth has changed by less is offered as it was."""
 
@@ -49,6 +48,11 @@ class SweptAccount:
             cut = newest_from(running, most)
             version.leave_out(news, cut, most - sum([index.count(cut, None) for index in running]))
 
+    @property
+    def crowd(self) -> bool:
+        """Whether there are too many instances to look at each."""
+        return is_crowd(self._queue.turns.instances, self._queue.gate.requests_per_second)
+
     # --- the looks at its lists ---
 
     def look(self, key: LookKey) -> tuple[SweptVersion, ListLook] | None:
@@ -64,12 +68,13 @@ class SweptAccount:
         """
         before = self._offered.get(version.version, {})
         after: dict[LookKey, tuple[ListLook, Terms]] = {}
-        stretch = self._stretch()
+        crowd, stretch, wish = self.crowd, self._stretch(), version.wish
         for look in version.looks(now):
-            terms, known = self._budget.list_terms(version, look, stretch), before.get(look.key)
+            wanted = wanted_interval(look, wish.severities, wish.interval, crowd=crowd)
+            terms, known = self._budget.list_terms(version, look, wanted * stretch), before.get(look.key)
             if known is None or not _alike(known[1], terms):
                 age = terms.longest if look.asked_at is None else (now - look.asked_at).total_seconds()
-                self._queue.offer(look.key, terms, version.wish.interval, max(age, 0.0))
+                self._queue.offer(look.key, terms, wanted, max(age, 0.0))
             else:
                 terms = known[1]
             after[look.key] = look, terms
@@ -84,7 +89,8 @@ class SweptAccount:
             self._queue.withdraw(key)
 
     def _stretch(self) -> float:
-        return max(1.0, self._queue.turns.lists_wanted / (_PROMISED * self._queue.gate.requests_per_second))
+        share = share_of_lists(crowd=self.crowd)
+        return max(1.0, self._queue.turns.lists_wanted / (share * self._queue.gate.requests_per_second))
 
 
 def _alike(one: Terms, other: Terms) -> bool:

@@ -16,15 +16,13 @@ from monitor.core.event_types import FactKind
 from monitor.core.listing import MOST_ROWS
 from monitor.core.scheduling.hazard import Evidence, rate
 from monitor.core.scheduling.instance_arms import SHORTEST, instance_terms
-from monitor.core.scheduling.list_arms import ENDS, end_weight, shortest_between
+from monitor.core.scheduling.list_arms import ENDS, end_weight, is_crowd, share_of_lists, shortest_between
 from monitor.core.scheduling.plan import ArmGroup, BudgetPlan, plan_budget
 
 LOOKS_SHARE: Final = 0.9
 """Of an account's requests; the rest is for explanations, confirmations, and what else is no look."""
 FIRST_RATE: Final = rate(Evidence(datetime(1970, 1, 1, tzinfo=UTC)))
 """Facts of one kind per second and instance, before anything is known."""
-_LISTS: Final = 0.25
-"""Of an account's requests: what lists keep at least, if their wanted intervals need it."""
 _FILL: Final = MOST_ROWS * 4 // 5
 """Rows that are expected on a page."""
 _OTHER_LISTS: Final = 3
@@ -52,7 +50,9 @@ def plan_of(groups: Iterable[ArmGroup], requests_per_second: float) -> BudgetPla
     needed = {
         kind: math.fsum(one.count * one.cost / one.longest for one in wanted if one.kind is kind) for kind in FactKind
     }
-    share = _LISTS * requests_per_second
+    free = sum(one.count for one in wanted if one.kind is FactKind.STEP and math.isinf(one.longest))
+    crowd = is_crowd(free, requests_per_second)
+    share = share_of_lists(crowd=crowd) * requests_per_second
     stretch = max(1.0, needed[FactKind.END] / share) if share else 1.0
     plan = plan_budget([_kept(one, stretch) for one in wanted], left_for_looks(requests_per_second), LOOKS_SHARE)
     return msgspec.structs.replace(plan, promised=math.fsum(needed.values()))

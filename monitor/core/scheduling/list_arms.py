@@ -27,6 +27,10 @@ _EVENTS: Final[Mapping[Status, EventType]] = {
 _BEGINS: Final = 1.0 / 60
 """Begins per second that are supposed; they make no event, so they weigh as little as they may."""
 _WEIGHT_OF_BEGINS: Final = 0.01
+_CROWD: Final = 300.0
+"""Seconds that a round of status looks takes, beyond which only lists show ends in time."""
+_SHARE, _SHARE_OF_A_CROWD = 0.25, 0.7
+"""Of the rate: what the wanted intervals of all lists take at most; else they stretch by one factor."""
 _SHORTEST: Final = 1.0
 _OFTEN: Final = 10.0
 """A list is looked at this many times as often as wanted at most, however much of the budget is left."""
@@ -57,6 +61,26 @@ def list_terms(
         longest=longest,
         shortest=shortest_between(interval),
     )
+
+
+def is_crowd(instances: int, rate: float) -> bool:
+    """Whether there are too many instances without a promise to look at each; `rate`: requests per second."""
+    return instances > _CROWD * rate
+
+
+def share_of_lists(*, crowd: bool) -> float:
+    """Of the rate; see `wanted_interval`."""
+    return _SHARE_OF_A_CROWD if crowd else _SHARE
+
+
+def wanted_interval(look: ListLook, severities: Mapping[EventType, Severity], interval: float, *, crowd: bool) -> float:
+    """Seconds between two looks that are wanted.
+
+    In a crowd the few lists that show critical ends would hardly be looked at among so many instances, each of which
+    may fail: one page of them shows more ends than a thousand status looks. So they are read as often as is of use.
+    """
+    critical = any(end_weight(status, severities) >= WEIGHTS[Severity.CRITICAL] for status in look.reveals)
+    return shortest_between(interval) if crowd and critical and look.requests == 1 else interval
 
 
 def end_weight(status: Status, severities: Mapping[EventType, Severity]) -> float:

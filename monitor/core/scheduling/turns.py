@@ -122,6 +122,11 @@ class Turns:
         return len(self._schedule) + self._instances
 
     @property
+    def instances(self) -> int:
+        """Those without a promise."""
+        return self._instances
+
+    @property
     def lists_wanted(self) -> float:
         """Requests per second that all lists take if they are looked at as often as wanted."""
         return self._wanted
