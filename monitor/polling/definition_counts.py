@@ -77,8 +77,7 @@ class DefinitionCount:
 
     def is_over(self, now: datetime) -> bool:
         """Whether there is nothing to say about it any more."""
-        counted = any(group.number for group in self.groups.values())
-        return not (counted or self.begun.count(now) or self.ended.count(now))
+        return not (any(self.statuses.values()) or self.begun.count(now) or self.ended.count(now))
 
 
 class DefinitionCounts:

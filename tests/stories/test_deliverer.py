@@ -218,8 +218,10 @@ async def test_an_event_is_sent_at_once_told_and_marked(house: House) -> None:
             attempts=1,
             delay=0.25,
             detail="HTTP 200",
+            at=house.records[0].at,
         )
     ]
+    assert house.records[0].at is not None
     assert await house.pending() == []
     assert deliverer.pending() == {"oncall": 0}
     assert deliverer.oldest() == {"oncall": None}

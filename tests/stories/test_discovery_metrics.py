@@ -45,7 +45,7 @@ async def test_every_request_counts_for_one_purpose(tmp_path: Path) -> None:
             assert looks(house, purpose) == 0
         await house.until(150.0)
         assert looks(house, "ends") > 10
-        assert looks(house, "steps") == 6
+        assert 6 <= looks(house, "steps") <= 6 * 150 / 20, "each at once, and then not sooner than is of use"
         assert looks(house, "confirm") == looks(house, "explain") == 0
         await house.until(300.0)
         assert looks(house, "confirm") == looks(house, "explain") == 1

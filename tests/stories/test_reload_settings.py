@@ -90,6 +90,11 @@ LIVE: dict[str, tuple[Callable[[House], None], Callable[[House], Any], Any]] = {
         "another-key",
     ),
     "watchlist": (_another_watchlist, lambda house: len(house.daemon.targets), 2),
+    "polling.cache": (
+        _section("polling", cache=70),
+        lambda house: house.daemon.parts.current.most_cached(),
+        70,
+    ),
     "polling.interval": (
         _section("polling", interval="7s"),
         lambda house: {one.target.interval for one in house.daemon.targets.values()},

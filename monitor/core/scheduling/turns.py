@@ -26,6 +26,8 @@ _LISTS: Final = 0.25
 """Share that lists keep beside promises at most, if their wanted intervals need it."""
 _ARMS_IN_A_STORM, _PROMISES_IN_A_STORM = 0.1, 0.3
 """Shares that these keep while confirmations wait."""
+_BEHIND: Final = 3.0
+"""Seconds for which a promise is due at each turn, after which they are behind."""
 _AGAIN: Final = 1.0
 """Seconds until an arm that could not be looked at is chosen again."""
 _BACKOFF: Final = 30.0
@@ -82,6 +84,7 @@ class Turns:
         "_owners",
         "_promises_in_storms",
         "_refused",
+        "_run",
         "_schedule",
         "_shares",
         "_under_way",
@@ -115,6 +118,8 @@ class Turns:
         self._held: dict[DefinitionVersion, list[int]] = {}
         """Arms of these versions whose turn it was meanwhile."""
         self._refused: list[int] = []
+        self._run = 0
+        """Promises in a row that were due while arms waited."""
         self._shares, self._in_storms, self._promises_in_storms = _Share(), _Share(), _Share()
 
     def __len__(self) -> int:
@@ -280,6 +285,7 @@ class Turns:
         None: nothing.
         """
         promises, arms = self._schedule.wait(now) == 0.0, self._looks.wait(now) == 0.0
+        self._run = self._run + 1 if promises else 0
         key = self._next_to_confirm()
         if key is not None and not (arms and self._in_storms.due(_ARMS_IN_A_STORM)):
             late = promises and self._promises_in_storms.due(_PROMISES_IN_A_STORM)
@@ -293,11 +299,15 @@ class Turns:
         return self._next_promised(now) if promises else None
 
     def _share_of_arms(self, rate: float) -> float:
-        """Of the turns at which a promise is due; none if promises leave enough to the lists by themselves."""
+        """Of the turns at which a promise is due; none if promises leave enough to the lists by themselves.
+
+        They do not while they are behind, as after many were made at once.
+        """
         if self._needed > rate:
             return INFEASIBLE
         wanted = min(_LISTS, self._wanted / rate)
-        return wanted if self._needed > (1.0 - wanted) * rate else 0.0
+        behind = self._run > _BEHIND * rate
+        return wanted if behind or self._needed > (1.0 - wanted) * rate else 0.0
 
     def _next_to_confirm(self) -> TargetKey | None:
         while self._confirming:
