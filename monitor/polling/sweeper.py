@@ -368,11 +368,16 @@ class Sweeper:
                 page = await self._client.instances(walk.request, permit)
                 if isinstance(page, PollFailed):
                     return self._failed(version)
+                if swept.versions.get(version.version) is not version:
+                    return 0.0  # its discovery has left the configuration meanwhile
                 version.failures = 0
                 news = version.take(walk, page, self._targets, limits, self._clock(account))
                 happened += news.happened
                 swept.fit(version, news)
                 await self._scheduler.find(news.found)
+                if swept.versions.get(version.version) is not version:
+                    await self._scheduler.lose([*news.found])
+                    return 0.0
                 for record in news.begun.values():
                     self._begun(record)
                 version.found(news, self._targets)
