@@ -21,19 +21,19 @@ from monitor.web.explanation import ExplainedEvent, Explanation
 _EVENTS: Final = 20
 
 
-class _Data(msgspec.Struct):
+class _StoredData(msgspec.Struct):
     severity: Severity
     summary: str
 
 
-class _Told(msgspec.Struct):
+class _StoredFacts(msgspec.Struct):
     id: str
     type: EventType
     time: str
-    data: _Data
+    data: _StoredData
 
 
-_READ: Final = msgspec.json.Decoder(_Told).decode
+_READ: Final = msgspec.json.Decoder(_StoredFacts).decode
 
 
 class Explainer:
@@ -89,7 +89,7 @@ class Explainer:
     async def _events(self, key: TargetKey) -> list[StoredEvent]:
         return await self._store.target_events(key, _EVENTS)
 
-    def _event(self, event: _Told, alert: Alert | None, told: dict[str, list[Notification]]) -> ExplainedEvent:
+    def _event(self, event: _StoredFacts, alert: Alert | None, told: dict[str, list[Notification]]) -> ExplainedEvent:
         own = told.get(event.id, [])
         shared = told.get(alert.incident, []) if alert is not None and alert.incident != event.id else []
         notified = {one.receiver for one in (*own, *shared)}
@@ -109,7 +109,7 @@ class Explainer:
         )
 
 
-def _why_not(route: Route, event: _Told, alert: Alert | None) -> str:
+def _why_not(route: Route, event: _StoredFacts, alert: Alert | None) -> str:
     if (reason := route.refusal(event.type, event.data.severity)) is not None:
         return reason
     if route.gets is Feed.EVENTS:

@@ -32,7 +32,7 @@ from monitor.core.scheduling.hazard import Hazards
 from monitor.notify import Notifier
 from monitor.notify.context import NotifierContext
 from monitor.notify.ping import Ping
-from monitor.polling.budget import Budget
+from monitor.polling.budget import LookBudget
 from monitor.polling.budget_plan import BudgetPlans
 from monitor.polling.explained_ends import ExplainedEnds
 from monitor.polling.hazard_writer import HazardWriter
@@ -182,7 +182,7 @@ class Wiring:
             site=self.accounts.site,
         )
         self.hazard_writer = HazardWriter(
-            budget := Budget(Hazards(), self.step_limits, now=now, skew=self.accounts.skew),
+            budget := LookBudget(Hazards(), self.step_limits, now=now, skew=self.accounts.skew),
             HazardStore(store),
             fault=telemetry.fault,
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from monitor.commands.account_client import LookFailedError
-from monitor.commands.definitions import Found, find
+from monitor.commands.definitions import FoundDefinitions, find
 from monitor.commands.tables import MOST
 from monitor.core.discovery.following import EVERY, Discovery, followed
 from monitor.core.event_types import FactKind
@@ -114,7 +114,7 @@ def _budget(
     return AccountBudget(account, targets.total(), running, found is not None, plan)
 
 
-def _found(settings: Settings, account: AccountSettings) -> Found | None:
+def _found(settings: Settings, account: AccountSettings) -> FoundDefinitions | None:
     """None if the API does not answer, which is told when the key is tried."""
     try:
         return asyncio.run(find(settings, account))
@@ -129,7 +129,7 @@ def _supposed(wishes: Sequence[Discovery]) -> list[Running]:
     ]
 
 
-def _counted(wishes: Sequence[Discovery], found: Found) -> list[Running]:
+def _counted(wishes: Sequence[Discovery], found: FoundDefinitions) -> list[Running]:
     """A definition of which no instance was counted has none."""
     own = followed(wishes, [each.definition for each in found.definitions])
     return [

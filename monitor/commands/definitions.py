@@ -38,7 +38,7 @@ class RunningCount(NamedTuple):
     """The page was full: there may be more."""
 
 
-class Found(NamedTuple):
+class FoundDefinitions(NamedTuple):
     """The active definitions of an account."""
 
     account: str
@@ -72,7 +72,7 @@ def _definitions(options: argparse.Namespace) -> int:
     return CLEAN
 
 
-async def find(settings: Settings, account: AccountSettings) -> Found:
+async def find(settings: Settings, account: AccountSettings) -> FoundDefinitions:
     """The definitions, and how many instances of the first `MOST_COUNTED` run. Raises LookFailedError."""
     async with client_of(settings, account) as (client, gate):
         listed = await client.definitions(account.id, patience=0.0)
@@ -81,7 +81,9 @@ async def find(settings: Settings, account: AccountSettings) -> Found:
         running, failed = await _count(client, gate, account.id, listed.definitions[:MOST_COUNTED])
     running += [None] * (len(listed.definitions) - len(running))
     why = trouble(settings, account, failed) if failed else f"that takes at most {MOST_COUNTED} requests"
-    return Found(account.id, listed.definitions, running, listed.complete, tuple(_notes(listed, running, why)))
+    return FoundDefinitions(
+        account.id, listed.definitions, running, listed.complete, tuple(_notes(listed, running, why))
+    )
 
 
 async def _count(
@@ -113,7 +115,7 @@ def _running(page: ListPage) -> RunningCount:
     return RunningCount(len(alive), page.received >= MOST_ROWS)
 
 
-def as_text(found: Found) -> str:
+def as_text(found: FoundDefinitions) -> str:
     """For a person; the entries are YAML."""
     if not found.definitions:
         return f"account {found.account} has no active definition"
@@ -145,7 +147,7 @@ def _amount(running: RunningCount | None) -> str:
     return f"{running.number} or more" if running.at_least else str(running.number)
 
 
-def as_json(found: Found) -> str:
+def as_json(found: FoundDefinitions) -> str:
     """For a program; null: unknown."""
     shown = {
         "account": found.account,

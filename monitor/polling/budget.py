@@ -50,7 +50,7 @@ class StepFacts(Protocol):
     def durations(self, key: TargetKey, version: int | None, step: str) -> Sequence[tuple[float, int]]: ...
 
 
-class _Seen:
+class _GatheredFacts:
     """Evidence that is gathered."""
 
     __slots__ = ("events", "hits", "seconds", "tries")
@@ -64,7 +64,7 @@ class _Learned(NamedTuple):
     chance: float
 
 
-class Budget:
+class LookBudget:
     """Runs in the loop's thread and never waits."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Budget:
         self._now = now
         self._skew = skew
         self._time = asyncio.get_running_loop().time
-        self._seen: dict[HazardKey, _Seen] = {}
+        self._seen: dict[HazardKey, _GatheredFacts] = {}
         self._known: dict[HazardKey, _Learned] = {}
         """As of the last time that something was learned."""
         self._learn_at = 0.0
@@ -222,9 +222,9 @@ class Budget:
             known = self._known[key] = _Learned(self.hazards.rate(key, now), self.hazards.chance(key, now))
         return known
 
-    def _gathered(self, key: HazardKey) -> _Seen:
+    def _gathered(self, key: HazardKey) -> _GatheredFacts:
         if (seen := self._seen.get(key)) is None:
-            seen = self._seen[key] = _Seen()
+            seen = self._seen[key] = _GatheredFacts()
         return seen
 
     def _clock(self, account: str) -> datetime:

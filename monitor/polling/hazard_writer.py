@@ -6,7 +6,7 @@ from typing import Final
 
 from monitor.aio import TURN, beating
 from monitor.core.scheduling.hazard import Evidence, HazardKey
-from monitor.polling.budget import Budget
+from monitor.polling.budget import LookBudget
 from monitor.store import StoreUnavailable
 from monitor.store.hazards import HazardStore
 from monitor.store.step_limits import DefinitionKey
@@ -17,7 +17,7 @@ _WRITE_EVERY: Final = 60.0
 class HazardWriter:
     """`run` is its loop."""
 
-    def __init__(self, budget: Budget, store: HazardStore, *, fault: Callable[[str, Exception], None]) -> None:
+    def __init__(self, budget: LookBudget, store: HazardStore, *, fault: Callable[[str, Exception], None]) -> None:
         self.budget = budget
         self._store = store
         self._fault = fault

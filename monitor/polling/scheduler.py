@@ -19,7 +19,7 @@ from monitor.core.records import NextPoll
 from monitor.core.scheduling.schedule import DuePoll
 from monitor.core.scheduling.turns import DueLook
 from monitor.core.watchlist import Difference, difference
-from monitor.polling.budget import Budget
+from monitor.polling.budget import LookBudget
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.poller import Polled, Poller
 from monitor.polling.watched import Watched, WatchedTargets
@@ -53,7 +53,7 @@ class Scheduler:
         writer: Writer,
         stored: StoredStates,
         *,
-        budget: Budget,
+        budget: LookBudget,
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         retention: Callable[[], float],

@@ -12,7 +12,7 @@ from typing import Final
 
 from monitor.aio import TURN, at_most, beating
 from monitor.core.detection.late import explanation, sampled_cause
-from monitor.core.discovery.storm import Choice, Ended, Explanation, StormSample, choose, explainable
+from monitor.core.discovery.storm import Choice, Ended, SampleExplanation, StormSample, choose, explainable
 from monitor.core.model import Cause, DefinitionVersion, Event, SampledCause, Target, TargetKey, TargetState
 from monitor.polling.explained_ends import ExplainedEnds
 from monitor.polling.late_explainer import LateExplainer
@@ -46,7 +46,7 @@ class _Pending:
         """Whether it is published as soon as the sample of its version is explained."""
 
 
-class _Sample:
+class _Sampling:
     """What the looks at terminations of one version have said of late."""
 
     def __init__(self, began_at: float) -> None:
@@ -54,7 +54,7 @@ class _Sample:
         self.wanted = 0
         """Looks that were called for and have not failed."""
         self.explained: list[Event] = []
-        self._explanations: tuple[Explanation, ...] = ()
+        self._explanations: tuple[SampleExplanation, ...] = ()
         self._told: tuple[int, SampledCause] = -1, SampledCause()
 
     def add(self, event: Event) -> None:
@@ -96,7 +96,7 @@ class StormTeller:
         self._timeout = timeout
         self._fault = fault
         self._pending: dict[TargetKey, _Pending] = {}
-        self._samples: dict[DefinitionVersion, _Sample] = {}
+        self._samples: dict[DefinitionVersion, _Sampling] = {}
         self._wake = asyncio.Event()
         self._time = asyncio.get_running_loop().time
 
@@ -123,7 +123,7 @@ class StormTeller:
     def _choose(self, version: DefinitionVersion, ended: Iterable[Ended], now: float) -> Choice:
         sample = self._samples.get(version)
         if sample is None or now - sample.began_at > _FRESH:
-            sample = self._samples[version] = _Sample(now)
+            sample = self._samples[version] = _Sampling(now)
         gate = self._gates.get(version.account)
         rate = gate.requests_per_second if gate is not None and gate.open else 0.0
         waiting = sum([one.looked for key, one in self._pending.items() if key.account == version.account])

@@ -30,7 +30,7 @@ from monitor.core.discovery.walk import Walk
 from monitor.core.model import DefinitionVersion, PollFailed, Target, TargetKey, TargetState
 from monitor.core.records import StartRecord
 from monitor.core.scheduling.plan import ArmGroup
-from monitor.polling.budget import Budget
+from monitor.polling.budget import LookBudget
 from monitor.polling.listed_ends import ListedEnds
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.scheduler import Scheduler
@@ -77,7 +77,7 @@ class Sweeper:
         skew: Callable[[str], float],
         storms: StormTeller,
         truncations: TruncationWatcher,
-        budget: Budget,
+        budget: LookBudget,
         followed: Callable[[str, str, datetime], None],
         begun: Callable[[StartRecord], None],
         fault: Callable[[str, Exception], None],

@@ -10,7 +10,7 @@ from monitor.core.discovery.starts import DefinitionListing
 from monitor.core.model import DefinitionVersion
 from monitor.core.scheduling.arms import Terms
 from monitor.core.scheduling.list_arms import is_crowd, share_of_lists, wanted_interval
-from monitor.polling.budget import Budget
+from monitor.polling.budget import LookBudget
 from monitor.polling.poll_queue import PollQueue
 from monitor.polling.swept_version import PageNews, SweptVersion
 
@@ -21,7 +21,7 @@ _ALIKE: Final = 0.05
 class SweptAccount:
     """Runs in the loop's thread and never waits."""
 
-    def __init__(self, queue: PollQueue, budget: Budget) -> None:
+    def __init__(self, queue: PollQueue, budget: LookBudget) -> None:
         self._queue = queue
         self._budget = budget
         self.active: dict[str, Active] = {}

@@ -23,39 +23,39 @@ Idle = Callable[[], Mapping[str, float]]
 _MOST_SERIES = 1000
 
 
-class _Cell:
+class _SeriesCell:
     """The targets of one account and definition in one status."""
 
     __slots__ = ("count", "group", "status")
 
-    def __init__(self, group: "_Group", status: Status) -> None:
+    def __init__(self, group: "_TargetGroup", status: Status) -> None:
         self.group = group
         self.status = status
         self.count = 0
 
 
-class _Group:
+class _TargetGroup:
     """The targets of one account and definition."""
 
     __slots__ = ("cells",)
 
     def __init__(self) -> None:
-        self.cells = {status: _Cell(self, status) for status in Status}
+        self.cells = {status: _SeriesCell(self, status) for status in Status}
 
 
 class TargetsByStatus(Collector):
     """`workflow_targets`: how many targets there are in each status."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], _Group] = {}
-        self._cells: dict[tuple[str, str], dict[str, _Cell]] = {}
+        self._groups: dict[tuple[str, str], _TargetGroup] = {}
+        self._cells: dict[tuple[str, str], dict[str, _SeriesCell]] = {}
         """By account and definition, and then by workflow: a dict of strings is half as large as one of keys."""
 
     def place(self, target: Target, status: Status) -> None:
         """Count the target in this group and status only."""
         self.remove(target.key)
         label = (target.key.account, target.definition_label)
-        group = self._groups.get(label) or self._groups.setdefault(label, _Group())
+        group = self._groups.get(label) or self._groups.setdefault(label, _TargetGroup())
         self._enter(target.key, group.cells[status])
 
     def move(self, key: TargetKey, status: Status) -> None:
@@ -70,7 +70,7 @@ class TargetsByStatus(Collector):
         if cell is not None:
             cell.count -= 1
 
-    def _enter(self, key: TargetKey, cell: _Cell) -> None:
+    def _enter(self, key: TargetKey, cell: _SeriesCell) -> None:
         cell.count += 1
         self._cells.setdefault(key[:2], {})[key.workflow] = cell
 
@@ -126,7 +126,7 @@ class DefinitionNames(Collector):
         yield family
 
 
-class _Named:
+class _NamedTarget:
     """A target with a name, and the status that its series show."""
 
     __slots__ = ("labels", "status")
@@ -141,8 +141,8 @@ class NamedTargets(Collector):
 
     def __init__(self, most: int = _MOST_SERIES) -> None:
         self._most = most
-        self._shown: dict[TargetKey, _Named] = {}
-        self._waiting: OrderedDict[TargetKey, _Named] = OrderedDict()
+        self._shown: dict[TargetKey, _NamedTarget] = {}
+        self._waiting: OrderedDict[TargetKey, _NamedTarget] = OrderedDict()
         """Its first item is found in O(1) after any number of removals from the front; a dict would search for it."""
 
     def place(self, target: Target, status: Status) -> None:
@@ -150,7 +150,7 @@ class NamedTargets(Collector):
         if target.name is None:
             self.remove(key)
             return
-        named = _Named((key.account, target.definition_label, key.workflow, target.name), status)
+        named = _NamedTarget((key.account, target.definition_label, key.workflow, target.name), status)
         place = self._shown if key in self._shown or len(self._shown) < self._most else self._waiting
         place[key] = named
 

@@ -34,7 +34,7 @@ from monitor.upstream.transport import (
     TransportTimeout,
 )
 from monitor.upstream.wire import read_errors
-from monitor.upstream.wire_accounts import DefinitionPage, joined, read_active, read_usage
+from monitor.upstream.wire_accounts import DefinitionsBody, joined, read_active, read_usage
 from monitor.upstream.wire_definitions import VersionHistory, read_definitions
 from monitor.upstream.wire_lists import read_page
 
@@ -159,12 +159,12 @@ class Client:
         return found
 
     async def _all_definitions(self, account: str, limit: int, patience: float) -> DefinitionList | PollFailed:
-        pages, paging = list[DefinitionPage](), OffsetPaging(limit=limit)
+        pages, paging = list[DefinitionsBody](), OffsetPaging(limit=limit)
         while not paging.done and len(pages) < _MOST_PAGES:
             permit = await self._background(account, patience, probes=True)
             if isinstance(permit, PollFailed):
                 return permit
-            question = _ListPage(account, limit, paging.offset)
+            question = _AskedPage(account, limit, paging.offset)
             page = await self._ask(
                 question, Endpoint.DEFINITIONS, self._definitions_url, permit, self._read_definitions
             )
@@ -252,7 +252,7 @@ class Client:
         status, headers, body = response.status, response.headers, response.body
         return read_page(status, headers, body, definition=request.definition, now=self._now(), secret=secret)
 
-    def _read_definitions(self, _page: "_ListPage", response: Response, secret: str) -> DefinitionPage | PollFailed:
+    def _read_definitions(self, _page: "_AskedPage", response: Response, secret: str) -> DefinitionsBody | PollFailed:
         return read_active(response.status, response.headers, response.body, now=self._now(), secret=secret)
 
     def _read_usage(self, account: str, response: Response, secret: str) -> Usage | PollFailed:
@@ -282,7 +282,7 @@ class Client:
     def _list_url(self, request: ListRequest) -> URL:
         return URL(f"{self._site}{list_path(request)}", encoded=True)
 
-    def _definitions_url(self, page: "_ListPage") -> URL:
+    def _definitions_url(self, page: "_AskedPage") -> URL:
         path = definitions_path(page.account)
         return URL(f"{self._site}{path}?limit={page.limit}&offset={page.offset}", encoded=True)
 
@@ -290,7 +290,7 @@ class Client:
         return URL(f"{self._site}{usage_path(account)}", encoded=True)
 
 
-class _ListPage(NamedTuple):
+class _AskedPage(NamedTuple):
     """A page of an account's definitions."""
 
     account: str

@@ -21,7 +21,7 @@ _LARGEST_COUNT = 2**53
 """Larger numbers of JSON are not exact."""
 
 
-class DefinitionPage(NamedTuple):
+class DefinitionsBody(NamedTuple):
     """A page of an account's definitions."""
 
     definitions: tuple[ListedDefinition, ...]
@@ -38,7 +38,7 @@ class _AccountBody(msgspec.Struct, gc=False):
     name: Any = None
 
 
-class _DefinitionRow(msgspec.Struct, gc=False):
+class _ActiveDefinition(msgspec.Struct, gc=False):
     id: Any = None
     version: Any = None
     name: Any = None
@@ -52,23 +52,23 @@ class _Counts(msgspec.Struct, gc=False, rename="camel"):
 
 
 _PAGE = msgspec.json.Decoder(list[msgspec.Raw])
-_DEFINITION = msgspec.json.Decoder(_DefinitionRow)
+_DEFINITION = msgspec.json.Decoder(_ActiveDefinition)
 _USAGE = msgspec.json.Decoder(list[_Counts] | _Counts)
 
 
 def read_active(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None, secret: str = ""
-) -> DefinitionPage | PollFailed:
+) -> DefinitionsBody | PollFailed:
     """An answer about an account's definitions. `now` and `secret` as in `read_refusal`."""
     page = decode_answer(_PAGE, status, headers, body, now=now, secret=secret)
     if isinstance(page, PollFailed):
         return page
     drifts: list[str] = []
     found = [each for raw in page[:_MOST_ON_A_PAGE] if (each := _listed(bytes(raw), drifts)) is not None]
-    return DefinitionPage(tuple(found), len(page), kinds(drifts))
+    return DefinitionsBody(tuple(found), len(page), kinds(drifts))
 
 
-def joined(pages: Iterable[DefinitionPage], *, complete: bool) -> DefinitionList:
+def joined(pages: Iterable[DefinitionsBody], *, complete: bool) -> DefinitionList:
     """One list of pages that may overlap. `complete`: whether the last page was the end."""
     pages = tuple(pages)
     found = {each.definition: each for page in reversed(pages) for each in reversed(page.definitions)}

@@ -42,7 +42,7 @@ class _Inputs(msgspec.Struct, gc=False):
     timeoutSeconds: Any = None  # noqa: N815 - the API's spelling, which the rules use
 
 
-class _DeclaredStep(msgspec.Struct, gc=False, rename="camel"):
+class _StepDeclaration(msgspec.Struct, gc=False, rename="camel"):
     id: str
     step_type: str
     inputs: msgspec.Raw = msgspec.Raw(b"{}")
@@ -65,7 +65,7 @@ class _Version(msgspec.Struct, gc=False):
 
 _HISTORY = msgspec.json.Decoder(list[msgspec.Raw])
 _VERSION = msgspec.json.Decoder(_Version)
-_STEP = msgspec.json.Decoder(_DeclaredStep)
+_STEP = msgspec.json.Decoder(_StepDeclaration)
 _INPUTS = msgspec.json.Decoder(_Inputs)
 
 

@@ -19,8 +19,8 @@ from monitor.web.api.openapi import OpenApi
 from monitor.web.api.query import QueryError
 from monitor.web.api.responses import json_error
 from monitor.web.api.targets import TargetsApi
-from monitor.web.pages.site import Site
-from monitor.web.pages.snapshot import FRESH_FOR, Snapshot
+from monitor.web.pages.site import PageSite
+from monitor.web.pages.snapshot import FRESH_FOR, PageSnapshot
 from monitor.web.probes import Probes
 from monitor.web.view import View
 
@@ -75,7 +75,7 @@ def build(
     address = external_url.rstrip("/")
     guesses = Guesses()
     access = Access(read_token, admin_token, guesses, protect_metrics=protect_metrics)
-    site = Site(Snapshot(view, fresh_for=fresh_for), external_url=address, now=view.now)
+    site = PageSite(PageSnapshot(view, fresh_for=fresh_for), external_url=address, now=view.now)
     application = web.Application(
         middlewares=[_in_our_words(site), _authorized(access), _once_loaded(view)], client_max_size=_MOST_OF_A_BODY
     )
@@ -129,7 +129,7 @@ def _once_loaded(view: View) -> Middleware:
     return once_loaded
 
 
-def _in_our_words(site: Site) -> Middleware:
+def _in_our_words(site: PageSite) -> Middleware:
     """Errors as a page for a browser that asks for one, as JSON for all others."""
 
     @web.middleware

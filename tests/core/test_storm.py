@@ -11,7 +11,7 @@ from monitor.core.discovery.storm import (
     SAMPLE,
     Choice,
     Ended,
-    Explanation,
+    SampleExplanation,
     StormSample,
     StormTold,
     choose,
@@ -23,8 +23,8 @@ from monitor.core.discovery.storm import (
 from monitor.core.model import Cause, DefinitionVersion, TargetKey
 from tests.core.hostile_lists import at
 
-FAULT, MANUAL = Explanation(Cause.FAULT, "step1: refused"), Explanation(Cause.MANUAL)
-OTHER, UNKNOWN = Explanation(Cause.FAULT, "step2: gone"), Explanation(Cause.UNKNOWN)
+FAULT, MANUAL = SampleExplanation(Cause.FAULT, "step1: refused"), SampleExplanation(Cause.MANUAL)
+OTHER, UNKNOWN = SampleExplanation(Cause.FAULT, "step2: gone"), SampleExplanation(Cause.UNKNOWN)
 
 
 def ended(number: int, version: int = 1) -> Ended:
@@ -32,7 +32,7 @@ def ended(number: int, version: int = 1) -> Ended:
     return Ended(key, DefinitionVersion("acme", "orders", version), at(number))
 
 
-def sample(*explained: Explanation, wanted: int = 3) -> StormSample:
+def sample(*explained: SampleExplanation, wanted: int = 3) -> StormSample:
     return StormSample(wanted, explained)
 
 
@@ -101,7 +101,7 @@ def test_everyone_is_explained_first_or_waits(members: list[tuple[int, int]], ro
         pytest.param((), StormTold(Cause.UNKNOWN), id="no explanation came"),
     ],
 )
-def test_what_the_others_are_told_with(explained: tuple[Explanation, ...], expected: StormTold) -> None:
+def test_what_the_others_are_told_with(explained: tuple[SampleExplanation, ...], expected: StormTold) -> None:
     assert told_with(sample(*explained)) == expected
 
 
@@ -124,7 +124,7 @@ def test_a_sample_speaks_when_it_is_complete_or_nobody_can_wait_longer() -> None
     ],
 )
 def test_it_is_told_again_only_if_the_sample_was_wrong(
-    told: StormTold, explanation: Explanation, expected: bool
+    told: StormTold, explanation: SampleExplanation, expected: bool
 ) -> None:
     assert contradicts(told, explanation) is expected
 

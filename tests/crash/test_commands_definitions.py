@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import yaml
 
-from monitor.commands.definitions import Found, RunningCount, as_json, as_text, find
+from monitor.commands.definitions import FoundDefinitions, RunningCount, as_json, as_text, find
 from monitor.core.discovery.following import Discovery
 from monitor.core.listing import ListedDefinition
 from monitor.settings import load_settings
@@ -166,9 +166,11 @@ async def test_the_requests_keep_to_the_rate_of_the_account(tmp_path: Path) -> N
     assert times[-1] - times[0] > 0.5  # of 1 s; the first may have come late
 
 
-def _found(number: int, running: list[RunningCount | None] | None = None) -> Found:
+def _found(number: int, running: list[RunningCount | None] | None = None) -> FoundDefinitions:
     rows = [ListedDefinition(f"d{each}", each + 1, f"n{each}") for each in range(number)]
-    return Found(ACME.id, rows, running or [RunningCount(0, at_least=False)] * number, complete=True, notes=())
+    return FoundDefinitions(
+        ACME.id, rows, running or [RunningCount(0, at_least=False)] * number, complete=True, notes=()
+    )
 
 
 def test_an_account_without_definitions_is_told_as_that() -> None:
@@ -177,7 +179,7 @@ def test_an_account_without_definitions_is_told_as_that() -> None:
 
 def test_what_is_not_known_is_shown_as_unknown() -> None:
     rows = [ListedDefinition("null", None, ""), ListedDefinition('a"b', 2, "n")]
-    found = Found(ACME.id, rows, [None, RunningCount(500, at_least=True)], complete=True, notes=())
+    found = FoundDefinitions(ACME.id, rows, [None, RunningCount(500, at_least=True)], complete=True, notes=())
     text = as_text(found)
     assert re.search(r"^null +- +- +-$", text, re.MULTILINE)
     assert '  - {definition: "null", account: "acme"}\n' in text

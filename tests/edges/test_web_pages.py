@@ -13,7 +13,7 @@ from monitor.core.liveness import LoopHealth
 from monitor.core.model import Outcome, StepExecution, StepStatus, TargetKey
 from monitor.core.records import PollTrace
 from monitor.store import DeliveryStatus, Notification
-from monitor.web.pages.models.message import Message
+from monitor.web.pages.models.message import MessagePage
 from monitor.web.pages.templating import Templates
 from tests.edges.web_kit import (
     API,
@@ -190,4 +190,4 @@ async def test_style_and_script_are_our_own_and_kept_by_browsers(client: Client)
 async def test_a_template_refuses_a_name_that_its_model_does_not_have() -> None:
     templates = Templates(lambda: NOW, url=str, static=str)
     with pytest.raises(UndefinedError, match="has no attribute 'readable'"):
-        templates.page("alert.html", {"page": Message(title="x", text="y"), "here": ""})
+        templates.page("alert.html", {"page": MessagePage(title="x", text="y"), "here": ""})

@@ -12,7 +12,7 @@ from monitor.core.model import Cause, Status, StepExecution, StepStatus, Target,
 from monitor.core.records import DefinitionSummary
 from monitor.polling.watched import Watched
 from monitor.store.step_limits import DefinitionKey
-from monitor.web.pages.instance_grid import Cell, NoStatus, grid, ordered
+from monitor.web.pages.instance_grid import GridCell, NoStatus, grid, ordered
 from monitor.web.pages.version_tally import VersionTally, quantile
 from tests.edges.web_kit import EVIL, NOW, Client, Daemon, read, watched
 
@@ -144,8 +144,8 @@ async def test_of_a_hundred_thousand_targets_each_of_the_definition_is_read_once
 def test_a_grid_says_why_a_cell_has_no_status() -> None:
     found = grid([log(("a", COMPLETE)), (), log(("a", FAILED), ("b", RUNNING), ("a", COMPLETE))])
     assert [row.step for row in found.rows] == ["a", "b"]
-    assert found.rows[0].cells == (Cell(COMPLETE, 1), Cell(NoStatus.NOT_SEEN), Cell(COMPLETE, 2))
-    assert found.rows[1].cells == (Cell(NoStatus.NOT_REACHED), Cell(NoStatus.NOT_SEEN), Cell(RUNNING, 1))
+    assert found.rows[0].cells == (GridCell(COMPLETE, 1), GridCell(NoStatus.NOT_SEEN), GridCell(COMPLETE, 2))
+    assert found.rows[1].cells == (GridCell(NoStatus.NOT_REACHED), GridCell(NoStatus.NOT_SEEN), GridCell(RUNNING, 1))
 
 
 def test_a_long_grid_keeps_the_steps_in_trouble_in_their_order() -> None:

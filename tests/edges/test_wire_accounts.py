@@ -9,7 +9,7 @@ from hypothesis import given
 
 from monitor.core.listing import DefinitionList, ListedDefinition, Usage
 from monitor.core.model import Outcome, PollFailed
-from monitor.upstream.wire_accounts import DefinitionPage, joined, read_active, read_usage
+from monitor.upstream.wire_accounts import DefinitionsBody, joined, read_active, read_usage
 
 ID = "ae54eaf1-b86d-43c5-8982-2818f9bbe52c"
 REPLY = ListedDefinition(ID, 2, "Send automatic reply")
@@ -22,9 +22,9 @@ def inside(**fields: Any) -> dict[str, Any]:
     return {"accountId": "acme", "trigger": "inbound_sms", "status": "enabled", "definition": body}
 
 
-def read(*definitions: Any) -> DefinitionPage:
+def read(*definitions: Any) -> DefinitionsBody:
     page = read_active(200, {}, json.dumps(definitions).encode())
-    assert isinstance(page, DefinitionPage), page
+    assert isinstance(page, DefinitionsBody), page
     return page
 
 
@@ -90,14 +90,14 @@ def test_what_is_no_list_of_definitions_is_a_failure(status: int, body: bytes, o
 
 def test_pages_that_overlap_are_one_list_in_the_order_of_the_api() -> None:
     a, b, c = (ListedDefinition(name, 1, name) for name in "abc")
-    pages = [DefinitionPage((a, b), 2, ()), DefinitionPage((b, c), 2, ("type:definitions.version",))]
+    pages = [DefinitionsBody((a, b), 2, ()), DefinitionsBody((b, c), 2, ("type:definitions.version",))]
     assert joined(pages, complete=True) == DefinitionList((a, b, c), True, ("type:definitions.version",))
 
 
 def test_a_list_with_a_definition_that_cannot_be_read_is_not_complete() -> None:
-    pages = [DefinitionPage((REPLY,), 2, ())]
+    pages = [DefinitionsBody((REPLY,), 2, ())]
     assert not joined(pages, complete=True).complete
-    assert not joined([DefinitionPage((REPLY,), 1, ())], complete=False).complete
+    assert not joined([DefinitionsBody((REPLY,), 1, ())], complete=False).complete
 
 
 DOCUMENTED = {"allowedWorkflowCount": 50_000, "allowedOverage": True, "executedWorkflowCount": 1_200}

@@ -15,7 +15,7 @@ from monitor.core import step_log
 from monitor.core.alerting.fault_groups import fault_of
 from monitor.core.detection.detect import Detection
 from monitor.core.detection.events import Transition, status_event, step_event
-from monitor.core.discovery.storm import Explanation, StormSample, StormTold, contradicts
+from monitor.core.discovery.storm import SampleExplanation, StormSample, StormTold, contradicts
 from monitor.core.event_ids import event_id
 from monitor.core.event_types import EventType
 from monitor.core.model import Cause, Event, SampledCause, Seen, Status, TargetState
@@ -25,9 +25,9 @@ _CORRECTED: Final = "corrected"
 _MOST_KINDS: Final = 3
 
 
-def explanation(event: Event) -> Explanation:
+def explanation(event: Event) -> SampleExplanation:
     """What an explained termination says; equal for instances with the same fault."""
-    return Explanation(event.cause or Cause.UNKNOWN, "\n".join(fault_of(event)))
+    return SampleExplanation(event.cause or Cause.UNKNOWN, "\n".join(fault_of(event)))
 
 
 def told_as(sampled: SampledCause, event: Event) -> StormTold:

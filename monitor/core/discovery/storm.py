@@ -30,7 +30,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     ended_at: datetime | None
 
 
-class Explanation(msgspec.Struct, frozen=True, gc=False):
+class SampleExplanation(msgspec.Struct, frozen=True, gc=False):
     """Why an instance has terminated."""
 
     cause: Cause
@@ -54,11 +54,11 @@ class StormSample(msgspec.Struct, frozen=True):
 
     wanted: int
     """How many explanations it is to have."""
-    explained: tuple[Explanation, ...]
+    explained: tuple[SampleExplanation, ...]
     began_at: float = 0.0
     """Seconds on any clock."""
 
-    def agreed(self) -> Explanation | None:
+    def agreed(self) -> SampleExplanation | None:
         """The common explanation; None: they differ, they are too few, or the cause is unknown."""
         first = self.explained[0] if len(self.explained) >= LEAST else None
         if first is None or first.cause is Cause.UNKNOWN:
@@ -116,7 +116,7 @@ def told_with(sample: StormSample) -> StormTold:
     return StormTold(Cause.UNKNOWN) if agreed is None else StormTold(agreed.cause, agreed.group, from_sample=True)
 
 
-def contradicts(told: StormTold, explanation: Explanation) -> bool:
+def contradicts(told: StormTold, explanation: SampleExplanation) -> bool:
     """Whether it needs a second event. Neither an explanation without a cause nor an `unknown` contradicts anything."""
     if not told.from_sample or explanation.cause is Cause.UNKNOWN:
         return False

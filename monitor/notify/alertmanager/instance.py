@@ -49,7 +49,7 @@ class _Waiting:
         self.verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
 
-class _Entry:
+class _PostedAlert:
     """One element of a POST, and the postings that wait for it, which Alertmanager takes for one alert."""
 
     def __init__(self, waiting: Sequence[_Waiting], now: datetime, lasts: float) -> None:
@@ -134,18 +134,18 @@ class AlertmanagerInstance:
         finally:
             self._queue[:0] = [one for entry in batch for one in entry.untold]
 
-    async def _until_ends_inhibit(self, batch: Sequence[_Entry]) -> None:
+    async def _until_ends_inhibit(self, batch: Sequence[_PostedAlert]) -> None:
         wait = self._ends_inhibit_at - asyncio.get_running_loop().time()
         if wait > 0 and any(entry.is_old for entry in batch):
             await asyncio.sleep(wait)
 
-    def _take(self) -> list[_Entry]:
+    def _take(self) -> list[_PostedAlert]:
         """As many as one POST may hold. A refused alert goes alone, so that the others need no halving."""
         now, size = self._now(), 0
-        batch: list[_Entry] = []
+        batch: list[_PostedAlert] = []
         groups = self._grouped()
         for waiting in groups.values():
-            entry = _Entry(waiting, now, self._lasts)
+            entry = _PostedAlert(waiting, now, self._lasts)
             alone = entry.key in self._refused
             size += len(entry.body) + 1
             if batch and (alone or size > _BATCH_BYTES or (entry.is_old and batch[0].is_open_end)):
@@ -168,7 +168,7 @@ class AlertmanagerInstance:
                 one.verdict.set_result(OLD_NEWS)
         return groups
 
-    async def _post_all(self, batch: Sequence[_Entry]) -> None:
+    async def _post_all(self, batch: Sequence[_PostedAlert]) -> None:
         """POST the batch; if it is refused, by halves, until the invalid alert is alone."""
         answer = await self._request(b"[" + b",".join(entry.body for entry in batch) + b"]")
         if batch[0].is_open_end:
@@ -198,7 +198,7 @@ class AlertmanagerInstance:
             self.acknowledged = delivered
         return answer
 
-    def _remember(self, batch: Sequence[_Entry], answer: HttpResult) -> None:
+    def _remember(self, batch: Sequence[_PostedAlert], answer: HttpResult) -> None:
         if isinstance(answer.verdict, Delivered):
             self._refused.difference_update(entry.key for entry in batch)
         elif answer.status in _BAD_CONTENT:

@@ -22,7 +22,7 @@ class NoStatus(enum.StrEnum):
     """No step log of the instance is known."""
 
 
-class Cell(msgspec.Struct, frozen=True):
+class GridCell(msgspec.Struct, frozen=True):
     status: StepStatus | NoStatus
     """Of the last execution."""
     executions: int = 0
@@ -30,7 +30,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 class GridRow(msgspec.Struct, frozen=True):
     step: str
-    cells: tuple[Cell, ...]
+    cells: tuple[GridCell, ...]
     """In the order of the instances."""
 
     @property
@@ -69,20 +69,20 @@ def ordered(logs: Iterable[Sequence[str]]) -> list[str]:
     return order
 
 
-def _cells(log: Sequence[StepExecution]) -> dict[str, Cell] | None:
+def _cells(log: Sequence[StepExecution]) -> dict[str, GridCell] | None:
     if not log:
         return None
-    cells: dict[str, Cell] = {}
+    cells: dict[str, GridCell] = {}
     for execution in log:
         before = cells.get(execution.step)
-        cells[execution.step] = Cell(execution.status, 1 if before is None else before.executions + 1)
+        cells[execution.step] = GridCell(execution.status, 1 if before is None else before.executions + 1)
     return cells
 
 
-def _cell(step: str, cells: dict[str, Cell] | None) -> Cell:
+def _cell(step: str, cells: dict[str, GridCell] | None) -> GridCell:
     if cells is None:
-        return Cell(NoStatus.NOT_SEEN)
-    return cells.get(step) or Cell(NoStatus.NOT_REACHED)
+        return GridCell(NoStatus.NOT_SEEN)
+    return cells.get(step) or GridCell(NoStatus.NOT_REACHED)
 
 
 def _trouble(row: GridRow) -> int:

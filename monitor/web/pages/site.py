@@ -13,47 +13,47 @@ from monitor.web.pages.models.alerts import alert, alerts, incident
 from monitor.web.pages.models.definition import definition
 from monitor.web.pages.models.definitions import definitions
 from monitor.web.pages.models.events import events
-from monitor.web.pages.models.message import Message
+from monitor.web.pages.models.message import MessagePage
 from monitor.web.pages.models.model import Model
 from monitor.web.pages.models.overview import overview
 from monitor.web.pages.models.receivers import receivers
 from monitor.web.pages.models.target import target
 from monitor.web.pages.models.targets import targets
-from monitor.web.pages.snapshot import Shared, Snapshot
+from monitor.web.pages.snapshot import PageSnapshot, Shared
 from monitor.web.pages.static_files import StaticFiles
 from monitor.web.pages.templating import Templates
 
-ModelOf = Callable[[Snapshot, web.Request], Awaitable[Model]]
+ModelOf = Callable[[PageSnapshot, web.Request], Awaitable[Model]]
 _MOST_MODELS: Final = 50
 """Pages that are kept for a moment."""
 _REVALIDATED: Final = "private, no-cache"
 
 
-class Page(NamedTuple):
+class PageRoute(NamedTuple):
     path: str
     model: ModelOf
     template: str
 
 
 PAGES: Final = (
-    Page("/", overview, "overview.html"),
-    Page("/definitions", definitions, "definitions.html"),
-    Page("/definitions/{account}/{definition}", definition, "definition.html"),
-    Page("/targets", targets, "targets.html"),
-    Page("/targets/{account}/{definition}/{workflow}", target, "target.html"),
-    Page("/alerts", alerts, "alerts.html"),
-    Page("/alerts/{id}", alert, "alert.html"),
-    Page("/incidents/{id}", incident, "incident.html"),
-    Page("/events", events, "events.html"),
-    Page("/accounts/{account}", account, "account.html"),
-    Page("/receivers", receivers, "receivers.html"),
+    PageRoute("/", overview, "overview.html"),
+    PageRoute("/definitions", definitions, "definitions.html"),
+    PageRoute("/definitions/{account}/{definition}", definition, "definition.html"),
+    PageRoute("/targets", targets, "targets.html"),
+    PageRoute("/targets/{account}/{definition}/{workflow}", target, "target.html"),
+    PageRoute("/alerts", alerts, "alerts.html"),
+    PageRoute("/alerts/{id}", alert, "alert.html"),
+    PageRoute("/incidents/{id}", incident, "incident.html"),
+    PageRoute("/events", events, "events.html"),
+    PageRoute("/accounts/{account}", account, "account.html"),
+    PageRoute("/receivers", receivers, "receivers.html"),
 )
 
 
-class Site:
+class PageSite:
     """All pages of one daemon."""
 
-    def __init__(self, snapshot: Snapshot, *, external_url: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, snapshot: PageSnapshot, *, external_url: str, now: Callable[[], datetime]) -> None:
         prefix = urlsplit(external_url).path.rstrip("/")
         self._snapshot = snapshot
         self._models: OrderedDict[str, Shared[Model]] = OrderedDict()
@@ -67,10 +67,10 @@ class Site:
 
     def message(self, title: str, text: str, status: int) -> web.Response:
         """A page that says why there is no other."""
-        model = Message(title=title, text=text, http_status=status)
+        model = MessagePage(title=title, text=text, http_status=status)
         return _html(self._templates.page("message.html", _variables(model, "")), status)
 
-    def _answers(self, page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _answers(self, page: PageRoute) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:
             model = await self._model(page, request)
             block = request.query.get("fragment")
@@ -80,7 +80,7 @@ class Site:
 
         return answer
 
-    async def _model(self, page: Page, request: web.Request) -> Model:
+    async def _model(self, page: PageRoute, request: web.Request) -> Model:
         """Made once in a while, for all that look at the same page."""
         url = str(request.rel_url.without_query_params("fragment"))
         shared = self._models.get(url)
@@ -92,7 +92,7 @@ class Site:
         self._models.move_to_end(url)
         return await shared.get()
 
-    def _fragment(self, page: Page, model: Model, block: str, request: web.Request) -> web.Response:
+    def _fragment(self, page: PageRoute, model: Model, block: str, request: web.Request) -> web.Response:
         """One block; nothing is rendered if the browser has it already."""
         tag = f'W/"{model.fingerprint(block)}-{self._files.version}"'
         headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: _REVALIDATED}

@@ -59,7 +59,7 @@ class Shared(Generic[_T]):
             self._took = loop.time() - began
 
 
-class Snapshot:
+class PageSnapshot:
     """The pages' source. What is not shared is read through `view`."""
 
     def __init__(self, view: View, *, fresh_for: float = FRESH_FOR) -> None:

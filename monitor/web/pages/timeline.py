@@ -45,7 +45,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
     """All executions of one step, oldest first."""
 
     step: str
@@ -63,7 +63,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    rows: tuple[Row, ...]
+    rows: tuple[TimelineRow, ...]
     """In the order in which the steps were executed first."""
     folds: tuple[Fold, ...]
     begin: datetime
@@ -72,7 +72,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Steps that are not drawn: there are too many."""
 
 
-class _Span(msgspec.Struct, frozen=True):
+class _ExecutionSpan(msgspec.Struct, frozen=True):
     """Seconds from the beginning."""
 
     begin: float
@@ -92,7 +92,7 @@ def drawn(steps: Sequence[StepExecution], now: datetime) -> Timeline | None:
     begin = min(step.started_at for step in timed if step.started_at is not None)
     spans = [_span(step, begin, now) for step in timed]
     scale = _Scale(spans)
-    rows: dict[str, list[tuple[StepExecution, _Span]]] = {}
+    rows: dict[str, list[tuple[StepExecution, _ExecutionSpan]]] = {}
     for step, span in zip(timed, spans, strict=True):
         rows.setdefault(step.step, []).append((step, span))
     names = sorted(rows, key=lambda name: max(span.end for _, span in rows[name]))[-MOST_ROWS:]
@@ -105,16 +105,16 @@ def drawn(steps: Sequence[StepExecution], now: datetime) -> Timeline | None:
     )
 
 
-def _span(step: StepExecution, begin: datetime, now: datetime) -> _Span:
+def _span(step: StepExecution, begin: datetime, now: datetime) -> _ExecutionSpan:
     started = step.started_at or begin
     ended = step.completed_at or (now if step.status in _UNDER_WAY else started)
     at = (started - begin).total_seconds()
-    return _Span(at, max((ended - begin).total_seconds(), at), step.status in _ACTIVE)
+    return _ExecutionSpan(at, max((ended - begin).total_seconds(), at), step.status in _ACTIVE)
 
 
-def _row(name: str, executions: Sequence[tuple[StepExecution, _Span]], scale: "_Scale") -> Row:
+def _row(name: str, executions: Sequence[tuple[StepExecution, _ExecutionSpan]], scale: "_Scale") -> TimelineRow:
     ordered = sorted(executions, key=lambda one: one[1].begin)
-    return Row(
+    return TimelineRow(
         step=name,
         status=ordered[-1][0].status,
         segments=tuple(
@@ -123,7 +123,7 @@ def _row(name: str, executions: Sequence[tuple[StepExecution, _Span]], scale: "_
     )
 
 
-def _segment(step: StepExecution, started_at: datetime, span: _Span, scale: "_Scale") -> Segment:
+def _segment(step: StepExecution, started_at: datetime, span: _ExecutionSpan, scale: "_Scale") -> Segment:
     x, end = scale.at(span.begin), scale.at(span.end)
     width = max(end - x, _LEAST)
     return Segment(
@@ -139,7 +139,7 @@ def _segment(step: StepExecution, started_at: datetime, span: _Span, scale: "_Sc
 class _Scale:
     """From seconds to widths."""
 
-    def __init__(self, spans: Sequence[_Span]) -> None:
+    def __init__(self, spans: Sequence[_ExecutionSpan]) -> None:
         points = sorted({0.0, *[span.begin for span in spans], *[span.end for span in spans]})
         self._stretches = list(_stretches(points, spans))
         self.length = points[-1]
@@ -167,7 +167,7 @@ class _Scale:
                 yield Fold(x=round(x, 3), width=round(end - x, 3), seconds=stretch.length)
 
 
-def _stretches(points: Sequence[float], spans: Sequence[_Span]) -> Iterable[_Span]:
+def _stretches(points: Sequence[float], spans: Sequence[_ExecutionSpan]) -> Iterable[_ExecutionSpan]:
     """What lies between two neighbouring points, each with whether an execution is active all through it."""
     changes = sorted(
         [(span.begin, 1) for span in spans if span.active and span.length]
@@ -178,13 +178,13 @@ def _stretches(points: Sequence[float], spans: Sequence[_Span]) -> Iterable[_Spa
         while at < len(changes) and changes[at][0] <= begin:
             active += changes[at][1]
             at += 1
-        yield _Span(begin, end, active > 0)
+        yield _ExecutionSpan(begin, end, active > 0)
 
 
-def _folded(stretches: Sequence[_Span]) -> set[_Span]:
+def _folded(stretches: Sequence[_ExecutionSpan]) -> set[_ExecutionSpan]:
     """The longest first, as long as one would leave no room for the rest."""
     whole = left = sum(one.length for one in stretches)
-    folded: set[_Span] = set()
+    folded: set[_ExecutionSpan] = set()
     for one in sorted(stretches, key=lambda one: one.length, reverse=True):
         rest = left - one.length
         if one.length <= _WORTH_FOLDING or rest <= 0:

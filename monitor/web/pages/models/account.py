@@ -14,10 +14,10 @@ from monitor.web.api import query
 from monitor.web.pages.models.account_rows import AccountRow, account_rows
 from monitor.web.pages.models.definitions import DefinitionRow, definition_rows
 from monitor.web.pages.models.model import Model
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class BudgetFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the requests that are left for looks buy; rates in requests per second, times in seconds."""
 
     needed: float
@@ -42,13 +42,13 @@ class AccountPage(Model, frozen=True, kw_only=True):
     """What to say of the clock of its API; None: it is right."""
     oldest_step_look: datetime | None
     usage: Usage | None
-    budget: Budget | None
+    budget: BudgetFacts | None
     definitions: tuple[DefinitionRow, ...]
     discovered: int
     """Definitions that a discovery follows."""
 
 
-async def account(snapshot: Snapshot, request: web.Request) -> AccountPage:
+async def account(snapshot: PageSnapshot, request: web.Request) -> AccountPage:
     query.parameters(request.query, ("fragment",))
     name = request.match_info["account"]
     view = snapshot.view
@@ -80,8 +80,8 @@ def _skew(summary: AccountSummary | None) -> str | None:
     return f"{format_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} ours"
 
 
-def _budget(plan: BudgetPlan) -> Budget:
-    return Budget(
+def _budget(plan: BudgetPlan) -> BudgetFacts:
+    return BudgetFacts(
         needed=plan.promised,
         allowed=plan.allowed,
         delay=_finite(plan.delay),

@@ -19,8 +19,8 @@ from monitor.web.api.target_schemas import path_of
 from monitor.web.pages.models.alert_rows import AlertRow, Told, alert_row, most_severe_first, told
 from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.model import Model, read
-from monitor.web.pages.models.paging import Pager, part_of
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.models.paging import PageLinks, part_of
+from monitor.web.pages.snapshot import PageSnapshot
 
 _MOST: Final = 100
 _MEMBERS: Final = 50
@@ -30,7 +30,7 @@ _CAUSES: Final = 5
 
 class AlertList(Model, frozen=True, kw_only=True):
     readable: bool
-    pager: Pager
+    pager: PageLinks
     rows: tuple[AlertRow, ...]
 
 
@@ -116,7 +116,7 @@ class IncidentPage(Model, frozen=True, kw_only=True):
     told: tuple[Told, ...] = ()
 
 
-async def alerts(snapshot: Snapshot, request: web.Request) -> AlertList:
+async def alerts(snapshot: PageSnapshot, request: web.Request) -> AlertList:
     number = query.parameters(request.query, ("page", "fragment")).get("page")
     found = await read(snapshot.alerts())
     part = part_of(most_severe_first(found or ()), "/alerts", number, _MOST)
@@ -124,7 +124,7 @@ async def alerts(snapshot: Snapshot, request: web.Request) -> AlertList:
     return AlertList(title="Alerts", readable=found is not None, pager=part.pager, rows=rows)
 
 
-async def alert(snapshot: Snapshot, request: web.Request) -> AlertPage:
+async def alert(snapshot: PageSnapshot, request: web.Request) -> AlertPage:
     query.parameters(request.query, ("fragment",))
     id_ = request.match_info["id"]
     found = await read(snapshot.view.alert(id_))
@@ -154,7 +154,7 @@ async def alert(snapshot: Snapshot, request: web.Request) -> AlertPage:
     )
 
 
-async def incident(snapshot: Snapshot, request: web.Request) -> IncidentPage:
+async def incident(snapshot: PageSnapshot, request: web.Request) -> IncidentPage:
     query.parameters(request.query, ("fragment",))
     id_ = request.match_info["id"]
     found = await read(snapshot.view.incident(id_))
@@ -229,7 +229,7 @@ def _story(
     return sorted(lines, key=lambda line: (line.at is None, line.at or event.observed_at))
 
 
-def _impact(snapshot: Snapshot, event: Event) -> tuple[ImpactRow, ...]:
+def _impact(snapshot: PageSnapshot, event: Event) -> tuple[ImpactRow, ...]:
     if event.definition is None:
         return ()
     found = snapshot.view.impact(event.account, event.definition)

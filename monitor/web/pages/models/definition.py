@@ -22,7 +22,7 @@ from monitor.web.pages.instance_grid import Grid, grid, last_execution
 from monitor.web.pages.models.definitions import DefinitionRow, definition_path, definition_row
 from monitor.web.pages.models.model import Model
 from monitor.web.pages.models.targets import TargetRow, target_row
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 from monitor.web.pages.version_tally import VersionFigures, VersionTally
 
 COLUMNS: Final = 50
@@ -66,7 +66,7 @@ class Chosen(NamedTuple):
     version: int | None = None
 
 
-class Instances(msgspec.Struct, frozen=True, kw_only=True):
+class GridInstances(msgspec.Struct, frozen=True, kw_only=True):
     """What a walk over all instances finds."""
 
     columns: tuple[Column, ...]
@@ -96,7 +96,7 @@ class DefinitionPage(Model, frozen=True, kw_only=True):
     name: str | None
     latest: int | None
     """Its newest version, if a discovery follows it."""
-    instances: Instances
+    instances: GridInstances
     statuses: tuple[str, ...]
     """Of a step, to choose from."""
     step: str
@@ -105,7 +105,7 @@ class DefinitionPage(Model, frozen=True, kw_only=True):
     """The chosen cell; empty, and None: all."""
 
 
-async def definition(snapshot: Snapshot, request: web.Request) -> DefinitionPage:
+async def definition(snapshot: PageSnapshot, request: web.Request) -> DefinitionPage:
     about = DefinitionKey(request.match_info["account"], request.match_info["definition"])
     asked = query.parameters(request.query, ("step", "state", "version", "fragment"))
     chosen = Chosen(
@@ -135,16 +135,16 @@ async def definition(snapshot: Snapshot, request: web.Request) -> DefinitionPage
     )
 
 
-async def _walked(snapshot: Snapshot, about: DefinitionKey, chosen: Chosen) -> Instances:
+async def _walked(snapshot: PageSnapshot, about: DefinitionKey, chosen: Chosen) -> GridInstances:
     view = snapshot.view
     keys = view.keys_of(about.account, about.definition)
-    walk = _Walk(chosen)
+    walk = _CellWalk(chosen)
     async for some in chunks(keys, _CHUNK):
         walk.add(found for key in some if (found := view.target(key)) is not None)
     return walk.instances(about)
 
 
-class _Walk:
+class _CellWalk:
     """Keeps the newest instances, and adds up the versions of all."""
 
     def __init__(self, chosen: Chosen) -> None:
@@ -164,9 +164,9 @@ class _Walk:
         self._newest = nlargest(COLUMNS, [*self._newest, *some], key=_age)
         self._like = nlargest(_MOST_CHOSEN, [*self._like, *like], key=_age)
 
-    def instances(self, about: DefinitionKey) -> Instances:
+    def instances(self, about: DefinitionKey) -> GridInstances:
         versions = sorted(self._tallies, key=lambda version: -1 if version is None else version, reverse=True)
-        return Instances(
+        return GridInstances(
             columns=tuple(map(_column, self._newest)),
             groups=tuple(_runs(watched.state.version for watched in self._newest)),
             versions=tuple(

@@ -15,8 +15,8 @@ from monitor.core.records import Activity, DefinitionSummary
 from monitor.store.step_limits import DefinitionKey
 from monitor.web.api import query
 from monitor.web.pages.models.model import Model
-from monitor.web.pages.models.paging import Pager, SortLink, part_of
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.models.paging import PageLinks, SortLink, part_of
+from monitor.web.pages.snapshot import PageSnapshot
 
 _MOST: Final = 50
 _KEPT: Final[tuple[str, ...]] = ("q", "account", "sort")
@@ -64,7 +64,7 @@ class DefinitionOrder(enum.StrEnum):
     ACCOUNT = "account"
 
 
-class DefinitionList(Model, frozen=True, kw_only=True):
+class DefinitionTable(Model, frozen=True, kw_only=True):
     text: str
     account: str
     """The filters; empty ones choose all."""
@@ -72,7 +72,7 @@ class DefinitionList(Model, frozen=True, kw_only=True):
     order: str
     heads: dict[str, SortLink]
     """By the name of their order."""
-    pager: Pager
+    pager: PageLinks
     rows: tuple[DefinitionRow, ...]
 
 
@@ -80,11 +80,11 @@ def definition_path(account: str, definition: str) -> str:
     return f"/definitions/{quote(account, safe='')}/{quote(definition, safe='')}"
 
 
-def definition_rows(found: Iterable[DefinitionSummary], snapshot: Snapshot) -> tuple[DefinitionRow, ...]:
+def definition_rows(found: Iterable[DefinitionSummary], snapshot: PageSnapshot) -> tuple[DefinitionRow, ...]:
     return tuple(definition_row(summary, snapshot) for summary in found)
 
 
-def definition_row(summary: DefinitionSummary, snapshot: Snapshot) -> DefinitionRow:
+def definition_row(summary: DefinitionSummary, snapshot: PageSnapshot) -> DefinitionRow:
     activity = snapshot.view.activity(DefinitionKey(summary.account, summary.definition))
     return DefinitionRow(
         account=summary.account,
@@ -114,14 +114,14 @@ def _within(summary: DefinitionSummary, kind: FactKind) -> float | None:
     return None if bound is None or not math.isfinite(bound.worst) else round(bound.worst, 1)
 
 
-async def definitions(snapshot: Snapshot, request: web.Request) -> DefinitionList:
+async def definitions(snapshot: PageSnapshot, request: web.Request) -> DefinitionTable:
     asked = query.parameters(request.query, (*_KEPT, "page", "fragment"))
     order = query.word("sort", asked.get("sort"), DefinitionOrder) or DefinitionOrder.WORST
     summaries = await snapshot.definitions()
     found = [one for one in summaries if _is_like(one, asked.get("q", "").strip(), asked.get("account"))]
     kept = {name: asked[name] for name in _KEPT if name in asked}
     part = part_of(_sorted(found, order), _path(kept), asked.get("page"), _MOST)
-    return DefinitionList(
+    return DefinitionTable(
         title="Definitions",
         text=asked.get("q", ""),
         account=asked.get("account", ""),

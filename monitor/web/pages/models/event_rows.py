@@ -21,7 +21,7 @@ class _Facts(msgspec.Struct):
     workflow: str | None = None
 
 
-class _Told(msgspec.Struct):
+class _EventBody(msgspec.Struct):
     """The part of an event that a page shows."""
 
     id: str
@@ -30,7 +30,7 @@ class _Told(msgspec.Struct):
     data: _Facts
 
 
-_TOLD = msgspec.json.Decoder(_Told).decode
+_TOLD = msgspec.json.Decoder(_EventBody).decode
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

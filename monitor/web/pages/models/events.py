@@ -10,7 +10,7 @@ from monitor.store import EventFilter, StoredEvent
 from monitor.web.api import query
 from monitor.web.pages.models.event_rows import EventRow, event_rows
 from monitor.web.pages.models.model import Model, read
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 
 _MOST: Final = 100
 _FILTERS: Final[tuple[str, ...]] = ("type", "severity", "account", "definition")
@@ -35,7 +35,7 @@ class EventList(Model, frozen=True, kw_only=True):
     older: str | None
 
 
-async def events(snapshot: Snapshot, request: web.Request) -> EventList:
+async def events(snapshot: PageSnapshot, request: web.Request) -> EventList:
     asked = query.parameters(request.query, (*_FILTERS, "before", "after", "fragment"))
     before, after = _seq(asked.get("before")), _seq(asked.get("after"))
     wanted = await _wanted(snapshot, asked)
@@ -60,7 +60,7 @@ async def events(snapshot: Snapshot, request: web.Request) -> EventList:
     )
 
 
-async def _wanted(snapshot: Snapshot, asked: dict[str, str]) -> EventFilter:
+async def _wanted(snapshot: PageSnapshot, asked: dict[str, str]) -> EventFilter:
     type_, definition = asked.get("type"), asked.get("definition")
     return EventFilter(
         types=None if type_ is None else query.types(type_),
@@ -70,7 +70,7 @@ async def _wanted(snapshot: Snapshot, asked: dict[str, str]) -> EventFilter:
     )
 
 
-async def _id_of(snapshot: Snapshot, definition: str) -> str:
+async def _id_of(snapshot: PageSnapshot, definition: str) -> str:
     """The id of a definition that was given by its name; a text that is no name stays."""
     named = {one.definition for one in await snapshot.definitions() if definition in (one.name, one.alias)}
     return named.pop() if len(named) == 1 else definition

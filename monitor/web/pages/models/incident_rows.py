@@ -57,7 +57,7 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...]
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ProblemGroup(msgspec.Struct, frozen=True):
     """An incident by its open alerts, before it is written as a row."""
 
     head: Alert
@@ -72,7 +72,7 @@ class Problem(msgspec.Struct, frozen=True):
         return self.head.severity
 
 
-def problems_of(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: datetime) -> list[Problem]:
+def problems_of(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: datetime) -> list[ProblemGroup]:
     """`found`: newest first. `ended`: when the last incident of a fault group ended."""
     groups: dict[str, list[OpenAlert]] = {}
     for opened in found:
@@ -84,7 +84,7 @@ def problems_of(found: Sequence[OpenAlert], ended: Mapping[str, datetime], now: 
     return sorted(problems, key=_rank)
 
 
-def _rank(problem: Problem) -> tuple[int, bool, float]:
+def _rank(problem: ProblemGroup) -> tuple[int, bool, float]:
     newest = problem.members[0].alert.opened_at
     return RANK[problem.severity], problem.marks == (Mark.KNOWN,), -newest.timestamp()
 
@@ -104,14 +104,14 @@ def _without_explained(groups: Iterable[Sequence[OpenAlert]]) -> Iterator[Sequen
             yield members
 
 
-def _problem(members: Sequence[OpenAlert], before: datetime | None, now: datetime) -> Problem:
+def _problem(members: Sequence[OpenAlert], before: datetime | None, now: datetime) -> ProblemGroup:
     head = min((one.alert for one in members), key=lambda alert: (RANK[alert.severity], not _is_end(alert)))
     several = any(one.alert.key != head.key for one in members)
     since, last_at = members[-1].alert.opened_at, members[0].alert.opened_at
-    return Problem(head, members, _marks(since, last_at, before, now, several=several), before)
+    return ProblemGroup(head, members, _marks(since, last_at, before, now, several=several), before)
 
 
-def incident_row(problem: Problem) -> IncidentRow:
+def incident_row(problem: ProblemGroup) -> IncidentRow:
     head, members, event = problem.head, problem.members, problem.head.event
     targets = {opened.alert.key: opened.alert for opened in members}
     return IncidentRow(

@@ -3,5 +3,5 @@
 from monitor.web.pages.models.model import Model
 
 
-class Message(Model, frozen=True, kw_only=True):
+class MessagePage(Model, frozen=True, kw_only=True):
     text: str

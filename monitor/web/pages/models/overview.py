@@ -10,7 +10,7 @@ from monitor.web.pages.models.account_rows import AccountRow, account_rows
 from monitor.web.pages.models.definitions import DefinitionRow, StatusCount, definition_row, worst_first
 from monitor.web.pages.models.incident_rows import IncidentRow, incident_row, problems_of
 from monitor.web.pages.models.model import Model, read
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 
 _MOST_INCIDENTS: Final = 30
 _MOST_DEFINITIONS: Final = 30
@@ -51,7 +51,7 @@ class Overview(Model, frozen=True, kw_only=True):
     more_definitions: int
 
 
-async def overview(snapshot: Snapshot, _request: web.Request) -> Overview:
+async def overview(snapshot: PageSnapshot, _request: web.Request) -> Overview:
     view, now = snapshot.view, snapshot.view.now()
     alerts = await read(snapshot.alerts())
     ended = await read(snapshot.ended_groups()) or {}

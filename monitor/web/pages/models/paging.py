@@ -19,7 +19,7 @@ class SortLink(msgspec.Struct, frozen=True, kw_only=True):
     """`ascending` or `descending`; None: another column decides."""
 
 
-class Pager(msgspec.Struct, frozen=True):
+class PageLinks(msgspec.Struct, frozen=True):
     """Which part of a list is shown, and the paths of the parts beside it."""
 
     first: int
@@ -32,7 +32,7 @@ class Pager(msgspec.Struct, frozen=True):
 
 class Part(msgspec.Struct, Generic[_T], frozen=True):
     items: Sequence[_T]
-    pager: Pager
+    pager: PageLinks
 
 
 def part_of(items: Sequence[_T], path: str, number: str | None, size: int) -> Part[_T]:
@@ -45,7 +45,7 @@ def part_of(items: Sequence[_T], path: str, number: str | None, size: int) -> Pa
     start = (chosen - 1) * size
     stem = f"{path}{'&' if '?' in path else '?'}page="
     shown = items[start : start + size]
-    pager = Pager(
+    pager = PageLinks(
         first=start + 1 if shown else 0,
         last=start + len(shown),
         total=len(items),

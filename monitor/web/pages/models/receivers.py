@@ -13,7 +13,7 @@ from monitor.core.records import ReceiverSummary
 from monitor.store import DeliveryStatus, StoredDelivery
 from monitor.web.api import query
 from monitor.web.pages.models.model import Model, read
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 
 _MOST: Final = 50
 _SHOWN: Final = (DeliveryStatus.DEAD, DeliveryStatus.PENDING)
@@ -70,7 +70,7 @@ class ReceiverList(Model, frozen=True, kw_only=True):
     lists: tuple[Deliveries, ...]
 
 
-async def receivers(snapshot: Snapshot, request: web.Request) -> ReceiverList:
+async def receivers(snapshot: PageSnapshot, request: web.Request) -> ReceiverList:
     asked = query.parameters(request.query, ("receiver", "status", "after", "fragment"))
     receiver, status = asked.get("receiver"), query.delivery_status(asked.get("status"))
     after = query.sequence(asked.get("after"))
@@ -87,7 +87,7 @@ async def receivers(snapshot: Snapshot, request: web.Request) -> ReceiverList:
     )
 
 
-async def _list(snapshot: Snapshot, status: DeliveryStatus, receiver: str | None, after: int) -> Deliveries | None:
+async def _list(snapshot: PageSnapshot, status: DeliveryStatus, receiver: str | None, after: int) -> Deliveries | None:
     found = await read(snapshot.view.deliveries(status, receiver, after, _MOST + 1))
     if found is None:
         return None

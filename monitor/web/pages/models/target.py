@@ -24,7 +24,7 @@ from monitor.web.pages.models.alert_rows import Told, told
 from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.event_rows import EventRow, event_rows
 from monitor.web.pages.models.model import Model, read
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 from monitor.web.pages.timeline import Timeline, drawn
 
 _MOST_STEPS: Final = 200
@@ -107,7 +107,7 @@ class TargetPage(Model, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-async def target(snapshot: Snapshot, request: web.Request) -> TargetPage:
+async def target(snapshot: PageSnapshot, request: web.Request) -> TargetPage:
     query.parameters(request.query, ("fragment",))
     key = key_in(request)
     found = await read(snapshot.view.target_events(key))
@@ -132,7 +132,7 @@ async def target(snapshot: Snapshot, request: web.Request) -> TargetPage:
     return page if explanation is None else _explained(page, explanation)
 
 
-def _belief(watched: Watched, snapshot: Snapshot) -> Belief:
+def _belief(watched: Watched, snapshot: PageSnapshot) -> Belief:
     target, state = watched.target, watched.state
     return Belief(
         status=state.status,
@@ -167,17 +167,17 @@ def _headline(events: Sequence[EventRow]) -> EventRow | None:
 # --- its steps --------------------------------------------------------------------------------------------
 
 
-class _Error(msgspec.Struct):
+class _FailureMessage(msgspec.Struct):
     step: str
     message: str
 
 
-class _Data(msgspec.Struct):
-    errors: list[_Error] = []
+class _FailureData(msgspec.Struct):
+    errors: list[_FailureMessage] = []
 
 
 class _Failed(msgspec.Struct):
-    data: _Data
+    data: _FailureData
 
 
 _FAILED: Final = msgspec.json.Decoder(_Failed).decode

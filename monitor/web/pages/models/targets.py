@@ -17,7 +17,7 @@ from monitor.web.api.target_schemas import path_of
 from monitor.web.pages.models.definitions import definition_path
 from monitor.web.pages.models.model import Model
 from monitor.web.pages.models.paging import SortLink
-from monitor.web.pages.snapshot import Snapshot
+from monitor.web.pages.snapshot import PageSnapshot
 
 _FILTERS: Final[tuple[str, ...]] = ("q", "status", "account", "definition", "version", "label", "sort", "limit")
 _TOGGLED: Final = {Order.SINCE: Order.NEWLY_SINCE, Order.STARTED: Order.NEWLY_STARTED}
@@ -61,7 +61,7 @@ class _Found(msgspec.Struct, frozen=True):
     last: Place | None
 
 
-async def targets(snapshot: Snapshot, request: web.Request) -> TargetList:
+async def targets(snapshot: PageSnapshot, request: web.Request) -> TargetList:
     asked = query.parameters(request.query, (*_FILTERS, "after", "fragment"))
     selection = _selection(asked)
     found = await snapshot.once(("targets", selection), lambda: _read(snapshot, selection))
@@ -97,13 +97,13 @@ def _selection(asked: dict[str, str]) -> Selection:
     )
 
 
-async def _read(snapshot: Snapshot, selection: Selection) -> _Found:
+async def _read(snapshot: PageSnapshot, selection: Selection) -> _Found:
     view = snapshot.view
     found, last = await page(view, selection)
     return _Found(tuple(map(target_row, found)), last)
 
 
-async def _accounts(snapshot: Snapshot) -> tuple[str, ...]:
+async def _accounts(snapshot: PageSnapshot) -> tuple[str, ...]:
     return tuple(sorted({one.account for one in await snapshot.definitions()}))
 
 
