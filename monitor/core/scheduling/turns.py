@@ -19,6 +19,7 @@ from monitor.core.model import DefinitionVersion, TargetKey
 from monitor.core.scheduling.arms import Terms
 from monitor.core.scheduling.looks import Looks
 from monitor.core.scheduling.schedule import DuePoll, Schedule, backoff
+from monitor.core.scheduling.share import Share
 
 INFEASIBLE: Final = 0.5
 """Share of the arms while promises need more than there is."""
@@ -49,22 +50,6 @@ class DueLook(msgspec.Struct, frozen=True, gc=False):
     """A list's turn to be looked at."""
 
     key: LookKey
-
-
-class _Share:
-    """Turns that one has while another goes before it: the given share of all, evenly spaced."""
-
-    __slots__ = ("_owed",)
-
-    def __init__(self) -> None:
-        self._owed = 0.0
-
-    def due(self, share: float) -> bool:
-        self._owed += share
-        if self._owed < 1.0:
-            return False
-        self._owed -= 1.0
-        return True
 
 
 class Turns:
@@ -120,7 +105,7 @@ class Turns:
         self._refused: list[int] = []
         self._run = 0
         """Promises in a row that were due while arms waited."""
-        self._shares, self._in_storms, self._promises_in_storms = _Share(), _Share(), _Share()
+        self._shares, self._in_storms, self._promises_in_storms = Share(), Share(), Share()
 
     def __len__(self) -> int:
         """Targets that are to be polled again, including those under way."""
